@@ -1,0 +1,55 @@
+"""Elman: recurrent neural networks for anyone whose data comes as a sequence.
+
+>>> import elman
+>>> model = elman.LanguageModel(cell="lstm", hidden_size=64)
+
+Names are imported when they are first used, so that `import elman` is instant and without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elman import cells, errors, nn, runtime, settings, training
+    from elman.runtime import Stream
+    from elman.tasks import load
+    from elman.tasks.language_model import LanguageModel, TextScore
+
+__version__ = metadata.version("elman")
+
+__all__ = [
+    "LanguageModel",
+    "Stream",
+    "TextScore",
+    "__version__",
+    "cells",
+    "errors",
+    "load",
+    "nn",
+    "runtime",
+    "settings",
+    "training",
+]
+
+#: Public name -> the module that holds it; a room's own name stands for the room.
+_HOMES = {
+    "LanguageModel": "elman.tasks.language_model",
+    "Stream": "elman.runtime",
+    "TextScore": "elman.tasks.language_model",
+    "load": "elman.tasks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"elman.{name}")
+    raise AttributeError(f"module 'elman' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
