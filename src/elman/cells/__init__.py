@@ -1,0 +1,47 @@
+"""Recurrent cells, each one file of equations; no torch in here.
+
+>>> import numpy as np
+>>> cell = make("gru", input_size=3, hidden_size=4)
+>>> params = initialise(cell, np.random.default_rng(0))
+>>> state = cell.step(NumpyOps(), np.ones((2, 3)), {"hidden": np.zeros((2, 4))}, params)
+>>> state["hidden"].shape
+(2, 4)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from elman.cells.cell import Cell, Parameter
+from elman.cells.gru import GRUCell
+from elman.cells.gru_before import GRUBeforeCell
+from elman.cells.initial import initialise
+from elman.cells.lstm import LSTMCell
+from elman.cells.ops import Array, NumpyOps, Ops
+from elman.cells.rnn import ReluRNNCell, RNNCell
+from elman.errors import SettingsError, nearest
+
+__all__ = ["CELLS", "Array", "Cell", "NumpyOps", "Ops", "Parameter", "initialise", "make"]
+
+#: Every cell by its name.
+CELLS: dict[str, type[Cell]] = {
+    cell.name: cell for cell in (RNNCell, ReluRNNCell, LSTMCell, GRUCell, GRUBeforeCell)
+}  # fmt: skip
+
+
+def make(name: str, input_size: int, hidden_size: int, **options: Any) -> Cell:
+    """Make a cell by name; ``options`` are the cell's own fields, such as ``bias`` or ``projection_size``.
+
+    Raises `SettingsError` for an unknown cell or option.
+
+    >>> make("lstm", 3, 8, projection_size=2).state_sizes
+    {'hidden': 2, 'cell': 8}
+    """
+    if name not in CELLS:
+        raise SettingsError(f"There is no cell '{name}', only {', '.join(CELLS)}.{nearest(name, CELLS)}")
+    known = [field.name for field in dataclasses.fields(CELLS[name])]
+    for option in options:
+        if option not in known:
+            raise SettingsError(f"Cell {name} has no option '{option}'.{nearest(option, known)}")
+    return CELLS[name](input_size, hidden_size, **options)
