@@ -1,0 +1,7 @@
+"""Decoding: from the numbers that a network gives to symbols. NumPy only."""
+
+from __future__ import annotations
+
+from elman.decoding.sampling import Sampling, generate
+
+__all__ = ["Sampling", "generate"]
