@@ -1,0 +1,169 @@
+"""One live session with a model: symbols go in chunk by chunk, the state stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from elman import system
+from elman.codecs import TextCodec
+from elman.decoding.sampling import Sampling
+from elman.errors import DataError
+from elman.runtime.engine import Array, Engine, State
+
+_FORMAT = {"format": "elman-stream", "version": "1"}
+
+
+class Stream:
+    """A live session: `push` text in any cuts, `generate` more of it, `save`, `fork` and `reset` what it remembers.
+
+    Weights are shared with every other stream of the same model; the state belongs to this one. What stands
+    in the state after a text does not depend on how the text was cut into chunks.
+    """
+
+    def __init__(self, engine: Engine, codec: TextCodec) -> None:
+        self._engine = engine
+        self._codec = codec
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: back to the state before the first symbol."""
+        self._state = self._engine.initial_state()
+        self._encoder = self._codec.encoder()
+        self._logits: Array | None = None
+
+    @property
+    def state(self) -> State:
+        """A copy of what the network remembers: name -> array of shape (1, size)."""
+        return {name: value.copy() for name, value in self._state.items()}
+
+    @state.setter
+    def state(self, value: Mapping[str, Array]) -> None:
+        expected = {name: array.shape for name, array in self._engine.initial_state().items()}
+        found = {name: np.shape(array) for name, array in value.items()}
+        if found != expected:
+            raise DataError(f"This model's state is {expected}; found {found}.")
+        self._state = {name: np.array(value[name], np.float32) for name in expected}
+        self._logits = None
+
+    @property
+    def logits(self) -> Array | None:
+        """Logits of the next symbol, shape (vocabulary,); None where nothing was read since the state was set."""
+        return self._logits
+
+    def push(self, chunk: str) -> Array:
+        """Read a piece of text.
+
+        Returns:
+            Log-probabilities of the symbol that follows each symbol read, in nats, shape (symbols, vocabulary).
+            A codec with lookahead (words, BPE) keeps an unfinished word back until the next chunk or `flush`.
+        """
+        return self._read(self._encoder.push(chunk))
+
+    def flush(self) -> Array:
+        """Read what the codec was still keeping back, as at the end of the text. Returns as `push` does."""
+        return self._read(self._encoder.flush())
+
+    def push_symbol(self, symbol: int) -> Array:
+        """Read one symbol by its id; returns the logits of the next one, shape (vocabulary,)."""
+        logits, self._state = self._engine.step(np.array([symbol]), self._state)
+        self._logits = logits[0]
+        return self._logits
+
+    def _read(self, ids: NDArray[np.int64]) -> Array:
+        rows = [log_softmax(self.push_symbol(int(symbol))) for symbol in ids]
+        return np.stack(rows) if rows else np.zeros((0, self._engine.shape.vocabulary), np.float32)
+
+    def next_logits(self) -> Array:
+        """Logits of the next symbol, as at a text's first line where nothing was read yet; shape (vocabulary,)."""
+        self.flush()
+        return self.push_symbol(self._start()) if self._logits is None else self._logits
+
+    def _start(self) -> int:
+        """What a text without a beginning is taken to follow: a line end, where the vocabulary has one."""
+        line_end = self._codec.encode("\n")
+        return int(line_end[0]) if len(line_end) and line_end[0] != self._codec.unknown else 1
+
+    def generate(
+        self, length: int | None, sampling: Sampling, rng: np.random.Generator, stop: Sequence[str] = ()
+    ) -> Iterator[str]:
+        """Write on from here, yielding text as soon as it can be shown.
+
+        Args:
+            length: Symbols to write at most; None for no end.
+            sampling: How a symbol is drawn from its probabilities.
+            rng: The same generator state gives the same text.
+            stop: Texts that end the writing; the first that comes up is not written.
+
+        The symbols written have been read by this stream, so pushing or generating goes on after them. A stop
+        text is held back while it may still be completed.
+        """
+        decoder = self._codec.decoder()
+        held = ""
+        logits = self.next_logits()
+        written = 0
+        while length is None or written < length:
+            symbol = sampling.choose(logits, rng)
+            logits = self.push_symbol(symbol)
+            written += 1
+            held += decoder.push([symbol])
+            if found := [position for text in stop if (position := held.find(text)) >= 0]:
+                yield held[: min(found)]
+                return
+            ready = len(held) - _overlap(held, stop)
+            if ready:
+                yield held[:ready]
+                held = held[ready:]
+        yield held + decoder.flush()
+
+    def fork(self) -> Stream:
+        """An independent stream that remembers the same."""
+        copy = Stream(self._engine, self._codec)
+        copy._state, copy._logits = self.state, self._logits
+        copy._encoder.push(self._encoder.held)
+        return copy
+
+    def save(self, path: str | Path) -> None:
+        """Write what this stream remembers to a safetensors file, for `load` here or on another machine."""
+        tensors = dict(self._state)
+        if self._logits is not None:
+            tensors["logits"] = self._logits
+        data = safetensors.numpy.save(
+            {name: np.ascontiguousarray(value) for name, value in tensors.items()},
+            {**_FORMAT, "pending": self._encoder.held},
+        )
+        system.write_atomically(Path(path), lambda part: part.write_bytes(data))
+
+    def load(self, path: str | Path) -> None:
+        """Take up what `save` wrote. Raises `DataError` when it is not a state of a model of this shape."""
+        try:
+            with safetensors.safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        except (OSError, safetensors.SafetensorError) as error:
+            raise DataError(f"{path}: cannot be read as a saved stream ({error}).") from None
+        if metadata.get("format") != _FORMAT["format"] or metadata.get("version") != _FORMAT["version"]:
+            raise DataError(f"{path}: is not a stream saved by this version of Elman.")
+        logits = tensors.pop("logits", None)
+        self.state = tensors
+        self._encoder = self._codec.encoder()
+        self._encoder.push(metadata["pending"])
+        self._logits = logits
+
+
+def log_softmax(logits: Array) -> Array:
+    """Log-probabilities of ``logits`` over the last axis, in nats."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    result: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
+
+
+def _overlap(text: str, stops: Sequence[str]) -> int:
+    """Length of the longest end of ``text`` that begins one of ``stops``."""
+    lengths = (k for stop in stops for k in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:k]))
+    return max(lengths, default=0)

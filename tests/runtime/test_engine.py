@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import small_models
+import tolerances
+import torch
+
+from elman import cells
+from elman.errors import BundleError
+from elman.runtime import Engine, NetworkShape
+from elman.tasks.language_model_training import build
+
+SHAPES = [
+    {},
+    {"tie_weights": False, "hidden_sizes": (5,)},
+    {"learn_initial_state": False, "hidden_sizes": (11, 4, 7)},
+]
+
+
+@pytest.mark.parametrize("cell", cells.CELLS)
+@pytest.mark.parametrize("changes", SHAPES)
+def test_engine_steps_as_the_torch_network_does(cell: str, changes: dict[str, object]) -> None:
+    engine = small_models.engine(cell=cell, **changes)
+    network = build(engine.shape, small_models.tensors(engine.shape)).eval()
+    symbols = np.random.default_rng(1).integers(0, engine.shape.vocabulary, (3, 12))
+    with torch.no_grad():
+        expected = network(torch.from_numpy(symbols))
+    state = engine.initial_state(batch=3)
+    for t in range(symbols.shape[1]):
+        logits, state = engine.step(symbols[:, t], state)
+        np.testing.assert_allclose(logits, expected.logits[:, t], **tolerances.NUMPY_AGAINST_TORCH)
+    for name, value in expected.state.items():
+        np.testing.assert_allclose(state[name], value, **tolerances.NUMPY_AGAINST_TORCH)
+
+
+def test_a_step_leaves_the_state_it_was_given() -> None:
+    engine = small_models.engine()
+    before = engine.initial_state()
+    copy = {name: value.copy() for name, value in before.items()}
+    engine.step(np.array([1]), before)
+    assert all(np.array_equal(before[name], copy[name]) for name in copy)
+
+
+def test_rows_of_a_batch_do_not_see_each_other() -> None:
+    engine = small_models.engine()
+    together, _ = engine.step(np.array([1, 2]), engine.initial_state(2))
+    alone, _ = engine.step(np.array([2]), engine.initial_state(1))
+    np.testing.assert_allclose(together[1:], alone, **tolerances.NUMPY_AGAINST_TORCH)
+
+
+def test_shape_goes_through_json_values() -> None:
+    shape = small_models.shape(20)
+    assert NetworkShape.from_dict(shape.to_dict()) == shape
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: t.pop("softmax.bias"), r"tensor 'softmax.bias' is missing; expected it with shape \(20,\)"),
+        (lambda t: t.update({"softmax.bias": np.zeros(3)}), r"has shape \(3,\), config.json asks for \(20,\)"),
+        (lambda t: t.update({"other": np.zeros(3)}), "tensor 'other' has no place"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_named(damage: object, message: str) -> None:
+    shape = small_models.shape(20)
+    tensors = small_models.tensors(shape)
+    damage(tensors)  # type: ignore[operator]
+    with pytest.raises(BundleError, match=message):
+        Engine(shape, tensors)
+
+
+@pytest.mark.parametrize("values", [{"cell": "lstm"}, {"vocabulary": 3, "hidden_sizes": "x"}, {"hidden_sizes": [1], "a": 1}])
+def test_a_network_that_is_not_described_is_an_error(values: dict[str, object]) -> None:
+    with pytest.raises(BundleError, match="'network' does not describe a network"):
+        NetworkShape.from_dict(values)
+
+
+def test_unknown_cell_names_the_nearest() -> None:
+    with pytest.raises(BundleError, match="Did you mean 'lstm'"):
+        small_models.shape(20, "lstn").parameter_shapes()

@@ -1,0 +1,55 @@
+"""Small language models with random weights, for tests of everything that reads or writes a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman.codecs import TextCodec
+from elman.export import write_bundle
+from elman.runtime import Engine, NetworkShape
+from elman.settings import LanguageModelSettings, to_dict
+
+TEXT = "The same input may produce different outputs, depending on what came before: naïve or not.\nSo it goes.\n"
+
+FIGURES: dict[str, Any] = {
+    "training": {
+        "source": "a text", "sha256": "0" * 64, "symbols": 1000, "epochs": 1.5, "steps": 10, "seconds": 2.0,
+        "stopped_by": "epochs", "machine": [],
+    },
+    "held_out": {"model": {"nats_per_symbol": 1.0, "perplexity": 2.718, "bits_per_character": 1.443,
+                           "symbols": 10, "characters": 10, "unknown": 0}},
+}  # fmt: skip
+
+
+def codec(kind: str = "characters") -> TextCodec:
+    return TextCodec.fit(kind, [TEXT], 300)
+
+
+def shape(vocabulary: int, cell: str = "lstm", **changes: Any) -> NetworkShape:
+    return NetworkShape(**{
+        "vocabulary": vocabulary, "cell": cell, "embedding_size": 7, "hidden_sizes": (9, 7), "tie_weights": True,
+        "learn_initial_state": True, **changes,
+    })  # fmt: skip
+
+
+def tensors(of: NetworkShape, seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(0, 0.5, size).astype(np.float32) for name, size in of.parameter_shapes().items()}
+
+
+def engine(kind: str = "characters", cell: str = "lstm", **changes: Any) -> Engine:
+    of = shape(len(codec(kind)), cell, **changes)
+    return Engine(of, tensors(of))
+
+
+def bundle(folder: Path, kind: str = "characters", cell: str = "lstm", **changes: Any) -> Path:
+    symbols = codec(kind)
+    of = shape(len(symbols), cell, **changes)
+    write_bundle(
+        folder, task="language-model", shape=of, tensors=tensors(of), codec=symbols,
+        settings=to_dict(LanguageModelSettings()), metrics=FIGURES, sample=symbols.encode(TEXT),
+    )  # fmt: skip
+    return folder

@@ -1,0 +1,30 @@
+"""Every tolerance of the tests, each with its reason."""
+
+from __future__ import annotations
+
+#: Relative error of a few float64 operations: some units of 2**-53, with room for sums of thousands of terms.
+ROUNDING = 1e-12
+
+#: A few float32 steps of a small network with values near 1, taken in another order: some units of 2**-24.
+FLOAT32_STEP = {"rtol": 1e-5, "atol": 1e-5}
+
+#: The same float32 equations summed in another order, as NumPy and torch do: about 1e-6 for a dozen steps.
+NUMPY_AGAINST_TORCH = {"rtol": 1e-4, "atol": 2e-5}
+
+#: float64 recurrences computed in two orders of summation: rounding carried through some dozens of steps.
+FLOAT64_RECURRENCE = 1e-10
+
+#: float32 outputs and states of two kernels: 2**-24 times sums of a few hundred terms, over some dozens of steps.
+FLOAT32_RECURRENCE = 2e-5
+
+#: float32 gradients: like `FLOAT32_RECURRENCE`, and summed over batch and time as well.
+FLOAT32_GRADIENT = 2e-4
+
+#: bfloat16 products keep 8 bits; a recurrence of a few steps stays within a few units of 2**-8.
+BFLOAT16_RECURRENCE = 3e-2
+
+#: Empirical mean or bound of a few thousand random draws.
+SAMPLING = 5e-2
+
+#: Relative distance to a published figure that is a count, not a training run: details such as how the start of a text is padded.
+PUBLISHED = 0.005
