@@ -25,9 +25,7 @@ from elman.errors import SettingsError, nearest
 __all__ = ["CELLS", "Array", "Cell", "NumpyOps", "Ops", "Parameter", "initialise", "make"]
 
 #: Every cell by its name.
-CELLS: dict[str, type[Cell]] = {
-    cell.name: cell for cell in (RNNCell, ReluRNNCell, LSTMCell, GRUCell, GRUBeforeCell)
-}  # fmt: skip
+CELLS: dict[str, type[Cell]] = {cell.name: cell for cell in (RNNCell, ReluRNNCell, LSTMCell, GRUCell, GRUBeforeCell)}
 
 
 def make(name: str, input_size: int, hidden_size: int, **options: Any) -> Cell:

@@ -1,0 +1,27 @@
+"""Recurrent layers for torch: `Recurrent` for every cell, and drop-ins for ``torch.nn.RNN``, ``LSTM`` and ``GRU``."""
+
+from __future__ import annotations
+
+from elman.nn.backends import Choice, choose
+from elman.nn.drop_in import GRU, LSTM, RNN
+from elman.nn.dropout import LockedDropout, drop_weights, drop_words
+from elman.nn.ops import TorchOps
+from elman.nn.recurrent import Recurrent
+from elman.nn.unroll import State, Unrolled, unroll, unroll_stack
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Choice",
+    "LockedDropout",
+    "Recurrent",
+    "State",
+    "TorchOps",
+    "Unrolled",
+    "choose",
+    "drop_weights",
+    "drop_words",
+    "unroll",
+    "unroll_stack",
+]

@@ -1,0 +1,66 @@
+"""torch's binding of the array operations that cells use."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+
+@final
+class TorchOps:
+    """`elman.cells.Ops` on torch tensors, on any device, differentiable, and under autocast."""
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """See `elman.cells.Ops.linear`."""
+        return F.linear(x, weight, bias)
+
+    def split(self, x: Tensor, parts: int, axis: int = -1) -> tuple[Tensor, ...]:
+        """See `elman.cells.Ops.split`."""
+        return x.chunk(parts, axis)
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.sigmoid`."""
+        return torch.sigmoid(x)
+
+    def tanh(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.tanh`."""
+        return torch.tanh(x)
+
+    def relu(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.relu`."""
+        return torch.relu(x)
+
+    def exp(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.exp`."""
+        return torch.exp(x)
+
+    def log(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.log`."""
+        return torch.log(x)
+
+    def maximum(self, x: Tensor, y: Tensor) -> Tensor:
+        """See `elman.cells.Ops.maximum`."""
+        return torch.maximum(x, y)
+
+    def minimum(self, x: Tensor, y: Tensor) -> Tensor:
+        """See `elman.cells.Ops.minimum`."""
+        return torch.minimum(x, y)
+
+    def where(self, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """See `elman.cells.Ops.where`."""
+        return torch.where(condition, x, y)
+
+    def sum(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.sum`."""
+        return x.sum(-1, keepdim=True)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.mean`."""
+        return x.mean(-1, keepdim=True)
+
+    def layer_norm(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """See `elman.cells.Ops.layer_norm`."""
+        return F.layer_norm(x, x.shape[-1:], weight, bias)

@@ -1,0 +1,212 @@
+"""A stack of any recurrent cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elman.cells import Cell, initialise, make
+from elman.errors import DataError, SettingsError
+from elman.nn.backends import choose
+from elman.nn.dropout import LockedDropout, checked, drop_weights
+from elman.nn.unroll import State, suffixes, unroll_stack
+
+
+@final
+class Recurrent(nn.Module):
+    """Layers of one kind of cell over (batch, time, features).
+
+    Args:
+        cell: A name in `elman.cells.CELLS`, or a callable ``(input_size, hidden_size, **options)`` that
+            gives an `elman.cells.Cell`.
+        input_size: Features of the input.
+        hidden_size: Units per layer; a sequence gives one size for every layer.
+        num_layers: Layers; may be left out where ``hidden_size`` is a sequence.
+        bidirectional: Run every layer in both directions and join their outputs.
+        dropout: Share dropped between layers, in training.
+        locked_dropout: Hold the dropped features for all steps (`elman.nn.LockedDropout`).
+        weight_drop: Share of the recurrent weights dropped per forward call (`elman.nn.drop_weights`).
+        learn_initial_state: Learn the state before the first step, one for all rows, instead of zeros.
+        initial: Scheme of `elman.cells.initialise`; drawn from torch's generator (`torch.manual_seed`).
+        memory: Expected length of dependencies in steps for chrono initialisation; 0 leaves it open.
+        backend: ``auto``, ``torch`` or ``reference``; see `elman.nn.backends.choose`.
+        **cell_options: The cell's own options, such as ``bias`` or ``projection_size``.
+
+    Parameters have torch.nn's names: ``weight_ih_l0``, ``weight_hh_l0_reverse``, ...; a learnt initial state is
+    ``initial_hidden_l0``, ... (features,). Raises `SettingsError` for options that do not fit together and
+    `BackendError` for a backend that cannot run the cell.
+
+    >>> layer = Recurrent("lstm", input_size=3, hidden_size=5, num_layers=2)
+    >>> outputs, state = layer(torch.zeros(4, 7, 3))
+    >>> outputs.shape, sorted(state)
+    (torch.Size([4, 7, 5]), ['cell_l0', 'cell_l1', 'hidden_l0', 'hidden_l1'])
+    """
+
+    def __init__(
+        self,
+        cell: str | Callable[..., Cell],
+        input_size: int,
+        hidden_size: int | Sequence[int],
+        num_layers: int = 1,
+        *,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        locked_dropout: bool = False,
+        weight_drop: float = 0.0,
+        learn_initial_state: bool = False,
+        initial: str = "memory",
+        memory: int = 0,
+        backend: str = "auto",
+        **cell_options: Any,
+    ) -> None:
+        super().__init__()
+        self.bidirectional = bidirectional
+        self.weight_drop = checked("weight_drop", weight_drop)
+        self.learn_initial_state = learn_initial_state
+        self.initial = initial
+        self.memory = memory
+        self.backend = backend
+        self.dropout = LockedDropout(dropout) if locked_dropout else nn.Dropout(checked("dropout", dropout))
+        self.cells = tuple(self._make_cells(cell, input_size, _sizes(hidden_size, num_layers), cell_options))
+        choose(self.cells[0], backend)
+        for suffix, layer_cell in self._parts():
+            for name, parameter in layer_cell.parameters().items():
+                self.register_parameter(name + suffix, nn.Parameter(torch.empty(parameter.shape)))
+            for name, size in layer_cell.state_sizes.items() if learn_initial_state else ():
+                self.register_parameter(f"initial_{name}{suffix}", nn.Parameter(torch.empty(size)))
+        self.reset_parameters()
+
+    @property
+    def input_size(self) -> int:
+        """Features of the input."""
+        return self.cells[0].input_size
+
+    @property
+    def output_size(self) -> int:
+        """Features of the output, both directions together."""
+        return self.cells[-1].output_size * (2 if self.bidirectional else 1)
+
+    @property
+    def state_sizes(self) -> dict[str, int]:
+        """Every state of the stack and its features, as ``hidden_l0``, ``cell_l0``, ..."""
+        return {name + suffix: size for suffix, cell in self._parts() for name, size in cell.state_sizes.items()}
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw all weights again, from torch's generator; a learnt initial state goes to zero."""
+        rng = np.random.default_rng(int(torch.randint(2**63 - 1, ())))
+        for suffix, cell in self._parts():
+            for name, values in initialise(cell, rng, self.initial, self.memory).items():
+                self.get_parameter(name + suffix).copy_(torch.from_numpy(values))
+            for name in cell.state_sizes if self.learn_initial_state else ():
+                self.get_parameter(f"initial_{name}{suffix}").zero_()
+
+    def forward(
+        self,
+        inputs: Tensor,
+        state: Mapping[str, Tensor] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+        all_states: bool = False,
+    ) -> tuple[Tensor, State] | tuple[Tensor, State, State]:
+        """Run over time.
+
+        Args:
+            inputs: (batch, time, input_size).
+            state: The states before the first step, ``hidden_l0``, ``cell_l0``, ... (batch, size) each, as
+                an earlier call returned them; without it the initial state.
+            lengths: Valid steps per row, (batch,), from 1 to time; best kept on the CPU.
+            resets: (batch, time) bool, True where a new sequence begins; best kept on the CPU.
+            all_states: Also return every state at every step, (batch, time, size) each.
+
+        Returns:
+            Outputs of the last layer (batch, time, output_size), zero beyond a row's length; the state
+            after the last valid step; with ``all_states`` the states at every step.
+
+        Raises:
+            DataError: A shape, a length or a state does not fit.
+            BackendError: The backend asked for by name cannot run this.
+        """
+        self._check(inputs, state)
+        learnt = {name: getattr(self, f"initial_{name}") for name in self.state_sizes if self.learn_initial_state}
+        run = unroll_stack(
+            self.cells,
+            self._params(),
+            inputs,
+            state,
+            initial=learnt or None,
+            bidirectional=self.bidirectional,
+            between=self.dropout,
+            lengths=lengths,
+            resets=resets,
+            backend=self.backend,
+            all_states=all_states,
+        )
+        return run if all_states else (run.outputs, run.state)
+
+    def why(self) -> str:
+        """Say which backend runs this stack, and why."""
+        return str(choose(self.cells[0], self.backend))
+
+    def extra_repr(self) -> str:
+        """Show cell, sizes and backend."""
+        sizes = ", ".join(str(cell.hidden_size) for cell in self.cells)
+        directions = ", bidirectional" if self.bidirectional else ""
+        return f"{self.cells[0].name}, {self.input_size} -> {sizes}{directions}, backend={self.backend}"
+
+    def _make_cells(
+        self, cell: str | Callable[..., Cell], input_size: int, sizes: Sequence[int], options: dict[str, Any]
+    ) -> Iterator[Cell]:
+        for size in sizes:
+            made = (
+                make(cell, input_size, size, **options) if isinstance(cell, str) else cell(input_size, size, **options)
+            )
+            input_size = made.output_size * (2 if self.bidirectional else 1)
+            yield made
+
+    def _parts(self) -> Iterator[tuple[str, Cell]]:
+        """Every layer and direction: the ending of its names, and its cell."""
+        for layer, cell in enumerate(self.cells):
+            for suffix in suffixes(layer, self.bidirectional):
+                yield suffix, cell
+
+    def _params(self) -> dict[str, Tensor]:
+        """The weights of this forward call, some recurrent ones dropped."""
+        params = {}
+        for suffix, cell in self._parts():
+            for name, parameter in cell.parameters().items():
+                weight = getattr(self, name + suffix)
+                drops = parameter.kind == "recurrent"
+                params[name + suffix] = drop_weights(weight, self.weight_drop, self.training) if drops else weight
+        return params
+
+    def _check(self, inputs: Tensor, state: Mapping[str, Tensor] | None) -> None:
+        if inputs.dim() != 3 or inputs.shape[2] != self.input_size:
+            raise DataError(f"inputs must be (batch, time, {self.input_size}), found the shape {tuple(inputs.shape)}.")
+        weight = next(self.parameters())
+        if inputs.dtype != weight.dtype and not torch.is_autocast_enabled(inputs.device.type):
+            raise DataError(
+                f"inputs are {inputs.dtype}, the weights {weight.dtype}: convert one of them with .to(...)."
+            )
+        if state is None:
+            return
+        for name, size in self.state_sizes.items():
+            found = tuple(state[name].shape) if name in state else "nothing"
+            if found != (inputs.shape[0], size):
+                raise DataError(f"state['{name}'] must be ({inputs.shape[0]}, {size}), found {found}.")
+
+
+def _sizes(hidden_size: int | Sequence[int], num_layers: int) -> tuple[int, ...]:
+    if isinstance(hidden_size, int):
+        if num_layers < 1:
+            raise SettingsError(f"num_layers must be at least 1, not {num_layers}.")
+        return (hidden_size,) * num_layers
+    sizes = tuple(hidden_size)
+    if not sizes or num_layers not in (1, len(sizes)):
+        raise SettingsError(f"hidden_size gives {len(sizes)} layers, num_layers says {num_layers}.")
+    return sizes

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman.cells import CELLS, NumpyOps, initialise, make
+from elman.errors import SettingsError
+from tolerances import ROUNDING, SAMPLING
+
+
+def draw(name: str, **options: Any) -> dict[str, np.ndarray]:
+    scheme = {key: options.pop(key) for key in ("scheme", "memory") if key in options}
+    return initialise(make(name, 40, 50, **options), np.random.default_rng(0), **scheme)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_recurrent_blocks_are_orthogonal(name: str) -> None:
+    for block in np.split(draw(name)["weight_hh"], len(CELLS[name].gates)):
+        np.testing.assert_allclose(block @ block.T, np.eye(50), rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_blocks_that_are_not_square_have_orthonormal_columns() -> None:
+    for block in np.split(draw("lstm", projection_size=20)["weight_hh"], 4):
+        np.testing.assert_allclose(block.T @ block, np.eye(20), rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_input_blocks_have_xaviers_bound_and_variance(name: str) -> None:
+    weight, bound = draw(name)["weight_ih"], math.sqrt(6 / 90)
+    assert abs(weight).max() <= bound
+    assert weight.std() == pytest.approx(bound / math.sqrt(3), rel=SAMPLING)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_biases_keep_the_state_once(name: str) -> None:
+    weights, cell = draw(name), CELLS[name]
+    assert not weights.get("bias_hh", np.zeros(1)).any()
+    for gate, block in zip(cell.gates, np.split(weights["bias_ih"], len(cell.gates)), strict=True):
+        assert (block == (1 if cell.memory_gates.get(gate) == 1 else 0)).all()
+
+
+def test_chrono_biases_spread_over_the_memory() -> None:
+    """exp(b) is uniform in [1, T - 1] (Tallec & Ollivier 2018)."""
+    weights = initialise(make("lstm", 1, 300), np.random.default_rng(0), memory=100)
+    write, forget, candidate, output = np.split(weights["bias_ih"], 4)
+    lengths = np.sort(np.exp(forget))
+    assert lengths[0] >= 1
+    assert lengths[-1] <= 99
+    uniform = np.linspace(1, 99, 300)
+    assert abs(lengths - uniform).max() < 2 * SAMPLING * 98
+    assert (write == -forget).all()
+    assert not candidate.any()
+    assert not output.any()
+
+
+def test_chrono_gates_forget_over_the_memory() -> None:
+    """With no input an update gate of bias b keeps the share 1 - 1/(1 + e^b), so it forgets over 1 + e^b steps."""
+    bias = np.split(draw("gru", memory=30)["bias_ih"], 3)[1]
+    steps = 1 / (1 - NumpyOps().sigmoid(bias))
+    assert ((steps >= 2 - ROUNDING) & (steps <= 30 + ROUNDING)).all()
+
+
+def test_torchs_scheme_is_uniform_everywhere() -> None:
+    for values in draw("lstm", scheme="torch", projection_size=20).values():
+        assert abs(values).max() <= 1 / math.sqrt(50)
+        assert values.std() == pytest.approx(1 / math.sqrt(150), rel=0.1)
+
+
+def test_a_seed_decides() -> None:
+    one, other = draw("lstm"), draw("lstm")
+    assert all((one[name] == other[name]).all() for name in one)
+
+
+@pytest.mark.parametrize("options", [{"name": "rnn"}, {"name": "lstm", "bias": False}, {"name": "gru", "memory": 1}])
+def test_a_memory_that_cannot_be_set_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="cannot be set: it takes a length of 2 or more steps"):
+        draw(**{"memory": 100} | options)
+
+
+def test_memory_belongs_to_its_scheme() -> None:
+    with pytest.raises(SettingsError, match="needs the initialisation 'memory', not 'torch'"):
+        draw("lstm", scheme="torch", memory=9)
+    with pytest.raises(SettingsError, match=r"There is no initialisation 'memroy', only memory, torch. Did you mean"):
+        draw("lstm", scheme="memroy")
