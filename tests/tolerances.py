@@ -26,5 +26,9 @@ BFLOAT16_RECURRENCE = 3e-2
 #: Empirical mean or bound of a few thousand random draws.
 SAMPLING = 5e-2
 
-#: Relative distance to a published figure that is a count, not a training run: details such as how the start of a text is padded.
+#: Relative distance to a published figure that comes from counting, not from training: details such as padding.
 PUBLISHED = 0.005
+
+#: Long text is scored in parts that each read 512 symbols before their own: what an older past would have changed
+#: is below this share of the loss for a network of random weights.
+WARM_STATE = 1e-3

@@ -1,0 +1,35 @@
+"""Options and fixtures of the whole suite."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--data",
+        metavar="DIR",
+        default=os.environ.get("ELMAN_DATA"),
+        help="Folder of the data sets; without it (and without ELMAN_DATA) tests marked 'data' are left out.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--data"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("data")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("data")]
+
+
+@pytest.fixture(scope="session")
+def data_folder(request: pytest.FixtureRequest) -> Path:
+    """The folder given by --data or ELMAN_DATA; only tests marked ``data`` may ask for it."""
+    folder = Path(request.config.getoption("--data"))
+    if not folder.is_dir():
+        pytest.fail(f"--data (or ELMAN_DATA): {folder} is not a folder.")
+    return folder

@@ -1,0 +1,39 @@
+"""Rooms that promise to work without torch really do, seen from a fresh process."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "lightning_fabric"}
+LEFT_WING = ["errors", "settings", "system", "cells", "codecs", "decoding", "metrics", "plots", "runtime"]
+
+
+def heavy_modules_after(statement: str) -> set[str]:
+    """Which of ``HEAVY`` a fresh interpreter has loaded once it has run ``statement``."""
+    code = f"{statement}\nimport json, sys; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return HEAVY & set(json.loads(done.stdout))
+
+
+def test_importing_elman_loads_no_torch() -> None:
+    assert heavy_modules_after("import elman") == set()
+
+
+def test_the_left_wing_loads_no_torch() -> None:
+    every_module = "import elman, importlib, pkgutil"
+    for room in LEFT_WING:
+        assert importlib.util.find_spec(f"elman.{room}"), f"elman.{room} is gone: mend LEFT_WING"
+        every_module += f"\nroom = importlib.import_module('elman.{room}')"
+        every_module += "\nfor m in pkgutil.walk_packages(getattr(room, '__path__', []), room.__name__ + '.'): "
+        every_module += "importlib.import_module(m.name)"
+    assert heavy_modules_after(every_module) == set()
+
+
+@pytest.mark.parametrize("statement", ["import torch", "import elman.nn"])
+def test_the_check_itself_sees_torch(statement: str) -> None:
+    assert "torch" in heavy_modules_after(statement)
