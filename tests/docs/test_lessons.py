@@ -1,0 +1,80 @@
+"""What the lessons claim is true when they are run."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tolerances import FLOAT32_STEP
+
+LESSON = Path(__file__).parents[2] / "docs" / "lessons" / "colours.py"
+
+
+@pytest.fixture(scope="module")
+def colours() -> SimpleNamespace:
+    return SimpleNamespace(**runpy.run_path(str(LESSON)))
+
+
+@pytest.fixture(scope="module")
+def trained(colours: SimpleNamespace) -> torch.nn.Module:
+    torch.manual_seed(0)
+    network: torch.nn.Module = colours.WithMemory()
+    colours.train(network, colours.row_of_blocks(33), 300)
+    return network
+
+
+def test_the_lesson_runs_and_writes_all_that_its_page_shows(colours: SimpleNamespace, tmp_path: Path) -> None:
+    figures = colours.lesson(tmp_path)
+    page = LESSON.with_suffix(".md").read_text(encoding="utf-8")
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size > 0
+        kept = LESSON.with_suffix("") / path.name
+        assert kept.exists(), f"{kept} is missing: run the lesson"
+        if path.suffix in (".md", ".svg"):
+            assert f"colours/{path.name}" in page
+    assert figures["with_memory_right"] == 1
+    assert figures["with_memory_bits"] < 0.01
+    assert figures["without_memory_right"] == pytest.approx(0.75)
+    assert figures["best_without_memory"] == 0.5
+    assert 0.5 <= figures["without_memory_bits"] < 0.51
+
+
+def test_the_limit_without_memory_is_the_entropy(colours: SimpleNamespace) -> None:
+    simple = torch.tensor([0, 1, 2] * 5)
+    assert colours.best_without_memory(simple) == 0
+    assert colours.most_right_without_memory(simple) == 1
+    coin = torch.tensor([0, 0, 1, 1, 0])
+    assert colours.best_without_memory(coin) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_it_is_not_the_luck_of_one_seed(colours: SimpleNamespace, seed: int) -> None:
+    torch.manual_seed(seed)
+    network = colours.WithMemory()
+    colours.train(network, colours.row_of_blocks(33), 300)
+    assert colours.share_right(network, colours.row_of_blocks(201)) == 1
+
+
+def test_one_block_at_a_time_gives_what_the_whole_row_gives(colours: SimpleNamespace, trained: torch.nn.Module) -> None:
+    row = colours.row_of_blocks(9)
+    whole = trained(colours.one_hot(row[:-1]))[0][0].softmax(-1)
+    single = [list(run.probabilities.values()) for run in colours.run_by_run(trained, row)]
+    torch.testing.assert_close(torch.tensor(single), whole, **FLOAT32_STEP)
+
+
+def test_memory_alone_decides_what_follows_red(colours: SimpleNamespace, trained: torch.nn.Module) -> None:
+    runs = colours.run_by_run(trained, colours.row_of_blocks(5))
+    after_blue = colours.with_borrowed_memory(trained, "red", runs[0].after)
+    after_yellow = colours.with_borrowed_memory(trained, "red", runs[2].after)
+    assert after_blue["yellow"] > 0.95
+    assert after_yellow["blue"] > 0.95
+
+
+def test_the_sum_worked_by_hand_is_the_hidden_value(colours: SimpleNamespace, trained: torch.nn.Module) -> None:
+    for run in colours.run_by_run(trained, colours.row_of_blocks(5)):
+        _, value = colours.one_value_by_hand(trained, run)
+        assert value == pytest.approx(run.after[0], abs=FLOAT32_STEP["atol"])
