@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import small_models
-import tolerances
 import torch
 
+import small_models
+import tolerances
 from elman import cells
 from elman.errors import BundleError
 from elman.runtime import Engine, NetworkShape
@@ -70,7 +70,9 @@ def test_tensors_that_do_not_fit_are_named(damage: object, message: str) -> None
         Engine(shape, tensors)
 
 
-@pytest.mark.parametrize("values", [{"cell": "lstm"}, {"vocabulary": 3, "hidden_sizes": "x"}, {"hidden_sizes": [1], "a": 1}])
+@pytest.mark.parametrize(
+    "values", [{"cell": "lstm"}, {"vocabulary": 3, "hidden_sizes": "x"}, {"hidden_sizes": [1], "a": 1}]
+)
 def test_a_network_that_is_not_described_is_an_error(values: dict[str, object]) -> None:
     with pytest.raises(BundleError, match="'network' does not describe a network"):
         NetworkShape.from_dict(values)

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-import small_models
-import tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import small_models
+import tolerances
 from elman.decoding.sampling import Sampling
 from elman.errors import DataError
 from elman.runtime import Stream
@@ -37,7 +38,7 @@ def test_chunking_changes_nothing(kind: str, cuts: list[int]) -> None:
     whole, parts = stream(kind), stream(kind)
     expected = np.concatenate([whole.push(small_models.TEXT), whole.flush()])
     edges = [0, *sorted(cuts), len(small_models.TEXT)]
-    found = [parts.push(small_models.TEXT[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    found = [parts.push(small_models.TEXT[a:b]) for a, b in pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate([*found, parts.flush()]), expected)
     assert all(np.array_equal(parts.state[name], value) for name, value in whole.state.items())
 

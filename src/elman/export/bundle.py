@@ -18,7 +18,7 @@ from elman.export.card import model_card
 from elman.runtime.bundle import FORMAT, VERSION, sample_output
 from elman.runtime.engine import Array, Engine, NetworkShape
 
-#: Symbols in the recorded sample: long enough that every gate and layer has its say, short enough to check on each load.
+#: Symbols in the recorded sample: enough that every gate and layer has its say, few enough to check on each load.
 SAMPLE_LENGTH = 16
 
 
@@ -66,7 +66,8 @@ def write_bundle(
     }
     with system.replacing_files(Path(folder)) as draft:
         codec.save(draft)
-        safetensors.numpy.save_file(tensors, draft / "model.safetensors", {"format": FORMAT})
+        # Not save_file, which makes a file that only its owner may read.
+        (draft / "model.safetensors").write_bytes(safetensors.numpy.save(tensors, {"format": FORMAT}))
         _write_json(draft / "metrics.json", metrics)
         _write_json(
             draft / "sample.json", {"symbols": sample.tolist(), "log_probabilities": [float(x) for x in recorded]}

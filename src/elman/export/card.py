@@ -8,20 +8,20 @@ from typing import Any
 
 def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int) -> str:
     """Text of a bundle's ``README.md``, from its configuration and its figures alone."""
-    network, codec = config["network"], config["codec"]
+    network, codec, training = config["network"], config["codec"], metrics["training"]
     layers = " + ".join(str(size) for size in network["hidden_sizes"])
     lines = [
         f"# {config['task']}: {network['cell']}, {layers} units",
         "",
-        f"A recurrent network trained with Elman {config['elman']} on {metrics['training']['source']}.",
+        f"A recurrent network trained with Elman {config['elman']} on {training['source']}.",
         "",
         "| | |",
         "|---|---|",
         f"| symbols | {codec['kind']}, {network['vocabulary']:,} of them |",
         f"| parameters | {parameters:,} |",
-        f"| training text | {metrics['training']['symbols']:,} symbols, sha256 `{metrics['training']['sha256'][:16]}` |",
-        f"| trained for | {metrics['training']['epochs']:.2f} epochs, {metrics['training']['seconds']:.0f} s |",
-        f"| stopped by | {metrics['training']['stopped_by']} |",
+        f"| training text | {training['symbols']:,} symbols, sha256 `{training['sha256'][:16]}` |",
+        f"| trained for | {training['epochs']:.2f} epochs, {training['seconds']:.0f} s |",
+        f"| ended by | {training['stopped_by']} |",
         "",
         "## How good it is",
         "",

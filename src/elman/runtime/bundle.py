@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def sample_output(engine: Engine, symbols: NDArray[np.int64]) -> Array:
     """Log-probability of each symbol after those before it, in nats, shape (len(symbols) - 1,)."""
     state = engine.initial_state()
     rows = []
-    for symbol, target in zip(symbols[:-1], symbols[1:], strict=True):
+    for symbol, target in pairwise(symbols):
         logits, state = engine.step(np.array([symbol]), state)
         rows.append(log_softmax(logits[0])[target])
     return np.array(rows, np.float32)
