@@ -1,0 +1,76 @@
+"""The command line: one file per command; each imports its room when it runs, so that `elman --help` is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from elman.cli import check, demo, evaluate, generate, info, predict, train
+from elman.errors import ElmanError
+
+app = typer.Typer(
+    name="elman",
+    help="Recurrent neural networks for anyone whose data comes as a sequence.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        typer.echo(f"elman {metadata.version('elman')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
+app.command("check")(check.check)
+app.command("demo")(demo.demo)
+app.add_typer(train_app, name="train")
+train_app.command("language-model")(train.language_model)
+app.command("generate")(generate.generate)
+app.command("predict")(predict.predict)
+app.command("evaluate")(evaluate.evaluate)
+app.command("info")(info.info)
+
+
+def main() -> None:
+    """Run the command line; every error leaves as one sentence and an exit code, never as a traceback.
+
+    Exit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted. With ELMAN_DEBUG set, tracebacks are shown.
+    """
+    try:
+        app()
+    except ElmanError as error:
+        _fail(str(error), error.exit_code, error)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1, error)
+    except Exception as error:
+        _fail(f"this should not happen ({type(error).__name__}: {error}); ELMAN_DEBUG=1 shows where.", 1, error)
+
+
+def _fail(message: str, code: int, error: BaseException | None = None) -> None:
+    if error is not None and os.environ.get("ELMAN_DEBUG"):
+        raise error
+    typer.secho(f"error: {message}", err=True, fg=typer.colors.RED)
+    sys.exit(code)

@@ -1,0 +1,29 @@
+"""`elman predict`: what may come next."""
+
+from __future__ import annotations
+
+import json as json_format
+from typing import Annotated
+
+import typer
+
+from elman.cli.generate import DirArgument
+
+
+def predict(
+    folder: DirArgument,
+    prompt: Annotated[str, typer.Option(help="Text to read first.")] = "",
+    top: Annotated[int, typer.Option(min=1, help="How many symbols to show.")] = 10,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the likeliest next symbols: elman predict runs/book --prompt "To be, or not to b"."""
+    from elman.tasks.language_model import LanguageModel
+
+    likeliest = LanguageModel.load(folder).next(prompt, top)
+    if json:
+        rows = [{"symbol": symbol, "probability": probability} for symbol, probability in likeliest]
+        typer.echo(json_format.dumps({"prompt": prompt, "next": rows}, ensure_ascii=False))
+        return
+    width = max(len(repr(symbol)) for symbol, _ in likeliest)
+    for symbol, probability in likeliest:
+        typer.echo(f"{symbol!r:<{width}}  {probability:6.4f}  {'█' * round(40 * probability)}".rstrip())

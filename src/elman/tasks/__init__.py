@@ -1,0 +1,25 @@
+"""One task per file: codec, source, model, loss, metric and decoder put together for a use that has a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elman.errors import BundleError, nearest
+from elman.tasks.language_model import LanguageModel
+
+#: Task named in a bundle's config.json -> the class that loads it.
+TASKS = {"language-model": LanguageModel}
+
+
+def load(folder: str | Path) -> LanguageModel:
+    """Read a model folder of any task; returns the task's own class, ready for use.
+
+    Raises:
+        BundleError: The folder is missing, damaged, of another version or of an unknown task.
+    """
+    from elman.runtime.bundle import read_config
+
+    task = read_config(Path(folder))["task"]
+    if task not in TASKS:
+        raise BundleError(f"{folder}: is a model for the task '{task}', unknown here.{nearest(str(task), TASKS)}")
+    return TASKS[task].load(folder)

@@ -1,0 +1,308 @@
+"""Language modelling: from text to a network that continues it and says how surprised it is by more.
+
+Training and scoring need torch (`elman.tasks.language_model_training`, imported when they are asked for);
+writing and predicting run on the engine alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.codecs import TextCodec
+from elman.decoding.sampling import Sampling
+from elman.errors import UsageError
+from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
+from elman.runtime.bundle import Bundle
+from elman.runtime.engine import Array, Engine, NetworkShape
+from elman.runtime.stream import Stream, log_softmax
+from elman.settings import LanguageModelSettings, to_dict, update
+
+if TYPE_CHECKING:
+    from elman.training.events import Callback
+
+TASK = "language-model"
+
+#: Characters below which a text is scored on one thread.
+SHORT_TEXT = 50_000
+
+
+@dataclass(frozen=True)
+class TextData:
+    """Texts to train on, to hold out and to test on, and where they came from."""
+
+    train: Sequence[str]
+    held_out: Sequence[str]
+    test: Sequence[str] = ()
+    source: str = "texts"
+
+    @classmethod
+    def from_files(cls, files: Sequence[str | Path], settings: LanguageModelSettings) -> TextData:
+        """Read files as `TextSettings` says; each file is one document. Raises `DataError` naming the file."""
+        from elman.data import text_files
+
+        text = settings.text
+        documents = text_files.read_texts([Path(file) for file in files], text.encoding)
+        if text.valid is not None:
+            train, held_out = documents, text_files.read_texts([text.valid], text.encoding)
+        else:
+            train, held_out = text_files.split_held_out(documents, text.held_out)
+        test = [] if text.test is None else text_files.read_texts([text.test], text.encoding)
+        return cls(train, held_out, test, ", ".join(Path(file).name for file in files))
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the training and held-out text."""
+        digest = hashlib.sha256()
+        for document in (*self.train, "\0", *self.held_out):
+            digest.update(document.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """How surprised a model is by a text.
+
+    Attributes:
+        nats: ``-ln p`` of every symbol but the first, given all before it, shape (symbols,).
+        texts: What each of those symbols stands for, so that ``nats`` can be told by character or line.
+        characters: Characters of text that those symbols cover.
+        unknown: How many of those symbols are not in the vocabulary.
+    """
+
+    nats: NDArray[np.float64]
+    texts: Sequence[str]
+    characters: int
+    unknown: int
+
+    @property
+    def nats_per_symbol(self) -> float:
+        """Mean of ``nats``: the cross-entropy loss."""
+        return nats_per_symbol(float(self.nats.sum()), len(self.nats))
+
+    @property
+    def perplexity(self) -> float:
+        """``exp`` of the mean: among how many equally likely symbols it seems to choose."""
+        return perplexity(float(self.nats.sum()), len(self.nats))
+
+    @property
+    def bits_per_character(self) -> float:
+        """Total in bits over characters of text: comparable between codecs."""
+        return bits_per_symbol(float(self.nats.sum()), self.characters)
+
+    def figures(self) -> dict[str, float]:
+        """The three figures and the counts under them, for `metrics.json`."""
+        return text_figures(float(self.nats.sum()), len(self.nats), self.characters, self.unknown)
+
+    def per_line(self) -> list[tuple[str, float, int]]:
+        """``(line, nats, symbols)`` for each line of the text; the line end belongs to its line."""
+        lines: list[tuple[str, float, int]] = []
+        text, nats, count = "", 0.0, 0
+        for piece, cost in zip(self.texts, self.nats, strict=True):
+            text, nats, count = text + piece, nats + float(cost), count + 1
+            if piece.endswith("\n"):
+                lines.append((text.rstrip("\n"), nats, count))
+                text, nats, count = "", 0.0, 0
+        return [*lines, (text, nats, count)] if count else lines
+
+
+def text_figures(nats: float, symbols: int, characters: int, unknown: int) -> dict[str, float]:
+    """What any model's total surprise at a text, in nats, comes to in the units people know."""
+    return {
+        "nats_per_symbol": nats_per_symbol(nats, symbols),
+        "perplexity": perplexity(nats, symbols),
+        "bits_per_character": bits_per_symbol(nats, characters),
+        "symbols": symbols,
+        "characters": characters,
+        "unknown": unknown,
+    }
+
+
+class LanguageModel:
+    """A recurrent network that reads text symbol by symbol and says what may come next.
+
+    Options are the fields of `elman.settings.LanguageModelSettings`, by name:
+
+    >>> model = LanguageModel(cell="gru", hidden_size=32, epochs=1)
+    >>> model.settings.network.cell
+    'gru'
+
+    Raises:
+        SettingsError: An option is unknown or out of range.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.settings = update(LanguageModelSettings(), options, "LanguageModel")
+        self.metrics: dict[str, Any] = {}
+        self._codec: TextCodec | None = None
+        self._shape: NetworkShape | None = None
+        self._tensors: dict[str, Array] = {}
+        self._sample: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._engine: Engine | None = None
+
+    @classmethod
+    def load(cls, folder: str | Path) -> LanguageModel:
+        """Read a model folder. Raises `BundleError` with one sentence on what is wrong with it."""
+        bundle = Bundle.read(folder)
+        model = cls()
+        model.settings = update(model.settings, bundle.config.get("settings", {}), f"{folder}/config.json")
+        model.metrics = bundle.metrics
+        model._take(bundle.codec, bundle.shape, bundle.tensors, np.array(bundle.sample["symbols"], np.int64))
+        return model
+
+    def _take(
+        self, codec: TextCodec, shape: NetworkShape, tensors: Mapping[str, Array], sample: NDArray[np.int64]
+    ) -> None:
+        self._codec, self._shape, self._tensors, self._sample = codec, shape, dict(tensors), sample
+        self._engine = Engine(shape, self._tensors)
+
+    def fit(
+        self,
+        *files: str | Path,
+        out: str | Path | None = None,
+        resume: bool = False,
+        start_from: str | Path | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> LanguageModel:
+        """Train on text files; each is one document.
+
+        Args:
+            files: Plain text, or gzipped text (``.gz``).
+            out: Folder for the model, its logs and checkpoints; without it nothing is written.
+            resume: Go on with the run in ``out`` as if it had never stopped.
+            start_from: Folder of an earlier model whose weights and vocabulary are the start.
+            callbacks: What follows the training, such as `elman.training.Display`.
+
+        Raises:
+            DataError: A file is missing, empty, binary, too short or wrongly encoded.
+            SaveError: ``out`` is in use or cannot be written to.
+            NonFiniteLossError: The loss became NaN; the last good model is kept.
+        """
+        if not files:
+            raise UsageError("fit needs at least one text file.")
+        data = TextData.from_files(files, self.settings)
+        return self.fit_texts(data, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
+
+    def fit_texts(
+        self,
+        data: TextData,
+        *,
+        out: str | Path | None = None,
+        resume: bool = False,
+        start_from: str | Path | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> LanguageModel:
+        """Train on texts in memory; otherwise as `fit`."""
+        from elman.tasks import language_model_training as training
+
+        start = None if start_from is None else LanguageModel.load(start_from)
+        trained = training.run(data, self.settings, out=out, resume=resume, start=start, callbacks=callbacks)
+        self.settings, self.metrics = trained.settings, trained.metrics
+        self._take(trained.codec, trained.shape, trained.tensors, trained.sample)
+        if out is not None:
+            self.save(out)
+        if trained.failure is not None:
+            raise trained.failure
+        return self
+
+    @property
+    def codec(self) -> TextCodec:
+        """Text <-> symbols. Raises `UsageError` before `fit` or `load`."""
+        return self._ready()[0]
+
+    @property
+    def shape(self) -> NetworkShape:
+        """What the network is made of."""
+        return self._ready()[1]
+
+    @property
+    def tensors(self) -> dict[str, Array]:
+        """The weights by name, float32."""
+        return dict(self._tensors)
+
+    def _ready(self) -> tuple[TextCodec, NetworkShape, Engine]:
+        if self._codec is None or self._shape is None or self._engine is None:
+            raise UsageError("This model has not been trained: call fit, or elman.load(DIR).")
+        return self._codec, self._shape, self._engine
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder, whole or not at all. Raises `SaveError`."""
+        from elman.export import write_bundle
+
+        codec, shape, _ = self._ready()
+        write_bundle(
+            folder,
+            task=TASK,
+            shape=shape,
+            tensors=self._tensors,
+            codec=codec,
+            settings=to_dict(self.settings),
+            metrics=self.metrics,
+            sample=self._sample,
+        )
+
+    def stream(self) -> Stream:
+        """A new live session, remembering nothing yet."""
+        codec, _, engine = self._ready()
+        return Stream(engine, codec)
+
+    def _after(self, prompt: str) -> Stream:
+        """A stream that has read ``prompt``; raises `UsageError` for characters the model has never seen."""
+        if self.codec.kind == "characters" and (unknown := self.codec.unknown_symbols(prompt)):
+            shown = " ".join(repr(symbol) for symbol in unknown[:10])
+            raise UsageError(
+                f"The prompt has characters that the model has never seen: {shown}. Leave them out, or train "
+                "with --codec bytes, which knows every character."
+            )
+        stream = self.stream()
+        stream.push(prompt)
+        return stream
+
+    def write(
+        self,
+        prompt: str = "",
+        length: int | None = 200,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+    ) -> Iterator[str]:
+        """As `generate`, but yields the text piece by piece as it is produced."""
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
+        return self._after(prompt).generate(length, sampling, np.random.default_rng(seed), stop)
+
+    def generate(self, prompt: str = "", length: int | None = 200, **options: Any) -> str:
+        """Continue ``prompt``; returns only what was added.
+
+        Args:
+            prompt: Text to read first; empty starts as after a line end.
+            length: Symbols to write at most (None: until a stop text).
+            options: ``temperature`` (0 takes the likeliest, 1 draws as the model believes), ``top_k`` and
+                ``top_p`` (draw only from the likeliest), ``stop`` (texts that end it), ``seed`` (the same
+                seed gives the same text).
+        """
+        return "".join(self.write(prompt, length, **options))
+
+    def next(self, prompt: str = "", top: int = 10) -> list[tuple[str, float]]:
+        """The likeliest next symbols after ``prompt`` with their probabilities, likeliest first."""
+        probabilities = np.exp(log_softmax(self._after(prompt).next_logits()))
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        return [(self.codec.symbols[i], float(probabilities[i])) for i in best]
+
+    def score(self, text: str) -> TextScore:
+        """How surprised the model is by ``text``. Raises `DataError` for fewer than two symbols."""
+        from elman.tasks import language_model_training as training
+
+        codec, shape, _ = self._ready()
+        network = training.build(shape, self._tensors)
+        # One row at a time is too little work to share out: threads would only wait for each other.
+        with training.threads(1 if len(text) < SHORT_TEXT else None):
+            return training.score_texts(network, codec, [text])

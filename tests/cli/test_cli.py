@@ -1,0 +1,185 @@
+"""The commands, run in this process as a shell would run them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import small_models
+from elman.cli import main
+
+SETTLED = ["--threads", "1", "--precision", "32", "--hidden-size", "8", "--batch-size", "4", "--window", "10"]
+
+
+class Shell:
+    """Runs `elman ...` and returns exit code, standard output and standard error."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["elman", *map(str, arguments)])
+        try:
+            main()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = self._capsys.readouterr()
+        assert "Traceback" not in err
+        return int(str(code)), out, err
+
+
+@pytest.fixture
+def elman(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(monkeypatch, capsys)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return small_models.bundle(tmp_path / "model")
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.txt"
+    path.write_text("one two three four. " * 60, encoding="utf-8")
+    return path
+
+
+def test_help_names_every_command(elman: Shell) -> None:
+    code, out, _ = elman("--help")
+    assert code == 0
+    for verb in ("check", "demo", "train", "generate", "predict", "evaluate", "info"):
+        assert verb in out
+
+
+def test_version(elman: Shell) -> None:
+    assert re.fullmatch(r"elman \d+\.\d+\.\d+\n", elman("--version")[1])
+
+
+def test_train_makes_a_model_that_the_other_commands_use(elman: Shell, book: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    code, text, _ = elman("train", "language-model", book, "--out", out, "--steps", 20, *SETTLED)
+    assert code == 0
+    assert f"elman generate {out}" in text
+    assert elman("generate", out, "--prompt", "one", "-n", 30)[0] == 0
+    code, text, _ = elman("evaluate", out, book)
+    assert code == 0
+    assert "bits per character" in text
+    assert "20" in (out / "log.csv").read_text(encoding="utf-8")
+    assert list((out / "tensorboard").iterdir())
+
+
+def test_train_in_json_prints_json_lines_only(elman: Shell, book: Path, tmp_path: Path) -> None:
+    code, out, _ = elman("train", "language-model", book, "--out", tmp_path / "r", "--steps", 3, "--json", *SETTLED)
+    assert code == 0
+    events = [json.loads(line)["event"] for line in out.splitlines()]
+    assert events[0] == "start"
+    assert events[-1] == "end"
+    assert "score" in events
+
+
+def test_quiet_training_prints_nothing(elman: Shell, book: Path, tmp_path: Path) -> None:
+    result = elman("train", "language-model", book, "--out", tmp_path / "r", "--steps", 3, "--quiet", *SETTLED)
+    assert result == (0, "", "")
+
+
+def test_later_ways_of_setting_win(elman: Shell, book: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("hidden_size: 5\nnetwork:\n  num_layers: 2\ntraining.steps: 2\nseed: 7\n", encoding="utf-8")
+    out = tmp_path / "run"
+    command = ["train", "language-model", book, "--out", out, "--config", config, "--quiet"]
+    elman(*command, "--set", "seed=8", "--set", "num_layers=3", "--seed", 9, "--threads", 1, "--precision", "32")
+    settings = json.loads((out / "config.json").read_text(encoding="utf-8"))["settings"]
+    assert settings["network"]["hidden_size"] == 5
+    assert settings["network"]["num_layers"] == 3
+    assert settings["training"]["seed"] == 9
+
+
+def test_samples_are_shown_at_three_moments(elman: Shell, book: Path, tmp_path: Path) -> None:
+    _, _, err = elman("train", "language-model", book, "--out", tmp_path / "r", "--steps", 4, "--samples", 20, *SETTLED)
+    assert all(moment in err for moment in ("before training", "half-way", "at the end"))
+
+
+def test_generate_continues_the_prompt_and_repeats_itself(elman: Shell, model: Path) -> None:
+    first = elman("generate", model, "--prompt", "The ", "-n", 40, "--seed", 3)
+    assert first[1].startswith("The ")
+    assert first == elman("generate", model, "--prompt", "The ", "-n", 40, "--seed", 3)
+    _, out, _ = elman("generate", model, "--prompt", "The ", "-n", 40, "--seed", 3, "--json")
+    assert first[1] == "The " + json.loads(out)["text"] + "\n"
+
+
+def test_predict_shows_so_many(elman: Shell, model: Path) -> None:
+    assert len(elman("predict", model, "--prompt", "The ", "--top", 3)[1].splitlines()) == 3
+    rows = json.loads(elman("predict", model, "--prompt", "The ", "--top", 3, "--json")[1])["next"]
+    assert rows[0]["probability"] >= rows[2]["probability"]
+
+
+def test_evaluate_by_line(elman: Shell, model: Path, tmp_path: Path) -> None:
+    text = tmp_path / "t.txt"
+    text.write_text("So it goes.\nSo it.\n", encoding="utf-8")
+    figures = json.loads(elman("evaluate", model, text, "--per-line", "--json")[1])
+    assert [row["symbols"] for row in figures["lines"]] == [11, 7]
+    assert figures["symbols"] == 18
+    assert "So it." in elman("evaluate", model, text, "--per-line")[1]
+
+
+def test_info(elman: Shell, model: Path) -> None:
+    assert "lstm, 9 + 7 units" in elman("info", model)[1]
+    assert json.loads(elman("info", model, "--json")[1])["config"]["task"] == "language-model"
+
+
+WRONG = [
+    (["nonsense"], 2, "No such command"),
+    (["train", "language-model", "{book}"], 2, "Missing option"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--hiden-size", "3"], 2, "hidden-size"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--set", "hiden_size=3"], 2, "Did you mean 'hidden_size'"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--set", "hidden_size"], 2, "KEY=VALUE"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--hidden-size", "many"], 2, "a whole number or 'auto'"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--dropout", "2"], 2, "between 0 and 0.95"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--max-time", "soon"], 2, "a time such as 20m"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--config", "{missing}"], 2, "cannot be read"),
+    (["train", "language-model", "{book}", "--out", "{model}"], 1, "is in use"),
+    (["train", "language-model", "{missing}", "--out", "{new}"], 1, "there is no such file"),
+    (["train", "language-model", "{binary}", "--out", "{new}"], 1, "is binary"),
+    (["train", "language-model", "{latin}", "--out", "{new}"], 1, "line 2"),
+    (["train", "language-model", "{empty}", "--out", "{new}"], 1, "is empty"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--from", "{missing}"], 1, "is not a folder"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--resume"], 1, "holds no run to resume"),
+    (["generate", "{missing}"], 1, "is not a folder"),
+    (["generate", "{model}", "--prompt", "€"], 2, "never seen"),
+    (["generate", "{model}", "--top-p", "0"], 2, "top_p"),
+    (["generate", "{model}", "--temperature", "-1"], 2, "temperature"),
+    (["evaluate", "{model}", "{missing}"], 1, "there is no such file"),
+    (["info", "{book}"], 1, "is not a folder"),
+]
+
+
+@pytest.mark.parametrize(("command", "code", "sentence"), WRONG)
+def test_what_is_wrong_is_said_in_a_sentence(
+    command: list[str], code: int, sentence: str, elman: Shell, book: Path, model: Path, tmp_path: Path
+) -> None:
+    places = {name: tmp_path / name for name in ("new", "missing", "binary", "latin", "empty")}
+    places["binary"].write_bytes(b"\x00\x01\x02" * 100)
+    places["latin"].write_bytes(b"plain\ncaf\xe9\n")
+    places["empty"].write_bytes(b"")
+    found, _, err = elman(*(word.format(**places, book=book, model=model) for word in command))
+    assert sentence in re.sub(r"\s+", " ", re.sub(r"[│╭╮╰╯─]", "", err))
+    assert found == code
+    assert not places["new"].exists() or not any(
+        file.is_file() and file.name != ".lock" for file in places["new"].rglob("*")
+    )
+
+
+def test_what_should_not_happen_is_a_sentence_too(elman: Shell, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by accident")
+
+    monkeypatch.setattr("elman.tasks.language_model.LanguageModel.load", broken)
+    code, _, err = elman("predict", model)
+    assert code == 1
+    assert "this should not happen (ZeroDivisionError: by accident)" in err
