@@ -12,11 +12,15 @@ import importlib
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from elman import system
+
 if TYPE_CHECKING:
     from elman import cells, errors, nn, runtime, settings, training
     from elman.runtime import Stream
     from elman.tasks import load
     from elman.tasks.language_model import LanguageModel, TextScore
+
+system.share_cores()
 
 __version__ = metadata.version("elman")
 

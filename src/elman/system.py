@@ -195,6 +195,16 @@ def is_terminal(stream: Any) -> bool:
         return False
 
 
+def share_cores() -> None:
+    """Let torch's threads wait less stubbornly for each other; only of use before torch is imported.
+
+    GNU OpenMP, which torch uses on Linux, lets a thread that waits for the others spin on its core for long. With
+    one busy process beside us two threads then train an LSTM at a twentieth of their speed. At 3,000 turns they
+    give way soon enough to keep a fifth, and lose nothing measurable on an idle machine.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+
+
 class Interrupt:
     """Whether Ctrl-C was pressed inside `catch_interrupt`."""
 

@@ -177,7 +177,7 @@ class LanguageModel:
             out: Folder for the model, its logs and checkpoints; without it nothing is written.
             resume: Go on with the run in ``out`` as if it had never stopped.
             start_from: Folder of an earlier model whose weights and vocabulary are the start.
-            callbacks: What follows the training, such as `elman.training.Display`.
+            callbacks: What follows the training, such as `elman.training.make_display()`.
 
         Raises:
             DataError: A file is missing, empty, binary, too short or wrongly encoded.
