@@ -126,7 +126,7 @@ class TrainingSettings:
     activation_regularisation: float = option(0.0, "AR: weight of the mean squared output of the last layer.")
     temporal_regularisation: float = option(0.0, "TAR: weight of the mean squared change of that output per step.")
     patience: int = option(0, "Stop after so many held-out scores without a better one; 0 never stops early.")
-    evaluate_every: int | None = option(None, "Steps between held-out scores, besides the one at the end of every epoch.")
+    evaluate_every: int | None = option(None, "Steps between held-out scores, besides one an epoch.")
     checkpoint_every: Duration = option(Duration(300), "Longest time between two checkpoints.")
     precision: Literal["auto", "32", "bf16", "fp16"] = option(
         "auto", "Arithmetic of training: float32, or mixed with bfloat16 or float16; auto measures what is faster."

@@ -98,6 +98,25 @@ def test_stop_ends_before_the_stop_text(kind: str, seed: int) -> None:
     assert cut == whole[: whole.find(stop)]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_fits_to_what_was_read(kind: str, tmp_path: Path) -> None:
+    of = stream(kind)
+    of.push("The same input may ")
+    of.save(tmp_path / "state")
+    later = stream(kind)
+    later.load(tmp_path / "state")
+    symbols = small_models.codec(kind).encode("The same input may ").tolist()
+    reader, draws = of.fork(), rng()
+    logits = reader.next_logits()
+    for _ in range(12):
+        symbols.append(Sampling().choose(logits, draws))
+        logits = reader.push_symbol(symbols[-1])
+    whole = small_models.codec(kind).decode(symbols)
+    start = small_models.codec(kind).decode(small_models.codec(kind).encode("The same input may "))
+    assert start + write(of, 12) == whole
+    assert start + write(later, 12) == whole
+
+
 def test_a_length_of_nothing_writes_nothing() -> None:
     assert write(stream(), 0) == ""
 

@@ -10,19 +10,34 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from elman.errors import SettingsError
+from elman.nn.cross_entropy import linear_cross_entropy
 from elman.nn.dropout import LockedDropout, checked, drop_words
 from elman.nn.recurrent import Recurrent
 from elman.nn.unroll import State
 
 
-class Output(NamedTuple):
-    """What the network says about a window.
+class Features(NamedTuple):
+    """What the network makes of a window, before the softmax.
 
     Attributes:
-        logits: Unnormalised log-probabilities of the next symbol, (batch, time, vocabulary).
         state: The recurrent state after the window.
         raw: Outputs of the last layer before dropout, (batch, time, features), for TAR.
         dropped: The same after dropout, for AR.
+    """
+
+    state: State
+    raw: Tensor
+    dropped: Tensor
+
+
+class Output(NamedTuple):
+    """What the network says about a window: `Features` and, before them, the scores of every symbol.
+
+    Attributes:
+        logits: Unnormalised log-probabilities of the next symbol, (batch, time, vocabulary).
+        state: As in `Features`.
+        raw: As in `Features`.
+        dropped: As in `Features`.
     """
 
     logits: Tensor
@@ -113,11 +128,19 @@ class LanguageModelNetwork(nn.Module):
         ``state`` is what an earlier window returned; ``resets`` (batch, time) bool marks the first symbols of
         documents, where the state goes back to the initial one. Raises `DataError` for shapes that do not fit.
         """
+        features = self.read(ids, state, resets=resets)
+        return Output(self.softmax(features.dropped, self.embedding.weight), *features)
+
+    def read(self, ids: Tensor, state: Mapping[str, Tensor] | None = None, *, resets: Tensor | None = None) -> Features:
+        """Everything before the softmax; arguments as for `forward`."""
         embedded = self.embedding(ids)
         embedded = drop_words(embedded, ids, self.embedding.num_embeddings, self.dropout_words, self.training)
         raw, after = self.recurrent(self.input_dropout(embedded), state, resets=resets)
-        dropped = self.output_dropout(raw)
-        return Output(self.softmax(dropped, self.embedding.weight), after, raw, dropped)
+        return Features(after, raw, self.output_dropout(raw))
+
+    def loss(self, features: Features, targets: Tensor) -> Tensor:
+        """Mean cross-entropy, in nats, of ``targets`` (batch, time) after what was read; negative ones do not count."""
+        return self.softmax.loss(features.dropped, self.embedding.weight, targets)
 
 
 @final
@@ -137,3 +160,8 @@ class Softmax(nn.Module):
         """Logits (..., vocabulary); ``tied`` stands in where there is no weight of its own."""
         # Contiguous features let the product and the bias go in one pass over the logits.
         return F.linear(features.contiguous(), tied if self.weight is None else self.weight, self.bias)
+
+    def loss(self, features: Tensor, tied: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross-entropy of ``targets`` (...) after ``features`` (..., F); negative targets do not count."""
+        weight = tied if self.weight is None else self.weight
+        return linear_cross_entropy(features.flatten(0, -2), weight, self.bias, targets.flatten())

@@ -16,6 +16,9 @@ from elman.decoding.sampling import Sampling
 from elman.errors import DataError
 from elman.runtime.engine import Array, Engine, State
 
+#: Symbols that a decoder must have seen to go on rightly: a UTF-8 character has at most four bytes.
+RECENT = 4
+
 _FORMAT = {"format": "elman-stream", "version": "1"}
 
 
@@ -35,6 +38,7 @@ class Stream:
         """Forget everything: back to the state before the first symbol."""
         self._state = self._engine.initial_state()
         self._encoder = self._codec.encoder()
+        self._recent: NDArray[np.int64] = np.zeros(0, np.int64)
         self._logits: Array | None = None
 
     @property
@@ -72,6 +76,7 @@ class Stream:
     def push_symbol(self, symbol: int) -> Array:
         """Read one symbol by its id; returns the logits of the next one, shape (vocabulary,)."""
         logits, self._state = self._engine.step(np.array([symbol]), self._state)
+        self._recent = np.append(self._recent, symbol)[-RECENT:]
         self._logits = logits[0]
         return self._logits
 
@@ -103,9 +108,10 @@ class Stream:
         The symbols written have been read by this stream, so pushing or generating goes on after them. A stop
         text is held back while it may still be completed.
         """
-        decoder = self._codec.decoder()
-        held = ""
         logits = self.next_logits()
+        decoder = self._codec.decoder()
+        decoder.push(self._recent)
+        held = ""
         written = 0
         while length is None or written < length:
             symbol = sampling.choose(logits, rng)
@@ -124,13 +130,13 @@ class Stream:
     def fork(self) -> Stream:
         """An independent stream that remembers the same."""
         copy = Stream(self._engine, self._codec)
-        copy._state, copy._logits = self.state, self._logits
+        copy._state, copy._logits, copy._recent = self.state, self._logits, self._recent
         copy._encoder.push(self._encoder.held)
         return copy
 
     def save(self, path: str | Path) -> None:
         """Write what this stream remembers to a safetensors file, for `load` here or on another machine."""
-        tensors = dict(self._state)
+        tensors = {**self._state, "recent": self._recent}
         if self._logits is not None:
             tensors["logits"] = self._logits
         data = safetensors.numpy.save(
@@ -149,11 +155,11 @@ class Stream:
             raise DataError(f"{path}: cannot be read as a saved stream ({error}).") from None
         if metadata.get("format") != _FORMAT["format"] or metadata.get("version") != _FORMAT["version"]:
             raise DataError(f"{path}: is not a stream saved by this version of Elman.")
-        logits = tensors.pop("logits", None)
+        logits, recent = tensors.pop("logits", None), tensors.pop("recent", np.zeros(0, np.int64))
         self.state = tensors
         self._encoder = self._codec.encoder()
         self._encoder.push(metadata["pending"])
-        self._logits = logits
+        self._logits, self._recent = logits, recent
 
 
 def log_softmax(logits: Array) -> Array:

@@ -20,6 +20,9 @@ DEFAULT_SYMBOLS = 12_000_000
 #: of the arithmetic is from transformers (Hoffmann et al. 2022); the constant is from LSTM runs of 1 to 20 minutes.
 WEIGHTS_PER_ROOT_FLOP = 0.107
 
+#: AdamW's best peak learning rate falls as layers grow: 0.006 at 256 units, 0.003 at 512.
+LEARNING_RATE_TIMES_UNITS = 1.5
+
 #: Training costs about so many FLOP per weight and symbol: 2 forward, 4 backward.
 FLOP_PER_WEIGHT = 6
 
@@ -60,6 +63,8 @@ def resolve(settings: LanguageModelSettings, task: Task) -> LanguageModelSetting
     _fill(chosen, tie_weights=task.many, num_layers=2 if task.many else 1)
     _fill(chosen, hidden_size=_hidden_size(_arithmetic(chosen, task), chosen["num_layers"], task))
     _fill(chosen, embedding_size=chosen["hidden_size"] if task.many else min(chosen["hidden_size"], 256))
+    if chosen["optimizer"] == "adamw":
+        _fill(chosen, learning_rate=LEARNING_RATE_TIMES_UNITS / chosen["hidden_size"])
     _fill(chosen, dropout=_dropout(_passes(chosen, task), task))
     _fill(chosen, dropout_input=chosen["dropout"] if task.many else 0.0)
     return update(settings, {name: value for name, value in chosen.items() if value is not None}, "budget")

@@ -68,10 +68,6 @@ def build(
     return network
 
 
-#: Target that cross-entropy leaves out.
-IGNORED = -100
-
-
 class Objective:
     """Cross-entropy of the next symbol, with activation regularisation (Merity et al. 2017).
 
@@ -85,11 +81,12 @@ class Objective:
 
     def __call__(self, module: torch.nn.Module, batch: SequenceBatch, carry: Any) -> Loss:
         """One window: predict each symbol from those before it and from the carried state."""
-        out = module(batch.inputs, carry, resets=batch.resets)
+        assert isinstance(module, LanguageModelNetwork)
         assert batch.targets is not None
+        out = module.read(batch.inputs, carry, resets=batch.resets)
         # A target that opens the next document cannot be foreseen and does not count.
-        targets = batch.targets if batch.mask is None else batch.targets.masked_fill(~batch.mask, IGNORED)
-        total = functional.cross_entropy(out.logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
+        targets = batch.targets if batch.mask is None else batch.targets.masked_fill(~batch.mask, -1)
+        total = module.loss(out, targets)
         if self._ar:
             total = total + self._ar * out.dropped.float().pow(2).mean()
         if self._tar and batch.targets.shape[1] > 1:
@@ -176,14 +173,15 @@ def _run(
     held_out = _encode(codec, data.held_out, "held-out")
     symbols = sum(len(ids) for ids in train)
     machine = _measure(settings, callbacks)
-    settings = budget.resolve(settings, budget.Task(symbols, len(codec), machine, None if start is None else start.shape))
+    shape = None if start is None else start.shape
+    settings = budget.resolve(settings, budget.Task(symbols, len(codec), machine, shape))
     if folder is not None and not resume:
         record = json.dumps({"settings": to_dict(settings), "sha256": data.sha256, "source": data.source}, indent=2)
         system.write_atomically(folder / RUN_RECORD, lambda part: part.write_text(record, encoding="utf-8"))
 
     with torch.random.fork_rng():
         torch.manual_seed(settings.training.seed)
-        shape = _shape(settings, len(codec)) if start is None else start.shape
+        shape = shape or _shape(settings, len(codec))
         network = build(shape, None if start is None else start.tensors, **_training_only(settings))
     training = settings.training
     batches = TextStreams(train, int(training.batch_size), int(training.window), seed=training.seed)

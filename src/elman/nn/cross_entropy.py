@@ -1,0 +1,72 @@
+"""Softmax cross-entropy of a linear layer, without ever holding all logits in float32."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+#: Logits worked on at a time: few enough to stay in a core's cache through all the passes over them.
+_BLOCK = 2**20
+
+
+def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """Mean of ``-log softmax(features @ weight.T + bias)[target]`` over the targets, in nats.
+
+    With ten thousand symbols the logits of one window are tens of megabytes, and the usual way walks through them
+    a dozen times. Here rows are taken a block at a time and turned into loss and gradient at once, so that the
+    matrix products are what takes the time. The gradient is the exact one, ``softmax - onehot``; it can be taken once.
+
+    Args:
+        features: (rows, features).
+        weight: (symbols, features).
+        bias: (symbols,).
+        targets: (rows,) int64; negative ones do not count.
+
+    Returns:
+        A scalar: float32 (float64 for float64 features). The products run in autocast's type where it is on.
+
+    >>> zero = torch.zeros(2, 3)
+    >>> linear_cross_entropy(zero, torch.zeros(4, 3), torch.zeros(4), torch.tensor([1, -1]))
+    tensor(1.3863)
+    """
+    if torch.is_autocast_enabled(features.device.type):
+        dtype = torch.get_autocast_dtype(features.device.type)
+        features, weight, bias = features.to(dtype), weight.to(dtype), bias.to(dtype)
+    loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+        exact = torch.float64 if features.dtype == torch.float64 else torch.float32
+        counts = targets >= 0
+        share = 1 / counts.sum().clamp_min(1).to(exact)
+        rows = max(1, min(len(features), _BLOCK // len(weight)))
+        # Fresh memory costs page faults at every block: these two are used again and again.
+        products, scores = features.new_empty(rows, len(weight)), features.new_empty(rows, len(weight), dtype=exact)
+        gradient = features.new_empty(len(features), len(weight))
+        loss = torch.zeros((), dtype=exact, device=features.device)
+        with torch.autocast(features.device.type, enabled=False):
+            for start in range(0, len(features), rows):
+                block = slice(start, start + rows)
+                target = targets[block].clamp_min(0)[:, None]
+                weights = (counts[block] * share)[:, None]
+                torch.addmm(bias, features[block], weight.T, out=products[: len(target)])
+                logits = scores[: len(target)].copy_(products[: len(target)])
+                logits.sub_(logits.amax(dim=1, keepdim=True))
+                wanted = logits.gather(1, target)
+                total = logits.exp_().sum(dim=1, keepdim=True)
+                loss += ((total.log() - wanted) * weights).sum()
+                gradient[block] = logits.mul_(weights / total).scatter_add_(1, target, -weights)
+            ctx.save_for_backward(gradient @ weight, gradient.T @ features, gradient.sum(0))
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        features, weight, bias = ctx.saved_tensors
+        return features * upstream, weight * upstream, bias * upstream, None
