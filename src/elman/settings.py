@@ -8,6 +8,7 @@ Names are unique across the sections of one settings class, so ``hidden_size`` n
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import types
 import typing
@@ -275,7 +276,8 @@ def _validate(settings: Any, source: str) -> None:
         low, high = RANGES.get(name, (None, None))
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             continue
-        if (low is not None and value < low) or (high is not None and value > high):
+        # Written so that NaN, which compares as false with everything, is out of every range.
+        if not ((low is None or value >= low) and (high is None or value <= high)) or value == math.inf:
             limits = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
             raise SettingsError(f"{source}: {name} must be {limits}, not {value}.")
 

@@ -2,67 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from elman.cli.train import make_display
+from elman.cli.train import display_for
 from elman.settings import Duration
 
 if TYPE_CHECKING:
-    from elman.tasks.language_model import TextData
+    from elman.tasks.language_model import LanguageModel, TextData
 
-#: The rival's time to train, as a share of the network's. It reads faster and levels off sooner.
-WINDOW_SHARE = 0.5
+#: Share of the text that is held out, and the characters from which a topic is too much of it.
+HELD_OUT, LONG_TOPIC = 0.11, 20_000
 
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model.")] = Path("runs/demo"),
-    max_time: Annotated[str, typer.Option(metavar="TIME", help="Time to train the network.")] = "90s",
+    max_time: Annotated[str, typer.Option(metavar="TIME", help="Time to train, the same for the rival.")] = "75s",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")] = False,
 ) -> None:
     """Train a small network on Python's own documentation, offline, and show what it learnt."""
-    from elman.baselines.window import WindowNetwork
-    from elman.plots import learning_curves, save
     from elman.settings import parse
-    from elman.tasks.language_model import LanguageModel, text_figures
-    from elman.training.logs import read_curve
+    from elman.tasks.language_model import LanguageModel
 
     seconds = parse("max_time", max_time, Duration, "the command line")
     data = documentation()
     folder = free_folder(out)
-    if not quiet:
-        typer.echo(
-            f"Text: the {sum(map(len, data.train)):,} characters of Python's help topics; "
-            f"{sum(map(len, data.held_out)):,} more, in topics of their own, are held out."
-        )
-    model = LanguageModel(max_time=seconds, seed=seed, samples=240)
-    model.fit_texts(data, out=folder, callbacks=[make_display("characters", quiet, False)])
-
-    if not quiet:
-        typer.echo(f"Training a rival, a feed-forward network over a fixed window, for {seconds * WINDOW_SHARE:.0f} s.")
-    rival = WindowNetwork(len(model.codec))
-    rival.fit([model.codec.encode(text) for text in data.train], seconds=seconds * WINDOW_SHARE, seed=seed)
-    held_out = model.metrics["held_out"]
-    total, count = rival.nats([model.codec.encode(text) for text in data.held_out])
-    held_out[f"feed-forward, {rival.context} characters"] = text_figures(
-        total, count, held_out["model"]["characters"], held_out["model"]["unknown"]
+    say: Callable[[str], None] = (lambda text: None) if quiet else typer.echo
+    say(
+        f"Text: {sum(map(len, data.train)):,} characters of Python's help topics; "
+        f"{sum(map(len, data.held_out)):,} more, in topics of their own, are held out."
     )
+    model = LanguageModel(max_time=seconds, seed=seed, samples=240)
+    model.fit_texts(data, out=folder, callbacks=[display_for("characters", quiet, json=False)])
+    if model.metrics["training"]["stopped_by"] == "interrupt":
+        typer.echo(f"The model so far is in {folder}.")
+        raise KeyboardInterrupt
+    say(f"Now a rival for the same {seconds}: a feed-forward network, which sees a fixed window and has no memory.")
+    add_rival(model, data, seconds, seed)
     model.save(folder)
+    report(model, folder)
+
+
+def add_rival(model: LanguageModel, data: TextData, seconds: float, seed: int) -> None:
+    """Train a feed-forward network over a fixed window and put its figures beside the model's."""
+    from elman.baselines.window import WindowNetwork
+    from elman.tasks.language_model import text_figures
+
+    train, held_out = ([model.codec.encode(text) for text in texts] for texts in (data.train, data.held_out))
+    rival = WindowNetwork(len(model.codec)).fit(train, seconds=seconds, seed=seed)
+    figures = model.metrics["held_out"]
+    nats, count = rival.nats(held_out)
+    characters, unknown = figures["model"]["characters"], figures["model"]["unknown"]
+    figures[f"feed-forward, {rival.context} characters"] = text_figures(nats, count, characters, unknown)
+
+
+def report(model: LanguageModel, folder: Path) -> None:
+    """Print the comparison and what to try next, and draw the learning curve into the model's folder."""
+    from elman.plots import learning_curves, save
+    from elman.training.logs import read_curve
 
     names = {"model": "this network", "5-gram": "5-gram, Kneser-Ney"}
+    held_out = model.metrics["held_out"]
     scores = {names.get(name, name): figures["bits_per_character"] for name, figures in held_out.items()}
-    curve = read_curve(folder / "log.csv", "bits per character")
-    rivals = {name: value for name, value in scores.items() if name != "this network"}
-    figure = learning_curves({"this network": curve}, baselines=rivals, title="Held-out Python documentation")
-    save(figure, folder / "curve")
     typer.echo("\nHeld-out text, bits per character (less is better):\n")
     for name, value in sorted(scores.items(), key=lambda item: item[1]):
-        typer.echo(f"  {name:<32} {value:.3f}  {'█' * round(12 * value)}")
+        typer.echo(f"  {name:<26} {value:.3f}  {'█' * round(12 * value)}")
     if min(scores, key=lambda name: scores[name]) != "this network":
         typer.echo("\nThe network is not the best here: give it more time with --max-time 3m.")
+    del scores["this network"]
+    curve = read_curve(folder / "log.csv", "bits per character")
+    title = "Python documentation that was held out"
+    save(learning_curves({"this network": curve}, baselines=scores, title=title), folder / "curve")
     typer.echo(f"\nThe model is in {folder}, its learning curve in {folder / 'curve.png'}. Try now:\n")
     typer.echo(f'  elman generate {folder} --prompt "The "')
     typer.echo(f'  elman predict {folder} --prompt "an instance of the cla"')
@@ -85,8 +99,12 @@ def documentation() -> TextData:
                 seen.add(key)
                 paragraphs.append(paragraph.strip("\n"))
         texts.append("\n\n".join(paragraphs) + "\n")
-    held_out = [text for index, text in enumerate(texts) if index % 9 == 4]
-    train = [text for index, text in enumerate(texts) if index % 9 != 4]
+    train: list[str] = []
+    held_out: list[str] = []
+    for text in texts:
+        # Whole topics, so many that about a tenth of the text is held out.
+        behind = sum(map(len, held_out)) < HELD_OUT * sum(map(len, train))
+        (held_out if behind and len(text) < LONG_TOPIC else train).append(text)
     return TextData(train, held_out, source="Python's help topics (pydoc_data)")
 
 

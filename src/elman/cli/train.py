@@ -38,7 +38,7 @@ def language_model(
     from elman.tasks.language_model import LanguageModel
 
     model = LanguageModel(**flat(settings))
-    display = make_display(settings.text.codec, quiet, json)
+    display = display_for(settings.text.codec, quiet, json)
     model.fit(*files, out=out, resume=resume, start_from=start_from, callbacks=[display])
     if not quiet and not json:
         for name, figures in model.metrics["held_out"].items():
@@ -46,7 +46,7 @@ def language_model(
         typer.echo(f"The model is in {out}. Try: elman generate {out}")
 
 
-def make_display(codec: str, quiet: bool, json: bool) -> Callback:
+def display_for(codec: str, quiet: bool, json: bool) -> Callback:
     """What shows a run: nothing, JSON lines, or whatever suits the terminal."""
     from elman.training.display import make_display
 

@@ -22,6 +22,7 @@ WEIGHTS_PER_ROOT_FLOP = 0.107
 
 #: AdamW's best peak learning rate falls as layers grow: 0.006 at 256 units, 0.003 at 512.
 LEARNING_RATE_TIMES_UNITS = 1.5
+LARGEST_LEARNING_RATE = 0.008
 
 #: Training costs about so many FLOP per weight and symbol: 2 forward, 4 backward.
 FLOP_PER_WEIGHT = 6
@@ -64,7 +65,7 @@ def resolve(settings: LanguageModelSettings, task: Task) -> LanguageModelSetting
     _fill(chosen, hidden_size=_hidden_size(_arithmetic(chosen, task), chosen["num_layers"], task))
     _fill(chosen, embedding_size=chosen["hidden_size"] if task.many else min(chosen["hidden_size"], 256))
     if chosen["optimizer"] == "adamw":
-        _fill(chosen, learning_rate=LEARNING_RATE_TIMES_UNITS / chosen["hidden_size"])
+        _fill(chosen, learning_rate=min(LARGEST_LEARNING_RATE, LEARNING_RATE_TIMES_UNITS / chosen["hidden_size"]))
     _fill(chosen, dropout=_dropout(_passes(chosen, task), task))
     _fill(chosen, dropout_input=chosen["dropout"] if task.many else 0.0)
     return update(settings, {name: value for name, value in chosen.items() if value is not None}, "budget")
@@ -101,9 +102,12 @@ def _arithmetic(chosen: dict[str, Any], task: Task) -> float:
 
 
 def _hidden_size(flop: float, layers: int, task: Task) -> int:
-    """Units, a multiple of 64, that make the weights the arithmetic is worth: 8 h^2 a layer, and a large softmax."""
+    """Units, a multiple of 64, that make the weights the arithmetic is worth: 8 h^2 a layer, and a large softmax.
+
+    A word's own row of the softmax is seldom trained, so those rows count half.
+    """
     weights = WEIGHTS_PER_ROOT_FLOP * math.sqrt(flop)
-    a, b = 8 * layers, task.vocabulary if task.many else 0
+    a, b = 8 * layers, task.vocabulary / 2 if task.many else 0
     units = (-b + math.sqrt(b * b + 4 * a * weights)) / (2 * a)
     return int(min(1024, max(64, 64 * round(units / 64))))
 

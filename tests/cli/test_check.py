@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+import typer
+
+from elman.cli import check
+
+
+def test_check_shows_versions_and_ends_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "learn", lambda: (3.0, 0.5))
+    check.check()
+    out = capsys.readouterr().out
+    for part in ("elman ", "torch ", "GPU:", "thread", "loss 3.000 -> 0.500", "everything is in order"):
+        assert part in out
+
+
+def test_check_says_what_is_missing_and_how_to_get_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "NEEDED", (*check.NEEDED, "no-such-package"))
+    with pytest.raises(typer.Exit):
+        check.check()
+    assert "pip install no-such-package" in capsys.readouterr().out
+
+
+def test_check_fails_where_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "learn", lambda: (3.0, 2.9))
+    with pytest.raises(typer.Exit):
+        check.check()
