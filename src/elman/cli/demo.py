@@ -20,7 +20,7 @@ HELD_OUT, LONG_TOPIC = 0.11, 20_000
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model.")] = Path("runs/demo"),
-    max_time: Annotated[str, typer.Option(metavar="TIME", help="Time to train, the same for the rival.")] = "75s",
+    max_time: Annotated[str, typer.Option(metavar="TIME", help="Time to train, the same for the rival.")] = "90s",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")] = False,
 ) -> None:
