@@ -67,7 +67,7 @@ def unroll(
         DataError: Lengths or resets do not fit the inputs.
         BackendError: The backend asked for by name cannot run this.
     """
-    batch, time, _ = inputs.shape
+    batch = len(inputs)
     lengths, resets = boundaries(inputs, lengths, resets)
     initial = {
         name: initial[name].expand(batch, size) if initial else inputs.new_zeros(batch, size)
@@ -76,12 +76,7 @@ def unroll(
     state = initial if state is None else state
     if choose(cell, backend, all_states=all_states).backend == "reference":
         return _loop(cell, params, inputs, state, initial, lengths, resets, reverse, all_states)
-    if lengths is None and resets is None:
-        outputs, final = _kernel(cell, params, inputs.flip(1) if reverse else inputs, state)
-        outputs = outputs.flip(1) if reverse else outputs
-    else:
-        pieces = Pieces.of(batch, time, lengths, resets, reverse)
-        outputs, final = _packed(cell, params, inputs, state, initial, pieces)
+    outputs, final = _by_kernel(cell, params, inputs, state, initial, lengths, resets, reverse)
     return Unrolled(outputs, final, {"hidden": outputs} if all_states else {})
 
 
@@ -198,6 +193,39 @@ def _loop(
     wanted = list(cell.state_sizes)[: None if all_states else 1]
     states = {name: torch.stack([steps[t][name] for t in range(time)], 1) for name in wanted}
     return Unrolled(states[wanted[0]], dict(state), states if all_states else {})
+
+
+def _by_kernel(
+    cell: Cell,
+    params: Mapping[str, Tensor],
+    inputs: Tensor,
+    state: Mapping[str, Tensor],
+    initial: Mapping[str, Tensor],
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    reverse: bool,
+) -> tuple[Tensor, State]:
+    """Torch's kernels: the fast dense one for rows that run through, the packed one for rows that are cut."""
+    batch, time, _ = inputs.shape
+    if lengths is None and resets is None:
+        outputs, final = _kernel(cell, params, inputs.flip(1) if reverse else inputs, state)
+        return outputs.flip(1) if reverse else outputs, final
+    cut = torch.zeros(batch, dtype=torch.bool) if lengths is None else lengths < time
+    cut = cut if resets is None else cut | resets.any(1)
+    if 2 * int(cut.sum()) > batch:
+        return _packed(cell, params, inputs, state, initial, Pieces.of(batch, time, lengths, resets, reverse))
+    # In language modelling a document begins in a row or two of a window: the others need not pay for it.
+    parts = []
+    places = [rows.nonzero().squeeze(1) for rows in (~cut, cut)]
+    for rows, is_cut in zip(places, (False, True), strict=True):
+        here = rows.to(inputs.device)
+        before, first = ({name: value[here] for name, value in states.items()} for states in (state, initial))
+        own_lengths = None if lengths is None or not is_cut else lengths[rows]
+        own_resets = None if resets is None or not is_cut else resets[rows]
+        parts.append(_by_kernel(cell, params, inputs[here], before, first, own_lengths, own_resets, reverse))
+    back = torch.cat(places).argsort().to(inputs.device)
+    final = {name: torch.cat([part[1][name] for part in parts])[back] for name in cell.state_sizes}
+    return torch.cat([part[0] for part in parts])[back], final
 
 
 def _kernel(
