@@ -30,7 +30,7 @@ def measure(data: Data) -> Sequence[Figure]:
         for part in ("train", "valid", "test"):
             text = gzip.decompress(data.path(f"ptb/ptb.{part}.txt.gz").read_bytes())
             (folder / f"{part}.txt").write_bytes(text)
-        figures += _run(folder, "plain", {"max_time": "20m"}, 114.5, ZAREMBA)
+        figures += _run(folder, "plain", {"max_time": "16m"}, 114.5, ZAREMBA)
         figures += _run(folder, "AWD-LSTM style", AWD, None, MERITY)
     return figures
 
