@@ -147,6 +147,35 @@ class LanguageModelSettings:
     samples: int = option(0, "Symbols to write at the start, the middle and the end of training; 0 writes none.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class GenerationSettings:
+    """Everything that `elman generate` can be told about the text to write."""
+
+    prompt: str = option("", "Text to continue.")
+    length: int = option(500, "Symbols to write at most.")
+    temperature: float = option(0.8, "0 always takes the likeliest symbol, 1 draws as the model believes.")
+    top_k: int = option(0, "Draw only from so many of the likeliest symbols; 0 draws from all.")
+    top_p: float = option(1.0, "Draw only from the fewest likeliest symbols that hold this share.")
+    stop: tuple[str, ...] = option((), "Text that ends the writing before it comes up; may be repeated.")
+    seed: int = option(0, "The same seed writes the same text.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionSettings:
+    """Everything that `elman predict` can be told."""
+
+    prompt: str = option("", "Text to read first.")
+    top: int = option(10, "How many of the likeliest symbols to show.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """Everything that `elman demo` can be told."""
+
+    max_time: Duration = option(Duration(90), "Time to train, the same for network and rival.")
+    seed: int = option(0, "Seed of everything random.")
+
+
 def fields_of(settings: type[Any] | Any) -> Iterator[tuple[str | None, dataclasses.Field[Any], Any]]:
     """Yield ``(section, field, annotation)`` for every option of a settings class, sections opened."""
     cls = settings if isinstance(settings, type) else type(settings)
@@ -212,7 +241,7 @@ def describe(annotation: Any) -> str:
     "a whole number or 'auto'"
     """
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", Path: "a path"}
-    words |= {Duration: "a time such as 20m", type(None): "none"}
+    words |= {tuple[str, ...]: "texts", Duration: "a time such as 20m", type(None): "none"}
     parts = []
     for kind in _alternatives(annotation):
         if typing.get_origin(kind) is Literal:
@@ -239,6 +268,8 @@ def _convert(value: Any, kind: Any) -> Any:
         if str(value) in typing.get_args(kind):
             return str(value)
         raise ValueError
+    if kind == tuple[str, ...]:
+        return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
     if kind is bool:
         word = str(value).lower()
         if word in ("true", "yes", "on", "1"):
@@ -268,6 +299,7 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "final_learning_rate": (0, 1), "weight_decay": (0, None), "momentum": (0, 0.9999), "clip_norm": (0, None),
     "activation_regularisation": (0, None), "temporal_regularisation": (0, None), "patience": (0, None),
     "evaluate_every": (1, None), "checkpoint_every": (0, None), "threads": (1, 1024), "samples": (0, None),
+    "length": (0, None), "temperature": (0, None), "top_k": (0, None), "top_p": (0, 1), "top": (1, None),
 }  # fmt: skip
 
 
@@ -296,6 +328,7 @@ def to_dict(settings: Any) -> dict[str, Any]:
     for section, leaf, _ in fields_of(settings):
         value = getattr(getattr(settings, section) if section else settings, leaf.name)
         value = str(value) if isinstance(value, (Path, Duration)) else value
+        value = list(value) if isinstance(value, tuple) else value
         (plain.setdefault(section, {}) if section else plain)[leaf.name] = value
     return plain
 

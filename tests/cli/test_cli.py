@@ -66,7 +66,7 @@ def test_train_makes_a_model_that_the_other_commands_use(elman: Shell, book: Pat
     code, text, _ = elman("train", "language-model", book, "--out", out, "--steps", 20, *SETTLED)
     assert code == 0
     assert f"elman generate {out}" in text
-    assert elman("generate", out, "--prompt", "one", "-n", 30)[0] == 0
+    assert elman("generate", out, "--prompt", "one", "--length", 30)[0] == 0
     code, text, _ = elman("evaluate", out, book)
     assert code == 0
     assert "bits per character" in text
@@ -106,10 +106,10 @@ def test_samples_are_shown_at_three_moments(elman: Shell, book: Path, tmp_path: 
 
 
 def test_generate_continues_the_prompt_and_repeats_itself(elman: Shell, model: Path) -> None:
-    first = elman("generate", model, "--prompt", "The ", "-n", 40, "--seed", 3)
+    first = elman("generate", model, "--prompt", "The ", "--length", 40, "--seed", 3)
     assert first[1].startswith("The ")
-    assert first == elman("generate", model, "--prompt", "The ", "-n", 40, "--seed", 3)
-    _, out, _ = elman("generate", model, "--prompt", "The ", "-n", 40, "--seed", 3, "--json")
+    assert first == elman("generate", model, "--prompt", "The ", "--length", 40, "--seed", 3)
+    _, out, _ = elman("generate", model, "--prompt", "The ", "--length", 40, "--seed", 3, "--json")
     assert first[1] == "The " + json.loads(out)["text"] + "\n"
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from elman.cli.demo import demo, documentation, free_folder
+from elman.cli import main
+from elman.cli.demo import documentation, free_folder
 from elman.runtime import Bundle
 
 
@@ -33,7 +34,9 @@ def test_the_demo_leaves_a_model_with_its_rivals_and_a_picture(
     whole = documentation()
     short = type(whole)(list(whole.train[:4]), list(whole.held_out[:1]), source=whole.source)
     monkeypatch.setattr("elman.cli.demo.documentation", lambda: short)
-    demo(out=tmp_path / "demo", max_time="1s", seed=0, quiet=True)
+    monkeypatch.setattr("sys.argv", ["elman", "demo", "--out", str(tmp_path / "demo"), "--max-time", "1s", "-q"])
+    with pytest.raises(SystemExit):
+        main()
     out = capsys.readouterr().out
     metrics = Bundle.read(tmp_path / "demo").metrics["held_out"]
     assert {"model", "5-gram"} < set(metrics)

@@ -90,6 +90,17 @@ def test_resuming_with_another_text_or_option_is_refused(book: Path, tmp_path: P
         LanguageModel().fit(book, out=tmp_path / "other", resume=True)
 
 
+def test_a_run_killed_before_its_first_checkpoint_can_be_resumed(book: Path, tmp_path: Path) -> None:
+    LanguageModel(steps=3, **SMALL).fit(book, out=tmp_path / "whole")
+    LanguageModel(steps=3, **SMALL).fit(book, out=tmp_path / "cut")
+    for file in [*(tmp_path / "cut").rglob("*")]:
+        if file.is_file() and file.name not in ("run.json", ".lock"):
+            file.unlink()
+    LanguageModel().fit(book, out=tmp_path / "cut", resume=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(np.array_equal(whole[name], cut[name]) for name in whole)
+
+
 def test_resuming_with_a_new_limit_goes_further(book: Path, tmp_path: Path) -> None:
     LanguageModel(steps=3, **SMALL).fit(book, out=tmp_path / "run")
     model = LanguageModel(steps=8).fit(book, out=tmp_path / "run", resume=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from elman.cli.options import with_settings
 from elman.cli.train import display_for
-from elman.settings import Duration
+from elman.settings import DemoSettings, Duration
 
 if TYPE_CHECKING:
     from elman.tasks.language_model import LanguageModel, TextData
@@ -18,17 +19,16 @@ if TYPE_CHECKING:
 HELD_OUT, LONG_TOPIC = 0.11, 20_000
 
 
+@with_settings(DemoSettings())
 def demo(
+    settings: DemoSettings,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model.")] = Path("runs/demo"),
-    max_time: Annotated[str, typer.Option(metavar="TIME", help="Time to train, the same for the rival.")] = "90s",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")] = False,
 ) -> None:
     """Train a small network on Python's own documentation, offline, and show what it learnt."""
-    from elman.settings import parse
     from elman.tasks.language_model import LanguageModel
 
-    seconds = parse("max_time", max_time, Duration, "the command line")
+    seconds, seed = settings.max_time, settings.seed
     data = documentation()
     folder = free_folder(out)
     say: Callable[[str], None] = (lambda text: None) if quiet else typer.echo
@@ -47,7 +47,7 @@ def demo(
     report(model, folder)
 
 
-def add_rival(model: LanguageModel, data: TextData, seconds: float, seed: int) -> None:
+def add_rival(model: LanguageModel, data: TextData, seconds: Duration, seed: int) -> None:
     """Train a feed-forward network over a fixed window and put its figures beside the model's."""
     from elman.baselines.window import WindowNetwork
     from elman.tasks.language_model import text_figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import types
 import typing
@@ -30,41 +31,42 @@ def with_settings(default: Any) -> Callable[[Callable[..., None]], Callable[...,
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        names = {leaf.name: (leaf, section, annotation) for section, leaf, annotation in fields_of(default)}
+        names = [leaf.name for _, leaf, _ in fields_of(default)]
 
         def wrapped(**typed: Any) -> None:
             given = {name: typed.pop(name) for name in names}
             config, assignments = typed.pop("config"), typed.pop("assignments")
             command(settings=resolve(default, config, assignments or [], given), **typed)
 
-        own = [
-            parameter
-            for parameter in inspect.signature(command, eval_str=True).parameters.values()
-            if parameter.name != "settings"
-        ]
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        extra = [
-            inspect.Parameter("config", keyword, default=None, annotation=ConfigOption),
-            inspect.Parameter("assignments", keyword, default=None, annotation=SetOption),
-        ]
-        for name, (leaf, section, annotation) in names.items():
-            flag = typer.Option(
-                "--" + name.replace("_", "-"),
-                help=f"{leaf.metadata['help']} [{leaf.default}]",
-                metavar=_metavar(annotation),
-                rich_help_panel=(section or "options").capitalize(),
-                show_default=False,
-            )
-            extra.append(inspect.Parameter(name, keyword, default=None, annotation=Annotated[str | None, flag]))
-        parameters = [parameter.replace(kind=keyword) for parameter in own] + extra
-        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        wrapped.__doc__ = command.__doc__
-        wrapped.__name__ = command.__name__
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        annotations = {parameter.name: parameter.annotation for parameter in own if parameter.name != "settings"}
+        defaults = {parameter.name: parameter.default for parameter in own}
+        annotations |= {"config": ConfigOption, "assignments": SetOption}
+        annotations |= {leaf.name: _flag(section, leaf, kind) for section, leaf, kind in fields_of(default)}
+        wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=kind)
+                for name, kind in annotations.items()
+            ]
+        )
         # Typer reads annotations beside the signature.
-        wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        wrapped.__annotations__, wrapped.__doc__ = annotations, command.__doc__
         return wrapped
 
     return decorate
+
+
+def _flag(section: str | None, leaf: dataclasses.Field[Any], annotation: Any) -> Any:
+    """The option of one field, as text: `settings.parse` makes a value of it, the same as from YAML."""
+    several = annotation == tuple[str, ...]
+    flag = typer.Option(
+        "--" + leaf.name.replace("_", "-"),
+        help=leaf.metadata["help"] + ("" if leaf.default in ("", (), None) else f" [{leaf.default}]"),
+        metavar=_metavar(annotation),
+        rich_help_panel=(section or "options").capitalize(),
+        show_default=False,
+    )
+    return Annotated[list[str] | None, flag] if several else Annotated[str | None, flag]
 
 
 def resolve(default: Settings, config: Path | None, assignments: list[str], given: dict[str, Any]) -> Settings:
@@ -77,7 +79,9 @@ def resolve(default: Settings, config: Path | None, assignments: list[str], give
         if not separator:
             raise SettingsError(f"--set takes KEY=VALUE, such as hidden_size=256, not '{assignment}'.")
         settings = update(settings, {key.strip(): value.strip()}, "--set")
-    return update(settings, {name: value for name, value in given.items() if value is not None}, "the command line")
+    return update(
+        settings, {name: value for name, value in given.items() if value not in (None, [])}, "the command line"
+    )
 
 
 def _metavar(annotation: Any) -> str:

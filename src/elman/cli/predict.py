@@ -8,21 +8,23 @@ from typing import Annotated
 import typer
 
 from elman.cli.generate import DirArgument
+from elman.cli.options import with_settings
+from elman.settings import PredictionSettings
 
 
+@with_settings(PredictionSettings())
 def predict(
+    settings: PredictionSettings,
     folder: DirArgument,
-    prompt: Annotated[str, typer.Option(help="Text to read first.")] = "",
-    top: Annotated[int, typer.Option(min=1, help="How many symbols to show.")] = 10,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the likeliest next symbols: elman predict runs/book --prompt "To be, or not to b"."""
     from elman.tasks.language_model import LanguageModel
 
-    likeliest = LanguageModel.load(folder).next(prompt, top)
+    likeliest = LanguageModel.load(folder).next(settings.prompt, settings.top)
     if json:
         rows = [{"symbol": symbol, "probability": probability} for symbol, probability in likeliest]
-        typer.echo(json_format.dumps({"prompt": prompt, "next": rows}, ensure_ascii=False))
+        typer.echo(json_format.dumps({"prompt": settings.prompt, "next": rows}, ensure_ascii=False))
         return
     width = max(len(repr(symbol)) for symbol, _ in likeliest)
     for symbol, probability in likeliest:

@@ -70,16 +70,23 @@ class TextScore:
     """How surprised a model is by a text.
 
     Attributes:
-        nats: ``-ln p`` of every symbol but the first, given all before it, shape (symbols,).
-        texts: What each of those symbols stands for, so that ``nats`` can be told by character or line.
-        characters: Characters of text that those symbols cover.
-        unknown: How many of those symbols are not in the vocabulary.
+        nats: ``-ln p`` of every symbol but each document's first, given all before it, shape (symbols,).
+        documents: The ids of each document.
+        codec: What the ids stand for.
+        characters: Characters of text that the scored symbols cover.
     """
 
     nats: NDArray[np.float64]
-    texts: Sequence[str]
+    documents: Sequence[NDArray[np.int64]]
+    codec: TextCodec
     characters: int
-    unknown: int
+
+    @property
+    def unknown(self) -> int:
+        """How many of the scored symbols are not in the vocabulary."""
+        if self.codec.unknown is None:
+            return 0
+        return sum(int((ids[1:] == self.codec.unknown).sum()) for ids in self.documents)
 
     @property
     def nats_per_symbol(self) -> float:
@@ -104,12 +111,19 @@ class TextScore:
         """``(line, nats, symbols)`` for each line of the text; the line end belongs to its line."""
         lines: list[tuple[str, float, int]] = []
         text, nats, count = "", 0.0, 0
-        for piece, cost in zip(self.texts, self.nats, strict=True):
+        for piece, cost in zip(self._pieces(), self.nats, strict=True):
             text, nats, count = text + piece, nats + float(cost), count + 1
             if piece.endswith("\n"):
                 lines.append((text.rstrip("\n"), nats, count))
                 text, nats, count = "", 0.0, 0
         return [*lines, (text, nats, count)] if count else lines
+
+    def _pieces(self) -> Iterator[str]:
+        """The text of each scored symbol."""
+        for ids in self.documents:
+            decoder = self.codec.decoder()
+            decoder.push(ids[:1])
+            yield from (decoder.push([symbol]) for symbol in ids[1:])
 
 
 def text_figures(nats: float, symbols: int, characters: int, unknown: int) -> dict[str, float]:

@@ -29,12 +29,19 @@ from elman.runtime.stream import Stream
 from elman.settings import LanguageModelSettings, flat, to_dict, update
 from elman.tasks import budget
 from elman.tasks.language_model import LanguageModel, TextData, TextScore, text_figures
+from elman.training.checkpoint import checkpoint_file
 from elman.training.device import choose_device
 from elman.training.events import Callback, Progress
 from elman.training.logs import CsvLog, TensorBoardLog
 from elman.training.loop import Trainer
 from elman.training.probe import Machine, measure
 from elman.training.problem import Loss, Score
+
+#: The settings and the text of a run, in its folder: what resuming goes by.
+RUN_RECORD = "run.json"
+
+#: The baseline counts at most so many symbols, the last ones: more would take memory by the gigabyte.
+BASELINE_SYMBOLS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -118,13 +125,9 @@ def nats_of(network: torch.nn.Module, documents: Sequence[NDArray[np.int64]]) ->
 def score_texts(network: torch.nn.Module, codec: TextCodec, texts: Sequence[str]) -> TextScore:
     """Score texts, each a document of its own. Raises `DataError` for fewer than two symbols."""
     documents = _encode(codec, texts, "scored")
-    pieces: list[str] = []
-    for ids in documents:
-        decoder = codec.decoder()
-        decoder.push(ids[:1])
-        pieces += [decoder.push([symbol]) for symbol in ids[1:]]
-    unknown = 0 if codec.unknown is None else sum(int((ids[1:] == codec.unknown).sum()) for ids in documents)
-    return TextScore(nats_of(network, documents), pieces, characters_scored(codec, texts, documents), unknown)
+    # Nothing predicts a document's first symbol.
+    characters = sum(len(text) - len(codec.decode(ids[:1])) for text, ids in zip(texts, documents, strict=True))
+    return TextScore(nats_of(network, documents), documents, codec, characters)
 
 
 @contextmanager
@@ -136,11 +139,6 @@ def threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def characters_scored(codec: TextCodec, texts: Sequence[str], documents: Sequence[NDArray[np.int64]]) -> int:
-    """Characters of ``texts`` but those of each document's first symbol, which nothing predicts."""
-    return sum(len(text) - len(codec.decode(ids[:1])) for text, ids in zip(texts, documents, strict=True))
 
 
 def run(
@@ -194,7 +192,9 @@ def _run(
     trainer = Trainer(training, folder, events=events)
     failure, stopped_by = None, "non-finite loss"
     try:
-        stopped_by = trainer.fit(network, objective, batches, _held_out(data, held_out), resume=resume).stopped_by
+        # A run that was killed before its first checkpoint has nothing to go on from but its settings.
+        goes_on = resume and folder is not None and checkpoint_file(folder).exists()
+        stopped_by = trainer.fit(network, objective, batches, _held_out(data, held_out), resume=goes_on).stopped_by
     except NonFiniteLossError as error:
         failure = error
     figures = _figures(data, codec, train, network, with_baselines=stopped_by != "interrupt")
@@ -325,7 +325,7 @@ def _figures(
     data: TextData, codec: TextCodec, train: Sequence[NDArray[np.int64]], network: torch.nn.Module, with_baselines: bool
 ) -> dict[str, Any]:
     """Held-out and test figures of the model, and of a Kneser-Ney 5-gram fitted on the same text."""
-    baseline = KneserNey(len(codec)).fit(train) if with_baselines else None
+    baseline = KneserNey(len(codec)).fit(_last(train, BASELINE_SYMBOLS)) if with_baselines else None
     figures: dict[str, Any] = {}
     for part, texts in (("held_out", data.held_out), ("test", data.test)):
         if not texts:
@@ -333,12 +333,19 @@ def _figures(
         score = score_texts(network, codec, texts)
         figures[part] = {"model": score.figures()}
         if baseline is not None:
-            total, count = baseline.nats([codec.encode(text) for text in texts])
+            total, count = baseline.nats(score.documents)
             figures[part]["5-gram"] = text_figures(total, count, score.characters, score.unknown)
     return figures
 
 
-RUN_RECORD = "run.json"
+def _last(documents: Sequence[NDArray[np.int64]], symbols: int) -> list[NDArray[np.int64]]:
+    """The documents, or the end of them with so many symbols."""
+    kept: list[NDArray[np.int64]] = []
+    for ids in reversed(documents):
+        kept.insert(0, ids[max(0, len(ids) - symbols) :])
+        symbols -= len(kept[0])
+    return kept
+
 
 #: What may change when a run is resumed: how far it goes and how often it saves.
 _RESUMABLE = ("epochs", "steps", "max_time", "checkpoint_every")
@@ -370,7 +377,8 @@ def _own_folder(folder: Path | None, resume: bool) -> Iterator[None]:
     if folder is None:
         yield
         return
-    if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    own = {folder / ".lock"}  # left behind by a run that was killed at its very start
+    if not resume and folder.exists() and (not folder.is_dir() or set(folder.iterdir()) - own):
         raise SaveError(f"{folder}: is in use; choose another --out, or go on with that run by --resume.")
     with system.lock_folder(folder):
         yield
