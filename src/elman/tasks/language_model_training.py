@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,30 +14,27 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from elman import system
 from elman.baselines.ngram import KneserNey
 from elman.codecs import TextCodec
 from elman.data.batch import SequenceBatch
 from elman.data.streams import TextStreams, score_streams
 from elman.decoding.sampling import Sampling
-from elman.errors import CheckpointError, DataError, NonFiniteLossError, SaveError, UsageError
+from elman.errors import DataError, NonFiniteLossError
 from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
 from elman.nn.language_model import LanguageModelNetwork
 from elman.runtime.engine import Array, Engine, NetworkShape
 from elman.runtime.stream import Stream
-from elman.settings import LanguageModelSettings, flat, to_dict, update
+from elman.settings import LanguageModelSettings
 from elman.tasks import budget
 from elman.tasks.language_model import LanguageModel, TextData, TextScore, text_figures
+from elman.tasks.run_folder import RunRecord, own_folder
 from elman.training.checkpoint import checkpoint_file
 from elman.training.device import choose_device
 from elman.training.events import Callback, Progress
 from elman.training.logs import CsvLog, TensorBoardLog
 from elman.training.loop import Trainer
-from elman.training.probe import Machine, measure
+from elman.training.probe import measure
 from elman.training.problem import Loss, Score
-
-#: The settings and the text of a run, in its folder: what resuming goes by.
-RUN_RECORD = "run.json"
 
 #: The baseline counts at most so many symbols, the last ones: more would take memory by the gigabyte.
 BASELINE_SYMBOLS = 20_000_000
@@ -126,7 +122,7 @@ def score_texts(network: torch.nn.Module, codec: TextCodec, texts: Sequence[str]
     """Score texts, each a document of its own. Raises `DataError` for fewer than two symbols."""
     documents = _encode(codec, texts, "scored")
     # Nothing predicts a document's first symbol.
-    characters = sum(len(text) - len(codec.decode(ids[:1])) for text, ids in zip(texts, documents, strict=True))
+    characters = sum(map(len, texts)) - sum(len(codec.decode(ids[:1])) for ids in documents)
     return TextScore(nats_of(network, documents), documents, codec, characters)
 
 
@@ -152,52 +148,69 @@ def run(
 ) -> Trained:
     """Train a language model from start to figures; `LanguageModel.fit` says what the arguments mean."""
     folder = None if out is None else Path(out)
-    with _own_folder(folder, resume):
-        return _run(data, settings, folder, resume, start, callbacks)
+    with own_folder(folder, resume):
+        earlier = RunRecord.read(folder) if resume and folder is not None else None
+        record = _begin(data, settings, start, callbacks) if earlier is None else _go_on(data, settings, earlier)
+        if folder is not None and earlier is None:
+            record.write(folder)
+        return _train(data, record, folder, resume, start, callbacks)
 
 
-def _run(
+def _begin(
+    data: TextData, settings: LanguageModelSettings, start: LanguageModel | None, callbacks: Sequence[Callback]
+) -> RunRecord:
+    """Settle what the settings leave open."""
+    text, training = settings.text, settings.training
+    if start is None:
+        codec = TextCodec.fit(text.codec, data.train, text.vocabulary_size, lowercase=text.lowercase)
+    else:
+        codec = start.codec
+    symbols = sum(map(len, _encode(codec, data.train, "training")))
+    machine = measure(choose_device(training.device), threads=training.threads, precision=training.precision)
+    for callback in callbacks:
+        for sentence in machine.sentences:
+            callback.on_note(sentence)
+    shape = None if start is None else start.shape
+    settings = budget.resolve(settings, budget.Task(symbols, len(codec), machine, shape))
+    return RunRecord(settings, codec, shape or _shape(settings, len(codec)), data.source, data.sha256)
+
+
+def _go_on(data: TextData, settings: LanguageModelSettings, earlier: RunRecord) -> RunRecord:
+    earlier.check_text(data.sha256, data.source)
+    return replace(earlier, settings=earlier.resumed(settings))
+
+
+def _train(
     data: TextData,
-    settings: LanguageModelSettings,
+    record: RunRecord,
     folder: Path | None,
     resume: bool,
     start: LanguageModel | None,
     callbacks: Sequence[Callback],
 ) -> Trained:
-    if resume and folder is not None:
-        settings = _settings_of_run(folder, settings, data)
-    codec = _codec(data, settings, start)
+    settings, codec, training = record.settings, record.codec, record.settings.training
     train = _encode(codec, data.train, "training")
     held_out = _encode(codec, data.held_out, "held-out")
-    symbols = sum(len(ids) for ids in train)
-    machine = _measure(settings, callbacks)
-    shape = None if start is None else start.shape
-    settings = budget.resolve(settings, budget.Task(symbols, len(codec), machine, shape))
-    if folder is not None and not resume:
-        record = json.dumps({"settings": to_dict(settings), "sha256": data.sha256, "source": data.source}, indent=2)
-        system.write_atomically(folder / RUN_RECORD, lambda part: part.write_text(record, encoding="utf-8"))
-
     with torch.random.fork_rng():
-        torch.manual_seed(settings.training.seed)
-        shape = shape or _shape(settings, len(codec))
-        network = build(shape, None if start is None else start.tensors, **_training_only(settings))
-    training = settings.training
+        torch.manual_seed(training.seed)
+        network = build(record.shape, None if start is None else start.tensors, **_training_only(settings))
     batches = TextStreams(train, int(training.batch_size), int(training.window), seed=training.seed)
     objective = Objective(training.activation_regularisation, training.temporal_regularisation)
     progress = LastProgress()
     logs = [] if folder is None else [CsvLog(folder / "log.csv"), TensorBoardLog(folder / "tensorboard")]
     events = [*logs, *callbacks, progress]
     if settings.samples:
-        events.append(Samples(network, codec, shape, settings.samples, callbacks))
+        events.append(Samples(network, codec, record.shape, settings.samples, callbacks))
     trainer = Trainer(training, folder, events=events)
+    # A run that was killed before its first checkpoint has nothing to go on from but its record.
+    goes_on = resume and folder is not None and checkpoint_file(folder).exists()
     failure, stopped_by = None, "non-finite loss"
     try:
-        # A run that was killed before its first checkpoint has nothing to go on from but its settings.
-        goes_on = resume and folder is not None and checkpoint_file(folder).exists()
         stopped_by = trainer.fit(network, objective, batches, _held_out(data, held_out), resume=goes_on).stopped_by
     except NonFiniteLossError as error:
         failure = error
     figures = _figures(data, codec, train, network, with_baselines=stopped_by != "interrupt")
+    symbols = sum(map(len, train))
     figures["training"] = {
         "source": data.source,
         "sha256": data.sha256,
@@ -206,24 +219,15 @@ def _run(
         "steps": progress.last.step,
         "seconds": progress.last.elapsed,
         "stopped_by": stopped_by,
-        "machine": machine.sentences,
     }
     settings = replace(settings, training=trainer.settings)
-    return Trained(settings, codec, shape, tensors_of(network), figures, np.concatenate(held_out)[:64], failure)
+    sample = np.concatenate(held_out)[:64]
+    return Trained(settings, codec, record.shape, tensors_of(network), figures, sample, failure)
 
 
 def tensors_of(network: torch.nn.Module) -> dict[str, Array]:
     """The weights of a network as float32 arrays of their own."""
     return {name: value.detach().cpu().float().numpy().copy() for name, value in network.state_dict().items()}
-
-
-def _measure(settings: LanguageModelSettings, callbacks: Sequence[Callback]) -> Machine:
-    training = settings.training
-    machine = measure(choose_device(training.device), threads=training.threads, precision=training.precision)
-    for callback in callbacks:
-        for sentence in machine.sentences:
-            callback.on_note(sentence)
-    return machine
 
 
 def _held_out(data: TextData, documents: Sequence[NDArray[np.int64]]) -> Callable[[torch.nn.Module], Score]:
@@ -291,15 +295,8 @@ class Samples(Callback):
             listener.on_note(f"A sample {moment}:\n\n{textwrap.indent(text, '    ')}\n")
 
 
-def _codec(data: TextData, settings: LanguageModelSettings, start: LanguageModel | None) -> TextCodec:
-    if start is not None:
-        return start.codec
-    text = settings.text
-    return TextCodec.fit(text.codec, data.train, text.vocabulary_size, lowercase=text.lowercase)
-
-
 def _encode(codec: TextCodec, texts: Sequence[str], name: str) -> list[NDArray[np.int64]]:
-    documents = [codec.encode(text) for text in texts]
+    documents = [ids for text in texts if len(ids := codec.encode(text))]
     found = sum(map(len, documents))
     if found < 2:
         raise DataError(f"The {name} text is too short: expected at least 2 symbols, found {found}. Give more text.")
@@ -345,40 +342,3 @@ def _last(documents: Sequence[NDArray[np.int64]], symbols: int) -> list[NDArray[
         kept.insert(0, ids[max(0, len(ids) - symbols) :])
         symbols -= len(kept[0])
     return kept
-
-
-#: What may change when a run is resumed: how far it goes and how often it saves.
-_RESUMABLE = ("epochs", "steps", "max_time", "checkpoint_every")
-
-
-def _settings_of_run(folder: Path, asked: LanguageModelSettings, data: TextData) -> LanguageModelSettings:
-    """The settings that the run in ``folder`` was started with, with the limits that are asked for now."""
-    try:
-        record = json.loads((folder / RUN_RECORD).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder}: holds no run to resume; start one without --resume.") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder / RUN_RECORD}: cannot be read ({error}).") from None
-    if record["sha256"] != data.sha256:
-        raise CheckpointError(f"{folder}: was trained on another text than {data.source}; resume with the same files.")
-    settings = update(LanguageModelSettings(), record["settings"], str(folder / RUN_RECORD))
-    default, saved = flat(LanguageModelSettings()), flat(settings)
-    changed = {name: value for name, value in flat(asked).items() if value not in (default[name], saved[name])}
-    if fixed := [name for name in changed if name not in _RESUMABLE]:
-        raise UsageError(
-            f"--resume goes on with {fixed[0]} = {saved[fixed[0]]}; to change it, start a new run with --from {folder}."
-        )
-    return update(settings, changed, "resume")
-
-
-@contextmanager
-def _own_folder(folder: Path | None, resume: bool) -> Iterator[None]:
-    """Hold ``folder`` for this run alone; refuse one that already holds something, unless resuming."""
-    if folder is None:
-        yield
-        return
-    own = {folder / ".lock"}  # left behind by a run that was killed at its very start
-    if not resume and folder.exists() and (not folder.is_dir() or set(folder.iterdir()) - own):
-        raise SaveError(f"{folder}: is in use; choose another --out, or go on with that run by --resume.")
-    with system.lock_folder(folder):
-        yield
