@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import small_models
 
+import small_models
 from elman.errors import CheckpointError, SaveError, UsageError
 from elman.settings import LanguageModelSettings, update
 from elman.tasks.run_folder import RunRecord, own_folder
@@ -43,7 +43,7 @@ def test_limits_may_change_and_nothing_else() -> None:
 
 def test_another_text_is_refused() -> None:
     record().check_text("f00", "book.txt")
-    with pytest.raises(CheckpointError, match="another text than letters.txt"):
+    with pytest.raises(CheckpointError, match=r"another text than letters\.txt"):
         record().check_text("f01", "letters.txt")
 
 
