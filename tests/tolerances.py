@@ -35,3 +35,6 @@ WARM_STATE = 1e-3
 
 #: bfloat16 keeps 8 bits; a gradient that went through a few rounded products is off by some times 2**-8 of its norm.
 BFLOAT16 = 0.02
+
+#: Central differences in float64 with a step of 1e-6: truncation about 1e-12, rounding about 1e-10 of the value.
+FINITE_DIFFERENCES = {"rtol": 1e-6, "atol": 1e-7}

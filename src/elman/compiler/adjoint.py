@@ -1,0 +1,116 @@
+"""From the graph of a step to the graph of its gradient, by the derivative rules of the operations.
+
+Backpropagation through time (Werbos 1990) goes through the steps in reverse; this is what it does in one of them:
+from the gradients of the states after the step to those of the states before it and of the input. Gradients of the
+parameters are sums over all rows and steps. They are not part of the step: `Adjoint` says which products and sums
+they are, to be taken all at once after the loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from elman.compiler.graph import OPS, Builder, Graph, Id, Node
+
+#: Name of the gradient of the value of some name.
+GRAD = "d {}"
+
+
+@dataclass(frozen=True)
+class ParameterGradient:
+    """A share of a parameter's gradient: the sum over all rows and steps of ``grad``, or of ``outer(grad, operand)``.
+
+    Attributes:
+        name: Of the parameter.
+        part: ``(index, count)`` of the block of its rows that the share belongs to.
+        grad: Node of the gradient that arrives there, (rows of the block,) for each row of the batch.
+        operand: Node that a matrix was multiplied with; None for a vector parameter.
+    """
+
+    name: str
+    part: tuple[int, int]
+    grad: Id
+    operand: Id | None
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The step and its gradient in one graph.
+
+    The nodes of the step come first, unchanged. The gradients that enter are inputs named ``"d hidden after"`` and so
+    on; the results are ``"d hidden"`` for each state and ``"d x"``.
+    """
+
+    graph: Graph
+    parameters: tuple[ParameterGradient, ...]
+
+
+def adjoint(step: Graph) -> Adjoint:
+    """Derive the gradient of a step that `trace` returned."""
+    builder = Builder(Graph(list(step.nodes), {}))
+    grads: dict[Id, Id] = {}
+    parts: dict[Id, dict[tuple[int, int], Id]] = {}
+    for name, place in step.outputs.items():
+        entering = builder.add(Node("input", width=step.nodes[place].width, name=GRAD.format(name)))
+        _accumulate(builder, grads, place, entering)
+    parameters: list[ParameterGradient] = []
+    for place in reversed(range(len(step.nodes))):
+        node = step.nodes[place]
+        if place in parts:
+            _accumulate(builder, grads, place, _joined(builder, node.width, parts[place]))
+        if place not in grads:
+            continue
+        grad = grads[place]
+        if _parameter_of(step, place) is not None:
+            name, part = _parameter_of(step, place) or ("", (0, 1))
+            parameters.append(ParameterGradient(name, part, grad, None))
+        elif node.op == "part":
+            slot = parts.setdefault(node.operands[0], {})
+            slot[node.part] = grad
+        else:
+            if node.op == "linear":
+                operand, matrix = node.operands
+                name, part = _parameter_of(step, matrix) or ("", (0, 1))
+                parameters.append(ParameterGradient(name, part, grad, operand))
+            for operand, share in zip(node.operands, OPS[node.op].derivative(builder, place, grad), strict=True):
+                if share is not None and step.nodes[operand].op != "constant":
+                    _accumulate(builder, grads, operand, share)
+    for leaf in ("state", "input"):
+        for name, place in step.leaves(leaf).items():
+            none = place not in grads
+            grad = builder.constant(0, step.nodes[place].width) if none else grads[place]
+            builder.graph.outputs[GRAD.format(name)] = grad
+    return Adjoint(builder.graph, tuple(parameters))
+
+
+def _accumulate(builder: Builder, grads: dict[Id, Id], place: Id, share: Id) -> None:
+    """Add a share to the gradient of a node; one that was repeated over the features gets the sum of them."""
+    if builder[place].width == 1:
+        share = builder.reduce("sum", share)
+    share = builder.repeat(share, builder[place].width)
+    grads[place] = builder.elementwise("add", grads[place], share) if place in grads else share
+
+
+def _joined(builder: Builder, width: int, found: dict[tuple[int, int], Id]) -> Id:
+    """The gradient of a value from those of its parts; parts that nobody used have none."""
+    counts = {count for _, count in found}
+    total: Id | None = None
+    for count in sorted(counts):
+        blocks = [
+            found[index, count] if (index, count) in found else builder.constant(0, width // count)
+            for index in range(count)
+        ]
+        joined = builder.join(*blocks)
+        total = joined if total is None else builder.elementwise("add", total, joined)
+    assert total is not None
+    return total
+
+
+def _parameter_of(step: Graph, place: Id) -> tuple[str, tuple[int, int]] | None:
+    """The parameter that a node is, or is a part of, and which part; None for any other node."""
+    node = step.nodes[place]
+    if node.op == "parameter":
+        return node.name, (0, 1)
+    if node.op == "part" and step.nodes[node.operands[0]].op == "parameter":
+        return step.nodes[node.operands[0]].name, node.part
+    return None

@@ -1,0 +1,315 @@
+"""A cell's step as a small typed graph: what a compiler can see and take apart.
+
+A `Graph` is a list of `Node`s in the order of computation. Every node is a row of ``width`` numbers for each
+sequence of a batch, which itself is never named: what holds for one row holds for all. Parameters are the exception;
+they are vectors (out,) or matrices (out, in), the same for all rows.
+
+`OPS` is the whole language: for every operation its NumPy meaning and its derivative rule. Compilers emit these
+operations and nothing else, so a rule that is right here is right everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from elman.errors import UsageError
+
+#: Place of a node in its graph.
+Id: TypeAlias = int
+
+Kind: TypeAlias = Literal["leaf", "elementwise", "reduction", "layout", "product"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation.
+
+    Attributes:
+        op: Name in `OPS`.
+        operands: Places of its operands.
+        width: Numbers per row; for a parameter, its rows (out).
+        name: Of an input, a state or a parameter.
+        value: Of a constant.
+        part: ``(index, count)`` of a part: which of so many equal blocks of the row.
+        columns: Of a matrix parameter (in); 0 for everything else.
+    """
+
+    op: str
+    operands: tuple[Id, ...] = ()
+    width: int = 1
+    name: str = ""
+    value: float = 0.0
+    part: tuple[int, int] = (0, 1)
+    columns: int = 0
+
+
+@dataclass(frozen=True)
+class Op:
+    """What an operation means and how gradients pass through it.
+
+    Attributes:
+        kind: How it relates the numbers of a row: elementwise, all to one (reduction), moved (layout), or by a matrix.
+        compute: ``(node, *operands) -> array``, the operation on NumPy arrays.
+        derivative: ``(builder, node, grad) -> gradients of the operands``, as nodes of the builder; None for an
+            operand that has none.
+    """
+
+    kind: Kind
+    compute: Callable[..., Any]
+    derivative: Callable[[Builder, Id, Id], tuple[Id | None, ...]]
+
+
+@dataclass
+class Graph:
+    """Nodes in the order of computation, and which of them are the results, by name."""
+
+    nodes: list[Node] = field(default_factory=list)
+    outputs: dict[str, Id] = field(default_factory=dict)
+
+    def leaves(self, op: str) -> dict[str, Id]:
+        """The inputs, states or parameters of the graph: name -> place."""
+        return {node.name: place for place, node in enumerate(self.nodes) if node.op == op}
+
+    def users(self) -> list[list[Id]]:
+        """For every node the places of the nodes that use it."""
+        found: list[list[Id]] = [[] for _ in self.nodes]
+        for place, node in enumerate(self.nodes):
+            for operand in node.operands:
+                found[operand].append(place)
+        return found
+
+    def run(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Compute the results in NumPy: the meaning of the graph, and the reference for what is made of it.
+
+        Args:
+            values: An array for every leaf by name: (..., width) for inputs and states, the parameter's own shape.
+        """
+        done = self.evaluate(values)
+        return {name: done[place] for name, place in self.outputs.items()}
+
+    def evaluate(self, values: Mapping[str, Any]) -> list[Any]:
+        """As `run`, but returns the value of every node."""
+        done: list[Any] = []
+        for node in self.nodes:
+            if OPS[node.op].kind == "leaf":
+                done.append(np.full(node.width, node.value) if node.op == "constant" else values[node.name])
+            else:
+                done.append(OPS[node.op].compute(node, *(done[operand] for operand in node.operands)))
+        return done
+
+    def __str__(self) -> str:
+        lines = []
+        for place, node in enumerate(self.nodes):
+            shown = " ".join(f"%{operand}" for operand in node.operands)
+            extra = node.name or (f"{node.value:g}" if node.op == "constant" else "")
+            extra = f"{node.part[0] + 1} of {node.part[1]}" if node.op == "part" else extra
+            size = f"{node.width}x{node.columns}" if node.columns else str(node.width)
+            lines.append(" ".join(f"%{place}: {size} = {node.op} {extra} {shown}".split()))
+        return "\n".join([*lines, *(f"{name} = %{place}" for name, place in self.outputs.items())])
+
+
+class Builder:
+    """Adds nodes to a graph, each once: the same operation on the same operands is the same node."""
+
+    def __init__(self, graph: Graph | None = None) -> None:
+        self.graph = Graph() if graph is None else graph
+        self._places = {node: place for place, node in enumerate(self.graph.nodes)}
+
+    def __getitem__(self, place: Id) -> Node:
+        return self.graph.nodes[place]
+
+    def add(self, node: Node) -> Id:
+        """Place of ``node``, which is appended unless it is already there."""
+        if node not in self._places:
+            self._places[node] = len(self.graph.nodes)
+            self.graph.nodes.append(node)
+        return self._places[node]
+
+    def constant(self, value: float, width: int = 1) -> Id:
+        """A number, the same for all rows and features."""
+        return self.add(Node("constant", value=float(value), width=width))
+
+    def elementwise(self, op: str, *operands: Id) -> Id:
+        """One of the elementwise operations; operands of width 1 are repeated. Raises `UsageError` on other widths."""
+        widths = {self[operand].width for operand in operands} - {1}
+        if len(widths) > 1:
+            found = " and ".join(str(self[operand].width) for operand in operands)
+            raise UsageError(f"{op} takes operands of one width (or of width 1), found {found}.")
+        same = self._simplified(op, operands)
+        return self.add(Node(op, operands, widths.pop() if widths else 1)) if same is None else same
+
+    def _simplified(self, op: str, operands: tuple[Id, ...]) -> Id | None:
+        """The operand that ``op`` leaves as it is, if there is one: x * 1, x + 0."""
+        neutral = {"multiply": 1.0, "add": 0.0}
+        if op in neutral:
+            for one, other in (operands, operands[::-1]):
+                if self[one].op == "constant" and self[one].value == neutral[op]:
+                    return other
+        return None
+
+    def reduce(self, op: str, operand: Id) -> Id:
+        """``sum`` over the features: width 1."""
+        return operand if self[operand].width == 1 else self.add(Node(op, (operand,), 1))
+
+    def repeat(self, operand: Id, width: int) -> Id:
+        """One number per row, ``width`` times."""
+        return operand if self[operand].width == width else self.add(Node("repeat", (operand,), width))
+
+    def part(self, operand: Id, index: int, count: int) -> Id:
+        """The ``index``-th of ``count`` equal blocks of the features, or of the rows of a parameter."""
+        whole = self[operand]
+        if whole.width % count:
+            raise UsageError(f"{whole.width} features cannot be cut into {count} equal parts.")
+        if count == 1:
+            return operand
+        return self.add(Node("part", (operand,), whole.width // count, part=(index, count), columns=whole.columns))
+
+    def join(self, *operands: Id) -> Id:
+        """Blocks of features side by side."""
+        if len(operands) == 1:
+            return operands[0]
+        return self.add(Node("join", operands, sum(self[operand].width for operand in operands)))
+
+    def linear(self, operand: Id, matrix: Id) -> Id:
+        """``operand @ matrix.T``."""
+        if self[matrix].columns != self[operand].width:
+            shape = (self[matrix].width, self[matrix].columns)
+            raise UsageError(f"A product with a matrix {shape} takes {shape[1]} features, found {self[operand].width}.")
+        return self.add(Node("linear", (operand, matrix), self[matrix].width))
+
+    def back(self, operand: Id, matrix: Id) -> Id:
+        """``operand @ matrix``: how a gradient goes back through `linear`."""
+        return self.add(Node("back", (operand, matrix), self[matrix].columns))
+
+
+def _no_gradient(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    return tuple(None for _ in builder[place].operands)
+
+
+def _operands(builder: Builder, place: Id) -> tuple[Id, ...]:
+    return builder[place].operands
+
+
+def _multiply(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    x, y = _operands(builder, place)
+    return builder.elementwise("multiply", grad, y), builder.elementwise("multiply", grad, x)
+
+
+def _divide(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    _, y = _operands(builder, place)
+    to_x = builder.elementwise("divide", grad, y)
+    return to_x, builder.elementwise("negative", builder.elementwise("multiply", to_x, place))
+
+
+def _sigmoid(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    slope = builder.elementwise("multiply", place, builder.elementwise("subtract", builder.constant(1), place))
+    return (builder.elementwise("multiply", grad, slope),)
+
+
+def _tanh(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    square = builder.elementwise("multiply", place, place)
+    return (builder.elementwise("multiply", grad, builder.elementwise("subtract", builder.constant(1), square)),)
+
+
+def _relu(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    on = builder.elementwise("greater", place, builder.constant(0))
+    return (builder.elementwise("where", on, grad, builder.constant(0)),)
+
+
+def _log(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    return (builder.elementwise("divide", grad, *_operands(builder, place)),)
+
+
+def _rsqrt(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    cube = builder.elementwise("multiply", builder.elementwise("multiply", place, place), place)
+    half = builder.elementwise("multiply", cube, builder.constant(-0.5))
+    return (builder.elementwise("multiply", grad, half),)
+
+
+def _choice(better: str) -> Callable[[Builder, Id, Id], tuple[Id | None, ...]]:
+    def derivative(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+        x, y = _operands(builder, place)
+        first = builder.elementwise("greater", *((x, y) if better == "maximum" else (y, x)))
+        zero = builder.constant(0)
+        return builder.elementwise("where", first, grad, zero), builder.elementwise("where", first, zero, grad)
+
+    return derivative
+
+
+def _where(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    condition, zero = builder[place].operands[0], builder.constant(0)
+    return (
+        None,
+        builder.elementwise("where", condition, grad, zero),
+        builder.elementwise("where", condition, zero, grad),
+    )
+
+
+def _linear(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    # The gradient of the matrix is a product over all rows and steps: `adjoint` notes it, the loop never sees it.
+    return builder.back(grad, builder[place].operands[1]), None
+
+
+def _sum(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    (operand,) = _operands(builder, place)
+    return (builder.repeat(grad, builder[operand].width),)
+
+
+def _repeat(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    return (builder.reduce("sum", grad),)
+
+
+def _sigmoid_values(x: Any) -> Any:
+    return 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+def _join_values(node: Node, *blocks: Any) -> Any:
+    rows = np.broadcast_shapes(*(np.shape(block)[:-1] for block in blocks))
+    return np.concatenate([np.broadcast_to(block, (*rows, np.shape(block)[-1])) for block in blocks], axis=-1)
+
+
+def _part_values(node: Node, x: Any) -> Any:
+    index, count = node.part
+    return np.split(x, count, axis=0 if node.columns else -1)[index]
+
+
+def _leaf() -> Op:
+    return Op("leaf", lambda node: node.value, _no_gradient)
+
+
+def _elementwise(compute: Callable[..., Any], derivative: Callable[[Builder, Id, Id], tuple[Id | None, ...]]) -> Op:
+    return Op("elementwise", lambda node, *operands: compute(*operands), derivative)
+
+
+#: Every operation by its name.
+OPS: dict[str, Op] = {
+    "input": _leaf(),
+    "state": _leaf(),
+    "parameter": _leaf(),
+    "constant": _leaf(),
+    "add": _elementwise(np.add, lambda builder, place, grad: (grad, grad)),
+    "subtract": _elementwise(np.subtract, lambda builder, place, grad: (grad, builder.elementwise("negative", grad))),
+    "multiply": _elementwise(np.multiply, _multiply),
+    "divide": _elementwise(np.divide, _divide),
+    "negative": _elementwise(np.negative, lambda builder, place, grad: (builder.elementwise("negative", grad),)),
+    "sigmoid": _elementwise(_sigmoid_values, _sigmoid),
+    "tanh": _elementwise(np.tanh, _tanh),
+    "relu": _elementwise(lambda x: np.maximum(x, 0), _relu),
+    "exp": _elementwise(np.exp, lambda builder, place, grad: (builder.elementwise("multiply", grad, place),)),
+    "log": _elementwise(np.log, _log),
+    "rsqrt": _elementwise(lambda x: 1 / np.sqrt(x), _rsqrt),
+    "maximum": _elementwise(np.maximum, _choice("maximum")),
+    "minimum": _elementwise(np.minimum, _choice("minimum")),
+    "greater": _elementwise(np.greater, _no_gradient),
+    "where": _elementwise(np.where, _where),
+    "sum": Op("reduction", lambda node, x: np.sum(x, axis=-1, keepdims=True), _sum),
+    "repeat": Op("layout", lambda node, x: np.repeat(x, node.width, axis=-1), _repeat),
+    "part": Op("layout", _part_values, _no_gradient),  # the gradients of all parts are joined, see `adjoint`
+    "join": Op("layout", _join_values, _no_gradient),
+    "linear": Op("product", lambda node, x, matrix: x @ matrix.T, _linear),
+    "back": Op("product", lambda node, x, matrix: x @ matrix, _no_gradient),
+}

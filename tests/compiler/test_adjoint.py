@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tolerances
+from elman import cells
+from elman.compiler import Adjoint, adjoint, trace
+from elman.nn.ops import TorchOps
+
+OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in cells.CELLS),
+    ("gru", {"bias": False}),
+    ("lstm", {"projection_size": 2}),
+]
+
+
+def parameter_gradients(derived: Adjoint, values: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """What the loop does once, after all steps: the products and sums that `Adjoint` names."""
+    nodes = derived.graph.evaluate(values)
+    found = {name: np.zeros(shape) for name, shape in shapes.items()}
+    for share in derived.parameters:
+        index, count = share.part
+        block = np.split(found[share.name], count)[index]
+        rows = np.broadcast_to(nodes[share.grad], (len(values["x"]), np.shape(nodes[share.grad])[-1]))
+        block += rows.sum(0) if share.operand is None else rows.T @ nodes[share.operand]
+    return found
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+@pytest.mark.parametrize("sizes", [(3, 4), (2, 3)])
+def test_every_gradient_is_that_of_autograd(name: str, options: dict[str, Any], sizes: tuple[int, int]) -> None:
+    cell = cells.make(name, *sizes, **options)
+    rng = np.random.default_rng(1)
+    shapes = {name: parameter.shape for name, parameter in cell.parameters().items()}
+    values = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    values |= {name: rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
+    values["x"] = rng.normal(size=(5, cell.input_size))
+    upstream = {f"d {name} after": rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
+
+    tensors = {name: torch.from_numpy(value).requires_grad_() for name, value in values.items()}
+    after = cell.step(TorchOps(), tensors["x"], {name: tensors[name] for name in cell.state_sizes}, tensors)
+    total = sum((value * torch.from_numpy(upstream[f"d {name} after"])).sum() for name, value in after.items())
+    total.backward()
+
+    derived = adjoint(trace(cell))
+    found = derived.graph.run(values | upstream)
+    found |= {f"d {name}": value for name, value in parameter_gradients(derived, values | upstream, shapes).items()}
+    for name, tensor in tensors.items():
+        expected = np.zeros_like(values[name]) if tensor.grad is None else tensor.grad.numpy()
+        close = {"rtol": tolerances.ROUNDING, "atol": tolerances.ROUNDING}
+        np.testing.assert_allclose(np.broadcast_to(found[f"d {name}"], expected.shape), expected, **close)
+
+
+def test_the_step_stands_unchanged_at_the_front() -> None:
+    step = trace(cells.make("gru", 3, 4))
+    assert adjoint(step).graph.nodes[: len(step.nodes)] == step.nodes
+
+
+def test_a_state_that_is_not_read_has_no_gradient() -> None:
+    step = trace(cells.make("lstm", 2, 3))
+    step.outputs = {"cell after": step.leaves("state")["cell"]}
+    derived = adjoint(step)
+    rng = np.random.default_rng(0)
+    values = {node.name: rng.normal(size=(2, node.width)) for node in derived.graph.nodes if node.name}
+    values |= {node.name: rng.normal(size=(node.width, node.columns)) for node in step.nodes if node.columns}
+    found = derived.graph.run(values)
+    assert not found["d hidden"].any()
+    np.testing.assert_array_equal(found["d cell"], values["d cell after"])

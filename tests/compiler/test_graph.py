@@ -1,0 +1,100 @@
+"""Every operation's derivative against finite differences, and the rules of building."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import tolerances
+from elman.compiler import OPS, Builder, Graph, Node, adjoint
+from elman.errors import UsageError
+
+#: One row for every operation: how to make it of the node x (width 4), and of y (width 4), m (a 3 x 4 matrix).
+CASES: dict[str, Callable[[Builder, int, int, int], int]] = {
+    "add": lambda b, x, y, m: b.elementwise("add", x, y),
+    "subtract": lambda b, x, y, m: b.elementwise("subtract", x, y),
+    "multiply": lambda b, x, y, m: b.elementwise("multiply", x, y),
+    "divide": lambda b, x, y, m: b.elementwise("divide", x, b.elementwise("exp", y)),
+    "negative": lambda b, x, y, m: b.elementwise("negative", x),
+    "sigmoid": lambda b, x, y, m: b.elementwise("sigmoid", x),
+    "tanh": lambda b, x, y, m: b.elementwise("tanh", x),
+    "relu": lambda b, x, y, m: b.elementwise("relu", x),
+    "exp": lambda b, x, y, m: b.elementwise("exp", x),
+    "log": lambda b, x, y, m: b.elementwise("log", b.elementwise("exp", x)),
+    "rsqrt": lambda b, x, y, m: b.elementwise("rsqrt", b.elementwise("exp", x)),
+    "maximum": lambda b, x, y, m: b.elementwise("maximum", x, y),
+    "minimum": lambda b, x, y, m: b.elementwise("minimum", x, y),
+    "greater": lambda b, x, y, m: b.elementwise("multiply", b.elementwise("greater", x, y), x),
+    "where": lambda b, x, y, m: b.elementwise("where", b.elementwise("greater", x, y), x, b.elementwise("exp", y)),
+    "sum": lambda b, x, y, m: b.elementwise("multiply", b.reduce("sum", x), y),
+    "repeat": lambda b, x, y, m: b.elementwise("multiply", b.repeat(b.reduce("sum", x), 4), y),
+    "part": lambda b, x, y, m: b.elementwise("multiply", b.part(x, 1, 2), b.part(y, 0, 2)),
+    "join": lambda b, x, y, m: b.part(b.join(b.part(x, 1, 2), y, x), 0, 2),
+    "linear": lambda b, x, y, m: b.linear(b.elementwise("multiply", x, y), m),
+}
+
+#: Operations that a step never makes itself, or that are no operations.
+OTHERS = {"input", "state", "parameter", "constant", "back", "join"}
+
+
+def test_every_operation_has_a_case() -> None:
+    assert set(CASES) | OTHERS == set(OPS)
+
+
+@pytest.mark.parametrize("op", [op for op in CASES if op not in OTHERS])
+def test_derivatives_are_those_of_finite_differences(op: str) -> None:
+    builder = Builder()
+    x = builder.add(Node("input", width=4, name="x"))
+    y = builder.add(Node("state", width=4, name="y"))
+    m = builder.add(Node("parameter", width=3, columns=4, name="m"))
+    step = builder.graph
+    step.outputs = {"out": CASES[op](builder, x, y, m)}
+    rng = np.random.default_rng(3)
+    values = {"x": rng.normal(size=(2, 4)), "y": rng.normal(size=(2, 4)), "m": rng.normal(size=(3, 4))}
+    width = step.nodes[step.outputs["out"]].width
+    upstream = rng.normal(size=(2, width))
+    found = adjoint(step).graph.run({**values, "d out": upstream})
+    small = 1e-6
+    for name in ("x", "y"):
+        slopes = np.zeros((2, 4))
+        for place in np.ndindex(2, 4):
+            sides = []
+            for sign in (1, -1):
+                moved = values[name].copy()
+                moved[place] += sign * small
+                sides.append((step.run({**values, name: moved})["out"] * upstream).sum())
+            slopes[place] = (sides[0] - sides[1]) / (2 * small)
+        np.testing.assert_allclose(np.broadcast_to(found[f"d {name}"], (2, 4)), slopes, **tolerances.FINITE_DIFFERENCES)
+
+
+def test_the_same_operation_is_one_node() -> None:
+    builder = Builder()
+    x = builder.add(Node("input", width=4, name="x"))
+    assert builder.elementwise("tanh", x) == builder.elementwise("tanh", x)
+    assert builder.elementwise("multiply", x, builder.constant(1)) == x
+    assert builder.elementwise("add", builder.constant(0), x) == x
+
+
+def test_impossible_layouts_are_refused() -> None:
+    builder = Builder()
+    x = builder.add(Node("input", width=4, name="x"))
+    y = builder.add(Node("input", width=3, name="y"))
+    with pytest.raises(UsageError, match="one width"):
+        builder.elementwise("add", x, y)
+    with pytest.raises(UsageError, match="3 equal parts"):
+        builder.part(x, 0, 3)
+
+
+def test_a_graph_can_be_read() -> None:
+    builder = Builder(Graph())
+    x = builder.add(Node("input", width=4, name="x"))
+    builder.graph.outputs = {"out": builder.elementwise("multiply", builder.part(x, 1, 2), builder.constant(0.5))}
+    assert str(builder.graph).splitlines() == [
+        "%0: 4 = input x",
+        "%1: 2 = part 2 of 2 %0",
+        "%2: 1 = constant 0.5",
+        "%3: 2 = multiply %1 %2",
+        "out = %3",
+    ]
