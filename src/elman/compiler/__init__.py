@@ -1,9 +1,14 @@
-"""From a cell's equations to fast code: `graph` (what a step is), `trace` (cell -> graph), `adjoint` (its gradient)."""
+"""From a cell's equations to a plan for fast code.
+
+`graph` says what a step is, `trace` makes one of a cell, `adjoint` derives its gradient, `schedule` says what is
+computed when.
+"""
 
 from __future__ import annotations
 
 from elman.compiler.adjoint import Adjoint, ParameterGradient, adjoint
 from elman.compiler.graph import OPS, Builder, Graph, Node
+from elman.compiler.schedule import Schedule, Stage, schedule_step, schedule_training
 from elman.compiler.trace import Symbol, SymbolOps, trace
 
 __all__ = [
@@ -13,8 +18,12 @@ __all__ = [
     "Graph",
     "Node",
     "ParameterGradient",
+    "Schedule",
+    "Stage",
     "Symbol",
     "SymbolOps",
     "adjoint",
+    "schedule_step",
+    "schedule_training",
     "trace",
 ]

@@ -1,0 +1,253 @@
+"""What is computed when: which products leave the time loop, what its body does in which order, what is kept.
+
+A step is taken apart by what its values depend on:
+
+- on parameters alone: computed *once* a call;
+- on the input and not on the state: its products are *hoisted*, one large product over all steps before the loop;
+- on the state: the loop's body, cut into *stages*. A stage begins with the products whose operands stand complete,
+  and goes on elementwise with all that can be computed from them in place. A product, or a sum over the features,
+  needs whole rows, so what it gives belongs to the next stage.
+
+The gradient runs through the same cuts backwards. What it needs of the step is *saved* at every step where it was
+dear (a product, or a function such as tanh), and computed again from the rest where it was cheap. Products of the
+gradient that no earlier step waits for, the gradient of the input above all, are *deferred* to one large product after
+the loop, beside those of the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from elman.compiler.adjoint import GRAD, Adjoint
+from elman.compiler.graph import OPS, Graph, Id
+
+#: Functions that are dearer to compute again than to read back.
+DEAR = frozenset({"sigmoid", "tanh", "exp", "log", "rsqrt", "divide"})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the loop's body without a need for whole rows in its middle.
+
+    Attributes:
+        products: `linear` and `back` nodes, from rows that were complete before this stage.
+        run: Elementwise and layout nodes, in the order of computation.
+        sums: Reductions over the features of values of this stage, complete after it.
+    """
+
+    products: tuple[Id, ...]
+    run: tuple[Id, ...]
+    sums: tuple[Id, ...]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One direction of a cell's time loop.
+
+    Attributes:
+        graph: The nodes that all places below refer to.
+        once: Nodes that depend on parameters alone.
+        hoisted: Nodes computed for all steps before the loop.
+        stages: The loop's body.
+        deferred: Nodes computed for all steps after the loop.
+        rows: Values that the body must write out whole: operands of products, values that a later stage, the
+            deferred nodes or the results need.
+        saved: Nodes of the step that are stored at every step for the gradient; empty for inference.
+    """
+
+    graph: Graph
+    once: tuple[Id, ...]
+    hoisted: tuple[Id, ...]
+    stages: tuple[Stage, ...]
+    deferred: tuple[Id, ...]
+    rows: tuple[Id, ...]
+    saved: tuple[Id, ...] = ()
+
+    def __str__(self) -> str:
+        def shown(title: str, places: Iterable[Id]) -> list[str]:
+            lines = [f"  %{place} = {self.graph.nodes[place].op}" for place in places]
+            return [title, *lines] if lines else []
+
+        lines = shown("once", self.once) + shown("before the loop", self.hoisted)
+        for number, stage in enumerate(self.stages, 1):
+            lines += shown(f"stage {number}, products", stage.products)
+            lines += shown(f"stage {number}, elementwise", stage.run) + shown(f"stage {number}, sums", stage.sums)
+        return "\n".join(lines + shown("after the loop", self.deferred) + shown("saved", self.saved))
+
+
+def schedule_step(step: Graph) -> Schedule:
+    """Schedule the step that `trace` returned, for inference."""
+    return _schedule(step, list(step.outputs.values()), given=set())
+
+
+def schedule_training(step: Graph, derived: Adjoint) -> tuple[Schedule, Schedule]:
+    """Schedule a step and its gradient; ``derived`` is the `adjoint` of ``step``."""
+    saved = _saved(step, derived)
+    forward = _schedule(step, list(step.outputs.values()), given=set(), saved=saved)
+    results = list(derived.graph.outputs.values())
+    for share in derived.parameters:
+        results += [share.grad] if share.operand is None else [share.grad, share.operand]
+    graph = derived.graph
+    always = set(step.leaves("state").values()) | set(step.leaves("input").values())
+    backward = _schedule(graph, results, given=set(saved) | always, loop=_entering(derived))
+    return forward, backward
+
+
+def _entering(derived: Adjoint) -> set[Id]:
+    """The gradients that one step of the backward loop hands to the next."""
+    return {place for name, place in derived.graph.leaves("input").items() if name.startswith(GRAD.format(""))}
+
+
+def _saved(step: Graph, derived: Adjoint) -> tuple[Id, ...]:
+    """The dear values of the step that the gradient needs, itself or by way of cheap ones."""
+    count = len(step.nodes)
+    needed = {operand for node in derived.graph.nodes[count:] for operand in node.operands if operand < count}
+    needed |= {share.operand for share in derived.parameters if share.operand is not None}
+    saved: set[Id] = set()
+    for place in sorted(needed, reverse=True):
+        node = step.nodes[place]
+        if OPS[node.op].kind == "leaf" or _of_parameters(step, place):
+            continue
+        if node.op in DEAR or OPS[node.op].kind in ("product", "reduction"):
+            saved.add(place)
+        else:
+            saved |= _dear_behind(step, place)
+    return tuple(sorted(saved))
+
+
+def _dear_behind(step: Graph, place: Id) -> set[Id]:
+    """The nearest dear ancestors of a cheap node."""
+    found: set[Id] = set()
+    for operand in step.nodes[place].operands:
+        node = step.nodes[operand]
+        if OPS[node.op].kind == "leaf" or _of_parameters(step, operand):
+            continue
+        dear = node.op in DEAR or OPS[node.op].kind in ("product", "reduction")
+        found |= {operand} if dear else _dear_behind(step, operand)
+    return found
+
+
+def _of_parameters(graph: Graph, place: Id) -> bool:
+    """Whether a value depends on parameters and constants alone."""
+    node = graph.nodes[place]
+    if OPS[node.op].kind == "leaf":
+        return node.op in ("parameter", "constant")
+    return all(_of_parameters(graph, operand) for operand in node.operands)
+
+
+def _needed(graph: Graph, results: Iterable[Id], given: set[Id]) -> set[Id]:
+    """The nodes that the results are computed from, as far back as what is given."""
+    needed: set[Id] = set()
+    waiting = list(results)
+    while waiting:
+        place = waiting.pop()
+        if place not in needed:
+            needed.add(place)
+            waiting += () if place in given else graph.nodes[place].operands
+    return needed
+
+
+def _schedule(
+    graph: Graph, results: list[Id], given: set[Id], saved: tuple[Id, ...] = (), loop: set[Id] | None = None
+) -> Schedule:
+    """Sort the needed nodes into once, hoisted, stages and deferred.
+
+    ``given`` values are read back at every step; ``loop`` are the leaves by which steps depend on each other (the
+    states, unless told otherwise).
+    """
+    needed = _needed(graph, [*results, *saved], given)
+    computed = [p for p in sorted(needed) if p not in given and OPS[graph.nodes[p].op].kind != "leaf"]
+    loop = set(graph.leaves("state").values()) if loop is None else loop
+    once = tuple(place for place in computed if _of_parameters(graph, place))
+    carried = _after(graph, loop)
+    hoisted = set(_hoisted(graph, computed, set(once), carried, given))
+    deferred = set(_deferred(graph, computed, set(once) | hoisted, results, loop))
+    body = [place for place in computed if place not in hoisted | deferred | set(once)]
+    stages = _stages(graph, body)
+    rows = _rows(graph, stages, deferred, {*results, *saved})
+    return Schedule(graph, once, tuple(sorted(hoisted)), stages, tuple(sorted(deferred)), rows, tuple(p for p in saved))
+
+
+def _after(graph: Graph, leaves: set[Id]) -> set[Id]:
+    """All nodes that depend on one of ``leaves``."""
+    found = set(leaves)
+    for place, node in enumerate(graph.nodes):
+        if any(operand in found for operand in node.operands):
+            found.add(place)
+    return found
+
+
+def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], given: set[Id]) -> set[Id]:
+    """Products that wait for no step, with what they are made of and the bias that is added to them."""
+    free = [place for place in computed if place not in carried and place not in once]
+    products = {place for place in free if OPS[graph.nodes[place].op].kind == "product"}
+    hoisted = {place for place in _needed(graph, products, given | once) if place in free}
+    users = graph.users()
+    for place in free:
+        node = graph.nodes[place]
+        product = [operand for operand in node.operands if operand in products]
+        others = [operand for operand in node.operands if operand not in products]
+        fits = all(_of_parameters(graph, operand) for operand in others)
+        if node.op == "add" and len(product) == 1 and fits and len(users[product[0]]) == 1:
+            hoisted.add(place)
+    return hoisted
+
+
+def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: list[Id], loop: set[Id]) -> set[Id]:
+    """Products that only results need which no other step waits for."""
+    entering = {graph.nodes[place].name.removesuffix(" after") for place in loop}
+    handed_on = [place for name, place in graph.outputs.items() if name in entering or name.endswith(" after")]
+    waited_for = _needed(graph, handed_on, set())
+    users = graph.users()
+    return {
+        place
+        for place in computed
+        if place not in waited_for | elsewhere
+        and OPS[graph.nodes[place].op].kind == "product"
+        and place in results
+        and not users[place]
+    }
+
+
+def _stages(graph: Graph, body: list[Id]) -> tuple[Stage, ...]:
+    """Cut the body where whole rows are needed."""
+    inside = set(body)
+    level: dict[Id, int] = {}
+    for place in body:
+        node = graph.nodes[place]
+        before = [
+            level[operand] + (OPS[graph.nodes[operand].op].kind == "reduction")
+            for operand in node.operands
+            if operand in inside
+        ]
+        is_product = OPS[node.op].kind == "product"
+        # A product reads rows that earlier stages completed; the state is complete before the first.
+        level[place] = max(before, default=-1) + 1 if is_product else max(before, default=0)
+    stages = []
+    for number in range(max(level.values(), default=-1) + 1):
+        here = [place for place in body if level[place] == number]
+        kinds = {place: OPS[graph.nodes[place].op].kind for place in here}
+        stages.append(
+            Stage(
+                products=tuple(place for place in here if kinds[place] == "product"),
+                run=tuple(place for place in here if kinds[place] in ("elementwise", "layout")),
+                sums=tuple(place for place in here if kinds[place] == "reduction"),
+            )
+        )
+    return tuple(stages)
+
+
+def _rows(graph: Graph, stages: tuple[Stage, ...], deferred: set[Id], results: set[Id]) -> tuple[Id, ...]:
+    """Values of the body that are needed whole, or beyond the stage that computes them."""
+    stage_of = {
+        place: number for number, stage in enumerate(stages) for place in (*stage.products, *stage.run, *stage.sums)
+    }
+    rows: set[Id] = {place for place in results if place in stage_of}
+    for place, number in stage_of.items():
+        node = graph.nodes[place]
+        for operand in node.operands:
+            if operand in stage_of and (OPS[node.op].kind == "product" or stage_of[operand] < number):
+                rows.add(operand)
+    rows |= {operand for place in deferred for operand in graph.nodes[place].operands if operand in stage_of}
+    return tuple(sorted(rows))

@@ -1,0 +1,101 @@
+"""Runs schedules over time in NumPy, strictly: a value that the schedule does not keep is gone.
+
+Registers live for one stage; rows live to the end of the step; saved values, states and inputs live for the call.
+Whatever reads something else fails with a KeyError, so a run proves that the schedule keeps what it needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from elman.compiler import OPS, Adjoint, Graph
+from elman.compiler.schedule import Schedule
+
+Values = dict[int, Any]
+
+
+def compute(graph: Graph, places: tuple[int, ...], known: Values) -> None:
+    for place in places:
+        node = graph.nodes[place]
+        known[place] = OPS[node.op].compute(node, *(known[operand] for operand in node.operands))
+
+
+def constants(graph: Graph) -> Values:
+    return {place: np.full(node.width, node.value) for place, node in enumerate(graph.nodes) if node.op == "constant"}
+
+
+def body(plan: Schedule, always: Values) -> Values:
+    """One step of the loop: what it leaves are its rows."""
+    rows: Values = {}
+    for stage in plan.stages:
+        registers = {**always, **rows}
+        products_read = {**always, **rows}
+        for place in stage.products:
+            compute(plan.graph, (place,), products_read)
+            registers[place] = products_read[place]
+        compute(plan.graph, stage.run + stage.sums, registers)
+        # Sums of a stage are complete after it, like rows.
+        kept = {*plan.rows, *stage.sums}
+        rows |= {place: registers[place] for place in kept if place in registers and place not in always}
+    return rows
+
+
+def forward(
+    plan: Schedule, x: Any, state: dict[str, Any], params: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[Values]]:
+    """Run over x (time, batch, features); returns the states after every step and what each step saved."""
+    graph = plan.graph
+    fixed = constants(graph) | {place: params[name] for name, place in graph.leaves("parameter").items()}
+    compute(graph, plan.once, fixed)
+    before = {**fixed, **dict.fromkeys(graph.leaves("input").values(), x)}
+    compute(graph, plan.hoisted, before)
+    states, saved = [], []
+    for t in range(len(x)):
+        always = {**fixed, **dict.fromkeys(graph.leaves("input").values(), x[t])}
+        always |= {place: before[place][t] for place in plan.hoisted}
+        always |= {place: state[name] for name, place in graph.leaves("state").items()}
+        rows = body(plan, always)
+        found = {**always, **rows}
+        state = {name.removesuffix(" after"): found[place] for name, place in graph.outputs.items()}
+        states.append(state)
+        saved.append({place: found[place] for place in plan.saved})
+    return states, saved
+
+
+def backward(
+    plan: Schedule,
+    derived: Adjoint,
+    x: Any,
+    first: dict[str, Any],
+    states: list[dict[str, Any]],
+    saved: list[Values],
+    params: dict[str, Any],
+    upstream: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Gradients of x, of the first state and of the parameters, given those of every state."""
+    graph = plan.graph
+    fixed = constants(graph) | {place: params[name] for name, place in graph.leaves("parameter").items()}
+    compute(graph, plan.once, fixed)
+    grads = {name: np.zeros_like(value) for name, value in first.items()}
+    d_x = np.zeros_like(x)
+    d_params = {name: np.zeros_like(value) for name, value in params.items()}
+    inputs = graph.leaves("input")
+    for t in reversed(range(len(x))):
+        earlier = states[t - 1] if t else first
+        always = {**fixed, **saved[t], inputs["x"]: x[t]}
+        always |= {place: earlier[name] for name, place in graph.leaves("state").items()}
+        always |= {
+            inputs[f"d {name} after"]: grads[name] + upstream[t][name] for name in grads if f"d {name} after" in inputs
+        }
+        found = {**always, **body(plan, always)}
+        compute(graph, plan.deferred, found)
+        grads = {name: np.broadcast_to(found[graph.outputs[f"d {name}"]], grads[name].shape) for name in grads}
+        d_x[t] = found[graph.outputs["d x"]]
+        for share in derived.parameters:
+            index, count = share.part
+            block = np.split(d_params[share.name], count)[index]
+            rows = np.broadcast_to(found[share.grad], (x.shape[1], np.shape(found[share.grad])[-1]))
+            block += rows.sum(0) if share.operand is None else rows.T @ found[share.operand]
+    return {"x": d_x, **{f"first {name}": value for name, value in grads.items()}, **d_params}
