@@ -21,7 +21,7 @@ from elman.training import Callback, Progress, Trainer
 
 Ids = NDArray[np.int64]
 
-STEPS, ROUNDS = 40, 7
+STEPS, ROUNDS = 40, 9
 
 #: Streams, window, units, layers, symbols.
 SHAPES = [(32, 64, 256, 1, 65), (32, 64, 128, 2, 65), (20, 35, 200, 2, 10_000)]
@@ -63,7 +63,7 @@ def measure(data: Data) -> Sequence[Figure]:
     """
     figures = []
     for streams, window, units, layers, vocabulary in SHAPES:
-        ids = np.random.default_rng(0).integers(0, vocabulary, streams * (window * STEPS + 1))
+        ids = np.random.default_rng(0).integers(0, vocabulary, streams * (window * 10 * STEPS + 1))
         ours, plain = (
             Ours(ids, streams, window, units, layers, vocabulary),
             Plain(ids, streams, window, units, layers, vocabulary),

@@ -17,7 +17,7 @@ def problem(rows: int, symbols: int, dtype: torch.dtype = torch.float64) -> list
     return [torch.randn(shape, generator=generator, dtype=dtype).requires_grad_() for shape in shapes]
 
 
-@given(st.integers(1, 12), st.integers(1, 9), st.data(), st.sampled_from([1, 20, 2**20]))
+@given(st.integers(1, 12), st.integers(1, 9), st.data(), st.sampled_from([0, 1, 20, 2**20]))
 @settings(max_examples=40, deadline=None)
 def test_loss_and_gradients_are_those_of_torch(rows: int, symbols: int, data: st.DataObject, block: int) -> None:
     targets = torch.tensor(data.draw(st.lists(st.integers(-1, symbols - 1), min_size=rows, max_size=rows)))

@@ -38,6 +38,9 @@ class TextStreams:
         self.window = window
         self.batch_size = max(1, min(batch_size, len(self._text) // window))
         self._row_length = len(self._text) // self.batch_size
+        # The circle is closed by repeating its beginning, so that a window is always one stretch.
+        around = np.arange(len(self._text) + window + 1) % len(self._text)
+        self._circle, self._circle_starts = self._text[around], self._starts[around]
 
     @property
     def symbols_in_epoch(self) -> int:
@@ -53,10 +56,10 @@ class TextStreams:
         if not 0 <= index < self.steps_in(epoch):
             raise IndexError(f"an epoch has {self.steps_in(epoch)} windows, there is no window {index}")
         origin = np.random.default_rng([self._seed, epoch]).integers(len(self._text))
-        rows = origin + self._row_length * np.arange(self.batch_size)
-        steps = np.arange(index * self.window, min((index + 1) * self.window, self._row_length) + 1)
-        places = (rows[:, None] + steps) % len(self._text)
-        return _batch(self._text, self._starts, places, ~self._starts[places[:, 1:]])
+        first = index * self.window
+        rows = (origin + first + self._row_length * np.arange(self.batch_size)) % len(self._text)
+        places = rows[:, None] + np.arange(min(self.window, self._row_length - first) + 1)
+        return _batch(self._circle, self._circle_starts, places, ~self._circle_starts[places[:, 1:]])
 
 
 def score_streams(

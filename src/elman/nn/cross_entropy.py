@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F  # noqa: N812
 
-#: Logits worked on at a time: few enough to stay in a core's cache through all the passes over them.
+#: Logits worked on at a time: few enough to stay in the cores' caches through all the passes over them.
 _BLOCK = 2**20
 
 
@@ -18,6 +19,7 @@ def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets
     With ten thousand symbols the logits of one window are tens of megabytes, and the usual way walks through them
     a dozen times. Here rows are taken a block at a time and turned into loss and gradient at once, so that the
     matrix products are what takes the time. The gradient is the exact one, ``softmax - onehot``; it can be taken once.
+    Few logits go the usual way.
 
     Args:
         features: (rows, features).
@@ -35,8 +37,15 @@ def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets
     if torch.is_autocast_enabled(features.device.type):
         dtype = torch.get_autocast_dtype(features.device.type)
         features, weight, bias = features.to(dtype), weight.to(dtype), bias.to(dtype)
+    if len(features) * len(weight) <= _BLOCK:
+        nats = F.cross_entropy(_exact(F.linear(features, weight, bias)), targets, ignore_index=-1, reduction="sum")
+        return nats / targets.ge(0).sum().clamp_min(1)
     loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)  # type: ignore[no-untyped-call]
     return loss
+
+
+def _exact(logits: Tensor) -> Tensor:
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

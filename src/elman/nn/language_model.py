@@ -133,7 +133,8 @@ class LanguageModelNetwork(nn.Module):
 
     def read(self, ids: Tensor, state: Mapping[str, Tensor] | None = None, *, resets: Tensor | None = None) -> Features:
         """Everything before the softmax; arguments as for `forward`."""
-        embedded = self.embedding(ids)
+        # Laid out time by time, as the recurrent kernels want it: nothing is copied on the way to them and back.
+        embedded = self.embedding(ids.T).transpose(0, 1)
         embedded = drop_words(embedded, ids, self.embedding.num_embeddings, self.dropout_words, self.training)
         raw, after = self.recurrent(self.input_dropout(embedded), state, resets=resets)
         return Features(after, raw, self.output_dropout(raw))
@@ -162,6 +163,7 @@ class Softmax(nn.Module):
         return F.linear(features.contiguous(), tied if self.weight is None else self.weight, self.bias)
 
     def loss(self, features: Tensor, tied: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy of ``targets`` (...) after ``features`` (..., F); negative targets do not count."""
+        """Mean cross-entropy of ``targets`` (B, T) after ``features`` (B, T, F); negative targets do not count."""
         weight = tied if self.weight is None else self.weight
-        return linear_cross_entropy(features.flatten(0, -2), weight, self.bias, targets.flatten())
+        rows = features.transpose(0, 1).flatten(0, 1)
+        return linear_cross_entropy(rows, weight, self.bias, targets.T.flatten())
