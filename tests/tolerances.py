@@ -38,3 +38,6 @@ BFLOAT16 = 0.02
 
 #: Central differences in float64 with a step of 1e-6: truncation about 1e-12, rounding about 1e-10 of the value.
 FINITE_DIFFERENCES = {"rtol": 1e-6, "atol": 1e-7}
+
+#: Compiled functions against the exact value, in units of the last place: a series, a division and their roundings.
+ULPS = 4

@@ -1,0 +1,212 @@
+"""Vectors of one floating type in LLVM's language: arithmetic, and the functions that cells use, exact to a few ulp.
+
+The functions are branch-free. ``exp`` and ``expm1`` split x = n ln 2 + r with |r| <= ln 2 / 2 and sum the power series
+of e^r - 1, long enough for the type; ``tanh`` and ``sigmoid`` are made of these, ``log`` of the series of atanh. NaN
+stays NaN, and what overflows becomes infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from llvmlite import ir
+
+Precision: TypeAlias = Literal["float32", "float64"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """What the functions need to know of a floating type."""
+
+    scalar: Any
+    integer: Any
+    mantissa_bits: int
+    exponent_bias: int
+    suffix: str
+    exp_terms: int
+    log_terms: int
+    #: Arguments beyond which exp is 0, or infinite, in this type.
+    exp_range: tuple[float, float]
+    #: Multiples of this in the high part of ln 2 are exact for every exponent.
+    ln2_high: float
+    tiny: float
+
+    @property
+    def rounder(self) -> float:
+        """Added and taken away again, it rounds to a whole number."""
+        return 1.5 * 2.0**self.mantissa_bits
+
+
+FORMATS: dict[str, Format] = {
+    "float32": Format(
+        ir.FloatType(), ir.IntType(32), 23, 127, "f32", 7, 5, (-104.0, 89.0), float.fromhex("0x1.62e4p-1"), 2.0**-126
+    ),
+    "float64": Format(
+        ir.DoubleType(), ir.IntType(64), 52, 1023, "f64", 13, 11, (-746.0, 710.0),
+        float.fromhex("0x1.62e42fee00000p-1"), 2.0**-1022,
+    ),
+}  # fmt: skip
+
+LN2 = (float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56"))
+
+
+class Vectors:
+    """Writes instructions on vectors of ``lanes`` numbers at the place where ``builder`` stands."""
+
+    def __init__(self, builder: ir.IRBuilder, precision: Precision, lanes: int) -> None:
+        self.builder = builder
+        self.format = FORMATS[precision]
+        self.lanes = lanes
+        self.type = ir.VectorType(self.format.scalar, lanes)
+        self.integers = ir.VectorType(self.format.integer, lanes)
+
+    def constant(self, value: float) -> Any:
+        """The number in every lane."""
+        return ir.Constant(self.type, [ir.Constant(self.format.scalar, float(value))] * self.lanes)
+
+    def _integer(self, value: int) -> Any:
+        return ir.Constant(self.integers, [ir.Constant(self.format.integer, value)] * self.lanes)
+
+    def _call(self, name: str, *operands: Any) -> Any:
+        module = self.builder.module
+        full = f"llvm.{name}.v{self.lanes}{self.format.suffix}"
+        known = module.globals.get(full)
+        kind = ir.FunctionType(self.type, [self.type] * len(operands))
+        return self.builder.call(known or ir.Function(module, kind, full), operands)
+
+    def add(self, x: Any, y: Any) -> Any:
+        """``x + y``."""
+        return self.builder.fadd(x, y)
+
+    def subtract(self, x: Any, y: Any) -> Any:
+        """``x - y``."""
+        return self.builder.fsub(x, y)
+
+    def multiply(self, x: Any, y: Any) -> Any:
+        """``x * y``."""
+        return self.builder.fmul(x, y)
+
+    def divide(self, x: Any, y: Any) -> Any:
+        """``x / y``."""
+        return self.builder.fdiv(x, y)
+
+    def negative(self, x: Any) -> Any:
+        """``-x``."""
+        return self.builder.fneg(x)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        """``x * y + z``, rounded once."""
+        return self._call("fma", x, y, z)
+
+    def greater(self, x: Any, y: Any) -> Any:
+        """1 where ``x > y``, else 0."""
+        return self.builder.select(self.builder.fcmp_ordered(">", x, y), self.constant(1), self.constant(0))
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """``x`` where the condition is not 0, else ``y``."""
+        return self.builder.select(self.builder.fcmp_unordered("!=", condition, self.constant(0)), x, y)
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        """The larger; NaN where one is NaN."""
+        return self._choose(self.builder.fcmp_ordered(">", x, y), x, y)
+
+    def minimum(self, x: Any, y: Any) -> Any:
+        """The smaller; NaN where one is NaN."""
+        return self._choose(self.builder.fcmp_ordered("<", x, y), x, y)
+
+    def _choose(self, first: Any, x: Any, y: Any) -> Any:
+        chosen = self.builder.select(first, x, y)
+        return self.builder.select(self.builder.fcmp_unordered("uno", x, x), x, chosen)
+
+    def relu(self, x: Any) -> Any:
+        """``max(x, 0)``."""
+        return self.maximum(x, self.constant(0))
+
+    def rsqrt(self, x: Any) -> Any:
+        """``1 / sqrt(x)``."""
+        return self.divide(self.constant(1), self._call("sqrt", x))
+
+    def exp(self, x: Any) -> Any:
+        """``e^x``."""
+        low, high = self.format.exp_range
+        clipped = self.builder.select(self.builder.fcmp_ordered("<", x, self.constant(low)), self.constant(low), x)
+        clipped = self.builder.select(
+            self.builder.fcmp_ordered(">", clipped, self.constant(high)), self.constant(high), clipped
+        )
+        power, rest = self._split(clipped)
+        series = self._exp_series(rest)
+        # In two halves, so that neither leaves the range of the type where their product does not.
+        half = self.builder.ashr(power, self._integer(1))
+        other = self.builder.sub(power, half)
+        value = self.multiply(self.add(series, self.constant(1)), self._power_of_two(half))
+        return self._or_nan(x, self.multiply(value, self._power_of_two(other)))
+
+    def sigmoid(self, x: Any) -> Any:
+        """``1 / (1 + e^-x)``."""
+        return self.divide(self.constant(1), self.add(self.exp(self.negative(x)), self.constant(1)))
+
+    def tanh(self, x: Any) -> Any:
+        """Hyperbolic tangent, ``-m / (m + 2)`` with ``m = e^(-2|x|) - 1``."""
+        twice = self.multiply(self._call("fabs", x), self.constant(-2))
+        low = self.constant(-60)  # there the result is 1 in either type
+        clipped = self.builder.select(self.builder.fcmp_ordered("<", twice, low), low, twice)
+        power, rest = self._split(clipped)
+        scale = self._power_of_two(power)
+        less_one = self.fma(scale, self._exp_series(rest), self.subtract(scale, self.constant(1)))
+        value = self.divide(self.negative(less_one), self.add(less_one, self.constant(2)))
+        return self._or_nan(x, self._call("copysign", value, x))
+
+    def log(self, x: Any) -> Any:
+        """Natural logarithm: ``n ln 2 + 2 atanh((m - 1) / (m + 1))`` for ``x = 2^n m`` with m near 1."""
+        form, builder = self.format, self.builder
+        small = builder.fcmp_ordered("<", x, self.constant(form.tiny))
+        lift = 2.0 ** (form.mantissa_bits + 1)
+        normal = builder.select(small, self.multiply(x, self.constant(lift)), x)
+        bits = builder.bitcast(normal, self.integers)
+        # Counted from sqrt(1/2), so that m lies between sqrt(1/2) and sqrt(2).
+        root = int(math.sqrt(0.5) * 2**form.mantissa_bits * 2) - 2**form.mantissa_bits
+        offset = ((form.exponent_bias - 1) << form.mantissa_bits) + root
+        shifted = builder.sub(bits, self._integer(offset))
+        power = builder.ashr(shifted, self._integer(form.mantissa_bits))
+        mantissa = builder.bitcast(builder.sub(bits, builder.shl(power, self._integer(form.mantissa_bits))), self.type)
+        ratio = self.divide(self.subtract(mantissa, self.constant(1)), self.add(mantissa, self.constant(1)))
+        square = self.multiply(ratio, ratio)
+        series = self.constant(0)
+        for term in range(form.log_terms, 0, -1):
+            series = self.fma(series, square, self.constant(2 / (2 * term + 1)))
+        tail = self.multiply(self.multiply(series, square), ratio)
+        count = builder.sitofp(power, self.type)
+        count = builder.select(small, self.subtract(count, self.constant(form.mantissa_bits + 1)), count)
+        value = self.fma(count, self.constant(LN2[0]), self.fma(ratio, self.constant(2), tail))
+        zero, infinity = self.constant(0), self.constant(math.inf)
+        value = builder.select(builder.fcmp_ordered("==", x, zero), self.constant(-math.inf), value)
+        value = builder.select(builder.fcmp_ordered("==", x, infinity), infinity, value)
+        value = builder.select(builder.fcmp_ordered("<", x, zero), self.constant(math.nan), value)
+        return self._or_nan(x, value)
+
+    def _split(self, x: Any) -> tuple[Any, Any]:
+        """``(n, r)`` with ``x = n ln 2 + r``; n as integers."""
+        rounder = self.constant(self.format.rounder)
+        shifted = self.fma(x, self.constant(1 / LN2[0]), rounder)
+        count = self.subtract(shifted, rounder)
+        high = self.format.ln2_high
+        rest = self.fma(count, self.constant(-high), x)
+        rest = self.fma(count, self.constant(-((LN2[0] - high) + LN2[1])), rest)
+        bits = self.builder.bitcast(shifted, self.integers)
+        return self.builder.sub(bits, self.builder.bitcast(rounder, self.integers)), rest
+
+    def _exp_series(self, x: Any) -> Any:
+        """``e^x - 1`` for small x, with a small error relative to itself."""
+        series = self.constant(1 / math.factorial(self.format.exp_terms))
+        for term in range(self.format.exp_terms - 1, 1, -1):
+            series = self.fma(series, x, self.constant(1 / math.factorial(term)))
+        return self.fma(self.multiply(series, x), x, x)
+
+    def _power_of_two(self, power: Any) -> Any:
+        biased = self.builder.add(power, self._integer(self.format.exponent_bias))
+        return self.builder.bitcast(self.builder.shl(biased, self._integer(self.format.mantissa_bits)), self.type)
+
+    def _or_nan(self, x: Any, value: Any) -> Any:
+        return self.builder.select(self.builder.fcmp_unordered("uno", x, x), x, value)
