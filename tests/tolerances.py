@@ -41,3 +41,6 @@ FINITE_DIFFERENCES = {"rtol": 1e-6, "atol": 1e-7}
 
 #: Compiled functions against the exact value, in units of the last place: a series, a division and their roundings.
 ULPS = 4
+
+#: Compiled float64 loops: functions to a few ulp, sums in another order, a few steps of amplification.
+COMPILED = 1e-11

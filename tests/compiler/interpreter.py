@@ -86,9 +86,8 @@ def backward(
         earlier = states[t - 1] if t else first
         always = {**fixed, **saved[t], inputs["x"]: x[t]}
         always |= {place: earlier[name] for name, place in graph.leaves("state").items()}
-        always |= {
-            inputs[f"d {name} after"]: grads[name] + upstream[t][name] for name in grads if f"d {name} after" in inputs
-        }
+        always |= {inputs[f"d {name} after"]: upstream[t][name] for name in grads}
+        always |= {inputs[f"d {name} carried"]: grads[name] for name in grads}
         found = {**always, **body(plan, always)}
         compute(graph, plan.deferred, found)
         grads = {name: np.broadcast_to(found[graph.outputs[f"d {name}"]], grads[name].shape) for name in grads}

@@ -40,12 +40,15 @@ def test_every_gradient_is_that_of_autograd(name: str, options: dict[str, Any], 
     values |= {name: rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
     values["x"] = rng.normal(size=(5, cell.input_size))
     upstream = {f"d {name} after": rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
+    carried = {f"d {name} carried": rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
 
     tensors = {name: torch.from_numpy(value).requires_grad_() for name, value in values.items()}
     after = cell.step(TorchOps(), tensors["x"], {name: tensors[name] for name in cell.state_sizes}, tensors)
-    total = sum((value * torch.from_numpy(upstream[f"d {name} after"])).sum() for name, value in after.items())
+    shares = {name: upstream[f"d {name} after"] + carried[f"d {name} carried"] for name in cell.state_sizes}
+    total = sum((value * torch.from_numpy(shares[name])).sum() for name, value in after.items())
     total.backward()
 
+    upstream |= carried
     derived = adjoint(trace(cell))
     found = derived.graph.run(values | upstream)
     found |= {f"d {name}": value for name, value in parameter_gradients(derived, values | upstream, shapes).items()}
@@ -69,4 +72,4 @@ def test_a_state_that_is_not_read_has_no_gradient() -> None:
     values |= {node.name: rng.normal(size=(node.width, node.columns)) for node in step.nodes if node.columns}
     found = derived.graph.run(values)
     assert not found["d hidden"].any()
-    np.testing.assert_array_equal(found["d cell"], values["d cell after"])
+    np.testing.assert_array_equal(found["d cell"], values["d cell after"] + values["d cell carried"])

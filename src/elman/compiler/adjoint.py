@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from elman.compiler.graph import OPS, Builder, Graph, Id, Node
 
-#: Name of the gradient of the value of some name.
-GRAD = "d {}"
+#: Name of the gradient of the value of some name; and of the share of a state's that the step after hands over.
+GRAD, CARRIED = "d {}", "d {} carried"
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class ParameterGradient:
 class Adjoint:
     """The step and its gradient in one graph.
 
-    The nodes of the step come first, unchanged. The gradients that enter are inputs named ``"d hidden after"`` and so
-    on; the results are ``"d hidden"`` for each state and ``"d x"``.
+    The nodes of the step come first, unchanged. The gradient of a state after the step has two shares, which enter as
+    inputs: ``"d hidden after"``, by what the step's own output is used for, and ``"d hidden carried"``, by the steps
+    that follow. The results are ``"d hidden"`` for each state and ``"d x"``.
     """
 
     graph: Graph
@@ -51,8 +52,9 @@ def adjoint(step: Graph) -> Adjoint:
     grads: dict[Id, Id] = {}
     parts: dict[Id, dict[tuple[int, int], Id]] = {}
     for name, place in step.outputs.items():
-        entering = builder.add(Node("input", width=step.nodes[place].width, name=GRAD.format(name)))
-        _accumulate(builder, grads, place, entering)
+        for entering in (GRAD.format(name), CARRIED.format(name.removesuffix(" after"))):
+            leaf = builder.add(Node("input", width=step.nodes[place].width, name=entering))
+            _accumulate(builder, grads, place, leaf)
     parameters: list[ParameterGradient] = []
     for place in reversed(range(len(step.nodes))):
         node = step.nodes[place]
@@ -75,8 +77,8 @@ def adjoint(step: Graph) -> Adjoint:
             for operand, share in zip(node.operands, OPS[node.op].derivative(builder, place, grad), strict=True):
                 if share is not None and step.nodes[operand].op != "constant":
                     _accumulate(builder, grads, operand, share)
-    for leaf in ("state", "input"):
-        for name, place in step.leaves(leaf).items():
+    for kind in ("state", "input"):
+        for name, place in step.leaves(kind).items():
             none = place not in grads
             grad = builder.constant(0, step.nodes[place].width) if none else grads[place]
             builder.graph.outputs[GRAD.format(name)] = grad

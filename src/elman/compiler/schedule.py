@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from elman.compiler.adjoint import GRAD, Adjoint
+from elman.compiler.adjoint import Adjoint
 from elman.compiler.graph import OPS, Graph, Id
 
 #: Functions that are dearer to compute again than to read back.
@@ -90,13 +90,13 @@ def schedule_training(step: Graph, derived: Adjoint) -> tuple[Schedule, Schedule
         results += [share.grad] if share.operand is None else [share.grad, share.operand]
     graph = derived.graph
     always = set(step.leaves("state").values()) | set(step.leaves("input").values())
-    backward = _schedule(graph, results, given=set(saved) | always, loop=_entering(derived))
+    backward = _schedule(graph, results, given=set(saved) | always, loop=_carried(derived))
     return forward, backward
 
 
-def _entering(derived: Adjoint) -> set[Id]:
+def _carried(derived: Adjoint) -> set[Id]:
     """The gradients that one step of the backward loop hands to the next."""
-    return {place for name, place in derived.graph.leaves("input").items() if name.startswith(GRAD.format(""))}
+    return {place for name, place in derived.graph.leaves("input").items() if name.endswith(" carried")}
 
 
 def _saved(step: Graph, derived: Adjoint) -> tuple[Id, ...]:
@@ -196,8 +196,10 @@ def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], 
 
 def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: list[Id], loop: set[Id]) -> set[Id]:
     """Products that only results need which no other step waits for."""
-    entering = {graph.nodes[place].name.removesuffix(" after") for place in loop}
-    handed_on = [place for name, place in graph.outputs.items() if name in entering or name.endswith(" after")]
+    carried = {graph.nodes[place].name for place in loop}
+    handed_on = [
+        place for name, place in graph.outputs.items() if name.endswith(" after") or f"{name} carried" in carried
+    ]
     waited_for = _needed(graph, handed_on, set())
     users = graph.users()
     return {
@@ -247,7 +249,8 @@ def _rows(graph: Graph, stages: tuple[Stage, ...], deferred: set[Id], results: s
     for place, number in stage_of.items():
         node = graph.nodes[place]
         for operand in node.operands:
-            if operand in stage_of and (OPS[node.op].kind == "product" or stage_of[operand] < number):
+            whole = OPS[node.op].kind in ("product", "reduction")
+            if operand in stage_of and (whole or stage_of[operand] < number):
                 rows.add(operand)
     rows |= {operand for place in deferred for operand in graph.nodes[place].operands if operand in stage_of}
     return tuple(sorted(rows))

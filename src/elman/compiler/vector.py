@@ -34,6 +34,11 @@ class Format:
     tiny: float
 
     @property
+    def scalar_bytes(self) -> int:
+        """Bytes of one number."""
+        return int(self.integer.width) // 8
+
+    @property
     def rounder(self) -> float:
         """Added and taken away again, it rounds to a whole number."""
         return 1.5 * 2.0**self.mantissa_bits
