@@ -13,11 +13,9 @@ from elman.codecs import TextCodec
 from elman.errors import CheckpointError, SaveError, UsageError
 from elman.runtime.engine import NetworkShape
 from elman.settings import LanguageModelSettings, flat, to_dict, update
+from elman.training.checkpoint import CHANGEABLE
 
 FILE = "run.json"
-
-#: What may change when a run is resumed: how far it goes and how often it saves.
-CHANGEABLE = ("epochs", "steps", "max_time", "patience", "checkpoint_every")
 
 
 @dataclass(frozen=True)
