@@ -10,7 +10,19 @@ import sys
 import pytest
 
 HEAVY = {"torch", "lightning_fabric"}
-LEFT_WING = ["errors", "settings", "system", "cells", "codecs", "decoding", "metrics", "plots", "compiler", "runtime"]
+LEFT_WING = [
+    "errors",
+    "settings",
+    "system",
+    "timing",
+    "cells",
+    "codecs",
+    "decoding",
+    "metrics",
+    "plots",
+    "compiler",
+    "runtime",
+]
 
 
 def heavy_modules_after(statement: str) -> set[str]:

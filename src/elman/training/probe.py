@@ -8,8 +8,6 @@ faster on processors with matrix units for it, and slower on others. So both are
 from __future__ import annotations
 
 import contextlib
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +16,7 @@ from torch import nn
 
 from elman.settings import AUTO, Auto
 from elman.system import available_cores, physical_cores
+from elman.timing import interleaved
 from elman.training.checkpoint import own_random_numbers
 
 #: The measured step: an LSTM of this batch size, window and number of features and units.
@@ -65,8 +64,8 @@ def measure(
     if precision == AUTO:
         precision, sentence = choose_precision(device, seconds)
         sentences.append(sentence)
-    (duration,) = _interleaved([_step_on(device, precision)], seconds / 4)
-    return Machine(int(threads), precision, _FLOPS / duration, tuple(sentences))
+    times = interleaved({precision: _step_on(device, precision)}, seconds / 4, most=_MOST_ROUNDS)
+    return Machine(int(threads), precision, _FLOPS / times[precision], tuple(sentences))
 
 
 def choose_threads(seconds: float = 1.0) -> tuple[int, str]:
@@ -88,7 +87,7 @@ def choose_threads(seconds: float = 1.0) -> tuple[int, str]:
 
         return run
 
-    durations = dict(zip(counts, _interleaved([with_threads(count) for count in counts], seconds), strict=True))
+    durations = interleaved({count: with_threads(count) for count in counts}, seconds, most=_MOST_ROUNDS)
     chosen = _fewest_fast(durations)
     torch.set_num_threads(chosen)
     others = ", ".join(f"{count}: {durations[1] / durations[count]:.2f}x" for count in counts[1:])
@@ -125,9 +124,10 @@ def choose_precision(device: torch.device, seconds: float = 1.0) -> tuple[str, s
         return "32", "Using float32: this GPU has no bfloat16."
     if device.type != "cpu":
         return "32", f"Using float32 on {device}."
-    single, mixed = _interleaved([_step_on(device, "32"), _step_on(device, "bf16")], seconds)
-    gain = f"{single / mixed:.1f} times the speed of float32"
-    if single >= _CLEARLY_FASTER_PRECISION * mixed:
+    steps = {name: _step_on(device, name) for name in ("32", "bf16")}
+    times = interleaved(steps, seconds, most=_MOST_ROUNDS)
+    gain = f"{times['32'] / times['bf16']:.1f} times the speed of float32"
+    if times["32"] >= _CLEARLY_FASTER_PRECISION * times["bf16"]:
         return "bf16", f"Using mixed bfloat16: it trains at {gain} here."
     return "32", f"Using float32: bfloat16 would train at {gain} here."
 
@@ -149,20 +149,3 @@ def _step_on(device: torch.device, precision: str) -> Callable[[], None]:
             torch.cuda.synchronize(device)
 
     return run
-
-
-def _interleaved(runs: list[Callable[[], None]], seconds: float) -> list[float]:
-    """Median seconds of every function, run in turn (after once to warm up) until ``seconds`` are over."""
-    for run in runs:
-        run()
-    end = time.perf_counter() + seconds
-    rounds: list[list[float]] = []
-    while not rounds or (time.perf_counter() < end and len(rounds) < _MOST_ROUNDS):
-        rounds.append([_seconds(run) for run in runs])
-    return [statistics.median(column) for column in zip(*rounds, strict=True)]
-
-
-def _seconds(run: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
