@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from elman.cells import Cell, initialise, make
+from elman.cells.modifiers import Clipped, RecurrentDropout, Zoneout
 from elman.nn.backends import KERNELS
 
 
 @dataclass(frozen=True)
 class Row:
-    """A cell under its name, with the options that change its shape."""
+    """A cell under its name, with the options that change its shape, and the modifiers around it, inmost first."""
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+    around: tuple[Callable[[Cell], Cell], ...] = ()
 
     def make(self, input_size: int = 3, hidden_size: int = 5) -> Cell:
-        return make(self.name, input_size, hidden_size, **self.options)
+        cell = make(self.name, input_size, hidden_size, **self.options)
+        for modifier in self.around:
+            cell = modifier(cell)
+        return cell
 
     @property
     def has_kernel(self) -> bool:
         return type(self.make()) in KERNELS
 
     def __str__(self) -> str:
-        return "-".join([self.name, *(f"{key}={value}" for key, value in self.options.items())])
+        return "-".join([self.make().name, *(f"{key}={value}" for key, value in self.options.items())])
 
 
 ROWS = (
@@ -42,6 +49,11 @@ ROWS = (
     Row("gru", {"bias": False}),
     Row("gru_before"),
     Row("gru_before", {"bias": False}),
+    Row("lstm", around=(partial(Zoneout, states=("hidden", "cell")),)),
+    Row("lstm", {"projection_size": 2}, around=(RecurrentDropout,)),
+    Row("gru_before", around=(RecurrentDropout,)),
+    Row("rnn_relu", around=(partial(Clipped, bound=0.7),)),
+    Row("gru", around=(partial(Clipped, bound=0.4), RecurrentDropout, partial(Zoneout, states=("hidden",)))),
 )
 
 
@@ -60,3 +72,22 @@ def random_state(cell: Cell, batch: int, seed: int = 1) -> dict[str, np.ndarray]
     """A state that is not zero, (batch, size) each."""
     rng = np.random.default_rng(seed)
     return {name: rng.standard_normal((batch, size)) for name, size in cell.state_sizes.items()}
+
+
+def random_extras(cell: Cell, batch: int, time: int, seed: int = 4) -> dict[str, torch.Tensor]:
+    """Extras of a cell: masks of dropout hold for all steps, (batch, width); all else is new at each one."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: torch.rand(batch, *(() if name.startswith("dropout") else (time,)), width, generator=generator).double()
+        for name, width in cell.extras.items()
+    }
+
+
+def cut(extras: dict[str, torch.Tensor], rows: slice, steps: slice) -> dict[str, torch.Tensor]:
+    """The extras of some rows and steps."""
+    return {name: value[rows, steps] if value.dim() == 3 else value[rows] for name, value in extras.items()}
+
+
+def of_one_step(extras: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """The extras of the first step, as a step finds them among its parameters."""
+    return {name: (value[:, 0] if value.dim() == 3 else value).numpy() for name, value in extras.items()}

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elman.cells
-from contracts.cells import ROWS, Row, random_state, tensors, weights
+from contracts.cells import ROWS, Row, cut, of_one_step, random_extras, random_state, tensors, weights
 from elman.cells import CELLS, Cell, NumpyOps
+from elman.cells.modifiers import Modifier
 from elman.nn import TorchOps, Unrolled, choose, unroll
 from tolerances import BFLOAT16_RECURRENCE, FLOAT32_RECURRENCE, FLOAT64_RECURRENCE
 
@@ -57,7 +58,8 @@ def random_inputs(cell: Cell, batch: int = BATCH, time: int = TIME) -> torch.Ten
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_numpy_and_torch_take_the_same_step(row: Row, dtype: type) -> None:
     cell = row.make()
-    params = {name: value.astype(dtype) for name, value in weights(cell).items()}
+    params = weights(cell) | of_one_step(random_extras(cell, BATCH, 1))
+    params = {name: value.astype(dtype) for name, value in params.items()}
     state = {name: value.astype(dtype) for name, value in random_state(cell, BATCH).items()}
     x = np.random.default_rng(2).standard_normal((BATCH, cell.input_size)).astype(dtype)
     plain = cell.step(NumpyOps(), x, state, params)
@@ -74,8 +76,10 @@ def test_a_step_needs_no_batch(row: Row) -> None:
     cell = row.make()
     params, state = weights(cell), random_state(cell, BATCH)
     x = np.random.default_rng(2).standard_normal((BATCH, cell.input_size))
-    batched = cell.step(NumpyOps(), x, state, params)
-    single = cell.step(NumpyOps(), x[1], {name: value[1] for name, value in state.items()}, params)
+    extras = of_one_step(random_extras(cell, BATCH, 1))
+    batched = cell.step(NumpyOps(), x, state, params | extras)
+    state, extras = ({name: value[1] for name, value in values.items()} for values in (state, extras))
+    single = cell.step(NumpyOps(), x[1], state, params | extras)
     for name, value in single.items():
         np.testing.assert_allclose(value, batched[name][1], rtol=FLOAT64_RECURRENCE, atol=FLOAT64_RECURRENCE)
 
@@ -98,7 +102,7 @@ def test_the_input_product_is_one_linear_of_x(row: Row) -> None:
                 x = torch.ones(BATCH, cell.input_size, dtype=torch.float64)
             return TorchOps().linear(x, weight, bias)
 
-    params = tensors(weights(cell))
+    params = tensors(weights(cell) | of_one_step(random_extras(cell, BATCH, 1)))
     cell.step(Watching(), Sealed(), tensors(random_state(cell, BATCH)), params)  # type: ignore[arg-type]
     assert len(seen) == 1
     assert seen[0][0] is params["weight_ih"]
@@ -117,7 +121,14 @@ def test_gradients_are_those_of_finite_differences(row: Row) -> None:
         given_params = dict(zip(params, leaves, strict=False))
         given_state = dict(zip(state, leaves[len(params) :], strict=True))
         run = unroll(
-            cell, given_params, x, given_state, lengths=torch.tensor([3, 2]), resets=resets, backend="reference"
+            cell,
+            given_params,
+            x,
+            given_state,
+            extras=random_extras(cell, 2, 3),
+            lengths=torch.tensor([3, 2]),
+            resets=resets,
+            backend="reference",
         )
         return run.outputs, *run.state.values()
 
@@ -151,6 +162,7 @@ def test_backends_agree(row: Row, data: st.DataObject) -> None:
             inputs,
             state,
             initial=initial,
+            extras=random_extras(cell, batch, time),
             lengths=None if lengths is None else torch.tensor(lengths),
             resets=None if resets is None else torch.tensor(resets).view(batch, time),
             reverse=reverse,
@@ -166,11 +178,13 @@ def test_backends_agree(row: Row, data: st.DataObject) -> None:
 def test_any_chunks_give_the_whole(row: Row, cuts: set[int]) -> None:
     cell = row.make()
     params, inputs = tensors(weights(cell)), random_inputs(cell).detach()
+    extras = random_extras(cell, BATCH, TIME)
     for backend in backends(row):
-        whole = unroll(cell, params, inputs, backend=backend)
+        whole = unroll(cell, params, inputs, extras=extras, backend=backend)
         state, outputs = None, []
         for start, stop in pairwise([0, *sorted(cuts), TIME]):
-            run = unroll(cell, params, inputs[:, start:stop], state, backend=backend)
+            own = cut(extras, slice(None), slice(start, stop))
+            run = unroll(cell, params, inputs[:, start:stop], state, extras=own, backend=backend)
             state = run.state
             outputs.append(run.outputs)
         expected = [whole.outputs, *whole.state.values()]
@@ -187,15 +201,18 @@ def test_padding_changes_nothing(row: Row, lengths: list[int], reverse: bool) ->
     clean = random_inputs(cell)
     valid = (torch.arange(TIME) < torch.tensor(lengths)[:, None])[..., None]
     dirty = clean.detach().masked_fill(~valid, float("nan")).requires_grad_()
+    extras = random_extras(cell, BATCH, TIME)
     for backend in backends(row):
-        run = unroll(cell, params, dirty, initial, lengths=torch.tensor(lengths), reverse=reverse, backend=backend)
+        options = {"reverse": reverse, "backend": backend}
+        run = unroll(cell, params, dirty, initial, extras=extras, lengths=torch.tensor(lengths), **options)
         assert not run.outputs.masked_select(~valid).any()
         found = gradients(run, [dirty, *params.values()])
         assert not found[0].masked_select(~valid).any()
         assert all(gradient.isfinite().all() for gradient in found)
         for index, length in enumerate(lengths):
             before = {name: value[index, None] for name, value in initial.items()}
-            alone = unroll(cell, params, clean[index, None, :length], before, reverse=reverse, backend=backend)
+            own = cut(extras, slice(index, index + 1), slice(length))
+            alone = unroll(cell, params, clean[index, None, :length], before, extras=own, **options)
             expected = [alone.outputs[0], *(value[0] for value in alone.state.values())]
             found = [run.outputs[index, :length], *(value[index] for value in run.state.values())]
             assert_close(found, expected, FLOAT64_RECURRENCE)
@@ -211,13 +228,16 @@ def test_resets_separate_sequences(row: Row, marks: set[int], reverse: bool) -> 
     resets = torch.zeros(1, TIME, dtype=torch.bool)
     resets[0, list(marks)] = True
     spans = list(pairwise([*sorted(marks | {0}), TIME]))
+    extras = random_extras(cell, 1, TIME)
     for backend in backends(row):
-        run = unroll(cell, params, inputs, state, initial=initial, resets=resets, reverse=reverse, backend=backend)
+        options = {"reverse": reverse, "backend": backend}
+        run = unroll(cell, params, inputs, state, initial=initial, extras=extras, resets=resets, **options)
         alone = []
         for start, stop in spans:
             continues = stop == TIME if reverse else (start == 0 and 0 not in marks)
             before = state if continues else initial
-            alone.append(unroll(cell, params, inputs[:, start:stop], before, reverse=reverse, backend=backend))
+            own = cut(extras, slice(None), slice(start, stop))
+            alone.append(unroll(cell, params, inputs[:, start:stop], before, extras=own, **options))
         leaving = alone[0 if reverse else -1].state
         expected = [torch.cat([part.outputs for part in alone], 1), *leaving.values()]
         assert_close([run.outputs, *run.state.values()], expected, FLOAT64_RECURRENCE)
@@ -227,9 +247,11 @@ def test_resets_separate_sequences(row: Row, marks: set[int], reverse: bool) -> 
 def test_reverse_is_the_flipped_sequence(row: Row) -> None:
     cell = row.make()
     params, inputs = tensors(weights(cell)), random_inputs(cell).detach()
+    extras = random_extras(cell, BATCH, TIME)
+    mirrored = {name: value.flip(1) if value.dim() == 3 else value for name, value in extras.items()}
     for backend in backends(row):
-        run = unroll(cell, params, inputs, reverse=True, backend=backend)
-        flipped = unroll(cell, params, inputs.flip(1), backend=backend)
+        run = unroll(cell, params, inputs, extras=extras, reverse=True, backend=backend)
+        flipped = unroll(cell, params, inputs.flip(1), extras=mirrored, backend=backend)
         expected = [flipped.outputs.flip(1), *flipped.state.values()]
         assert_close([run.outputs, *run.state.values()], expected, FLOAT64_RECURRENCE)
 
@@ -237,7 +259,8 @@ def test_reverse_is_the_flipped_sequence(row: Row) -> None:
 @every_cell
 def test_all_states_end_in_the_final_state(row: Row) -> None:
     cell = row.make()
-    run = unroll(cell, tensors(weights(cell)), random_inputs(cell), all_states=True)
+    extras = random_extras(cell, BATCH, TIME)
+    run = unroll(cell, tensors(weights(cell)), random_inputs(cell), extras=extras, all_states=True)
     assert list(run.states) == list(cell.state_sizes)
     assert torch.equal(run.states["hidden"], run.outputs)
     for name, value in run.state.items():
@@ -249,11 +272,12 @@ def test_autocast_runs_every_backend(row: Row) -> None:
     cell = row.make()
     params = {name: value.float().requires_grad_() for name, value in tensors(weights(cell)).items()}
     inputs = random_inputs(cell).detach().float()
-    exact = unroll(cell, params, inputs, backend="reference")
+    extras = {name: value.float() for name, value in random_extras(cell, BATCH, TIME).items()}
+    exact = unroll(cell, params, inputs, extras=extras, backend="reference")
     resets = torch.zeros(BATCH, TIME, dtype=torch.bool)
     for backend in backends(row):
         with torch.autocast("cpu", torch.bfloat16):
-            run = unroll(cell, params, inputs, resets=resets, backend=backend)
+            run = unroll(cell, params, inputs, extras=extras, resets=resets, backend=backend)
         torch.testing.assert_close(
             run.outputs.float(), exact.outputs, rtol=BFLOAT16_RECURRENCE, atol=BFLOAT16_RECURRENCE
         )
@@ -291,5 +315,12 @@ def public_cells() -> set[type[Cell]]:
 
 
 def test_no_cell_is_missing() -> None:
-    assert public_cells() == set(CELLS.values()), "a cell is missing from elman.cells.CELLS"
+    modifiers = {cell for cell in public_cells() if issubclass(cell, Modifier)}
+    assert public_cells() - modifiers == set(CELLS.values()), "a cell is missing from elman.cells.CELLS"
     assert {each.name for each in ROWS} == set(CELLS), "a cell is missing from tests/contracts/cells.py"
+    assert {type(cell) for each in ROWS for cell in within(each.make())} >= modifiers, "a modifier is missing there"
+
+
+def within(cell: Cell) -> list[Cell]:
+    """A cell and the cells that it stands around."""
+    return [cell, *(within(cell.cell) if isinstance(cell, Modifier) else [])]

@@ -80,10 +80,18 @@ class Cell(ABC):
             parameters["bias_hh"] = Parameter((rows,), self.gates, "recurrent_bias")
         return parameters
 
+    @property
+    def extras(self) -> dict[str, int]:
+        """What else a step is given, by name, and the features of each; it gets no gradient.
+
+        Values of one step, such as a random mask: `step` finds them in ``params`` under these names.
+        """
+        return {}
+
     @abstractmethod
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """One time step: input x (..., input_size) and the states before it give the states after it.
 
         Uses nothing but ``ops`` and the arrays' own ``+ - * /``, so that the same lines run on NumPy and
-        torch and can be traced with symbols.
+        torch and can be traced with symbols. ``params`` holds the parameters and the `extras` of this step.
         """

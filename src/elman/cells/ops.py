@@ -40,10 +40,10 @@ class Ops(Protocol):
         """Natural logarithm."""
 
     def maximum(self, x: Array, y: Array) -> Array:
-        """The larger of two arrays, element by element."""
+        """The larger of two arrays, element by element; ``y`` may be a number."""
 
     def minimum(self, x: Array, y: Array) -> Array:
-        """The smaller of two arrays, element by element."""
+        """The smaller of two arrays, element by element; ``y`` may be a number."""
 
     def where(self, condition: Array, x: Array, y: Array) -> Array:
         """``x`` where the condition holds, else ``y``."""

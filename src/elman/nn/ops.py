@@ -41,13 +41,13 @@ class TorchOps:
         """See `elman.cells.Ops.log`."""
         return torch.log(x)
 
-    def maximum(self, x: Tensor, y: Tensor) -> Tensor:
+    def maximum(self, x: Tensor, y: Tensor | float) -> Tensor:
         """See `elman.cells.Ops.maximum`."""
-        return torch.maximum(x, y)
+        return torch.maximum(x, y) if isinstance(y, Tensor) else x.clamp(min=y)
 
-    def minimum(self, x: Tensor, y: Tensor) -> Tensor:
+    def minimum(self, x: Tensor, y: Tensor | float) -> Tensor:
         """See `elman.cells.Ops.minimum`."""
-        return torch.minimum(x, y)
+        return torch.minimum(x, y) if isinstance(y, Tensor) else x.clamp(max=y)
 
     def where(self, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """See `elman.cells.Ops.where`."""

@@ -13,6 +13,7 @@ from elman.cells import Cell, initialise, make
 from elman.errors import DataError, SettingsError
 from elman.nn.backends import choose
 from elman.nn.dropout import LockedDropout, checked, drop_weights
+from elman.nn.step_options import StepOptions
 from elman.nn.unroll import State, suffixes, unroll_stack
 
 
@@ -30,6 +31,11 @@ class Recurrent(nn.Module):
         dropout: Share dropped between layers, in training.
         locked_dropout: Hold the dropped features for all steps (`elman.nn.LockedDropout`).
         weight_drop: Share of the recurrent weights dropped per forward call (`elman.nn.drop_weights`).
+        zoneout: Probability that a unit keeps its former value at a step, in training; evaluation takes the
+            expectation. One for all states, or state name -> probability (`elman.cells.modifiers.Zoneout`).
+        recurrent_dropout: Share of the state hidden from the recurrent weights for a whole sequence, in training
+            (`elman.cells.modifiers.RecurrentDropout`).
+        clip: Bound of all states after every step (`elman.cells.modifiers.Clipped`); None for none.
         learn_initial_state: Learn the state before the first step, one for all rows, instead of zeros.
         initial: Scheme of `elman.cells.initialise`; drawn from torch's generator (`torch.manual_seed`).
         memory: Expected length of dependencies in steps for chrono initialisation; 0 leaves it open.
@@ -57,6 +63,9 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         locked_dropout: bool = False,
         weight_drop: float = 0.0,
+        zoneout: float | Mapping[str, float] = 0.0,
+        recurrent_dropout: float = 0.0,
+        clip: float | None = None,
         learn_initial_state: bool = False,
         initial: str = "memory",
         memory: int = 0,
@@ -66,13 +75,15 @@ class Recurrent(nn.Module):
         super().__init__()
         self.bidirectional = bidirectional
         self.weight_drop = checked("weight_drop", weight_drop)
+        self.step_options = StepOptions(zoneout, recurrent_dropout, clip)
         self.learn_initial_state = learn_initial_state
         self.initial = initial
         self.memory = memory
         self.backend = backend
         self.dropout = LockedDropout(dropout) if locked_dropout else nn.Dropout(checked("dropout", dropout))
         self.cells = tuple(self._make_cells(cell, input_size, _sizes(hidden_size, num_layers), cell_options))
-        choose(self.cells[0], backend)
+        for training in (True, False):
+            choose(self.step_options.around(self.cells[0], training), backend)
         for suffix, layer_cell in self._parts():
             for name, parameter in layer_cell.parameters().items():
                 self.register_parameter(name + suffix, nn.Parameter(torch.empty(parameter.shape)))
@@ -135,11 +146,12 @@ class Recurrent(nn.Module):
         self._check(inputs, state)
         learnt = {name: getattr(self, f"initial_{name}") for name in self.state_sizes if self.learn_initial_state}
         run = unroll_stack(
-            self.cells,
+            [self.step_options.around(cell, self.training) for cell in self.cells],
             self._params(),
             inputs,
             state,
             initial=learnt or None,
+            extras=self._extras(inputs),
             bidirectional=self.bidirectional,
             between=self.dropout,
             lengths=lengths,
@@ -150,8 +162,8 @@ class Recurrent(nn.Module):
         return run if all_states else (run.outputs, run.state)
 
     def why(self) -> str:
-        """Say which backend runs this stack, and why."""
-        return str(choose(self.cells[0], self.backend))
+        """Say which backend runs this stack, and why; it may differ between training and evaluation."""
+        return str(choose(self.step_options.around(self.cells[0], self.training), self.backend))
 
     def extra_repr(self) -> str:
         """Show cell, sizes and backend."""
@@ -166,6 +178,11 @@ class Recurrent(nn.Module):
             made = (
                 make(cell, input_size, size, **options) if isinstance(cell, str) else cell(input_size, size, **options)
             )
+            if made.extras:
+                raise SettingsError(
+                    f"Recurrent has no values for {', '.join(made.extras)}, which the cell {made.name} takes at every "
+                    "step. Use the options zoneout and recurrent_dropout, or elman.nn.unroll with extras."
+                )
             input_size = made.output_size * (2 if self.bidirectional else 1)
             yield made
 
@@ -184,6 +201,14 @@ class Recurrent(nn.Module):
                 drops = parameter.kind == "recurrent"
                 params[name + suffix] = drop_weights(weight, self.weight_drop, self.training) if drops else weight
         return params
+
+    def _extras(self, inputs: Tensor) -> dict[str, Tensor]:
+        """What the options of the step need for this forward call: masks in training."""
+        return {
+            name + suffix: value
+            for suffix, cell in self._parts()
+            for name, value in self.step_options.extras(cell, inputs, self.training).items()
+        }
 
     def _check(self, inputs: Tensor, state: Mapping[str, Tensor] | None) -> None:
         if inputs.dim() != 3 or inputs.shape[2] != self.input_size:

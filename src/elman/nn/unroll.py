@@ -43,6 +43,7 @@ def unroll(
     state: Mapping[str, Tensor] | None = None,
     *,
     initial: Mapping[str, Tensor] | None = None,
+    extras: Mapping[str, Tensor] | None = None,
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
     reverse: bool = False,
@@ -57,6 +58,7 @@ def unroll(
         inputs: (batch, time, input_size).
         state: The state before the first step, (batch, size) each; ``initial`` when not given.
         initial: What resets go back to, (batch, size) or (size,) each; zeros when not given.
+        extras: What `Cell.extras` names, each (batch, time, width), or (batch, width) for all steps; no gradients.
         lengths: Valid steps per row, (batch,), whole numbers from 1 to time.
         resets: (batch, time) bool, True where a new sequence begins.
         reverse: Run from the last step to the first; outputs stay in the order of the inputs.
@@ -64,7 +66,7 @@ def unroll(
         all_states: Also return every state at every step.
 
     Raises:
-        DataError: Lengths or resets do not fit the inputs.
+        DataError: Lengths, resets or extras do not fit the inputs.
         BackendError: The backend asked for by name cannot run this.
     """
     batch = len(inputs)
@@ -74,8 +76,9 @@ def unroll(
         for name, size in cell.state_sizes.items()
     }
     state = initial if state is None else state
+    extras = _checked_extras(cell, inputs, extras or {})
     if choose(cell, backend, all_states=all_states).backend == "reference":
-        return _loop(cell, params, inputs, state, initial, lengths, resets, reverse, all_states)
+        return _loop(cell, params, inputs, state, initial, extras, lengths, resets, reverse, all_states)
     outputs, final = _by_kernel(cell, params, inputs, state, initial, lengths, resets, reverse)
     return Unrolled(outputs, final, {"hidden": outputs} if all_states else {})
 
@@ -87,6 +90,7 @@ def unroll_stack(
     state: Mapping[str, Tensor] | None = None,
     *,
     initial: Mapping[str, Tensor] | None = None,
+    extras: Mapping[str, Tensor] | None = None,
     bidirectional: bool = False,
     between: Callable[[Tensor], Tensor] | None = None,
     lengths: Tensor | None = None,
@@ -96,7 +100,7 @@ def unroll_stack(
 ) -> Unrolled:
     """Run layers of cells, each on the outputs of the one below; arguments as for `unroll`.
 
-    ``cells`` has one cell per layer. The names of params, state and initial end in ``_l{layer}`` and, for
+    ``cells`` has one cell per layer. The names of params, state, initial and extras end in ``_l{layer}`` and, for
     the reverse direction, ``_reverse``; outputs of the two directions are joined on the features.
     ``between`` is applied to the outputs of every layer but the last.
     """
@@ -114,6 +118,7 @@ def unroll_stack(
                 inputs,
                 None if state is None else {name: state[name + suffix] for name in cell.state_sizes},
                 initial=None if initial is None else {name: initial[name + suffix] for name in cell.state_sizes},
+                extras={name: extras[name + suffix] for name in cell.extras if extras and name + suffix in extras},
                 lengths=lengths,
                 resets=resets,
                 reverse=suffix.endswith("_reverse"),
@@ -157,12 +162,22 @@ def boundaries(inputs: Tensor, lengths: Tensor | None, resets: Tensor | None) ->
     return lengths, resets
 
 
+def _checked_extras(cell: Cell, inputs: Tensor, extras: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    batch, time = inputs.shape[:2]
+    for name, width in cell.extras.items():
+        found = tuple(extras[name].shape) if name in extras else "nothing"
+        if found not in ((batch, time, width), (batch, width)):
+            raise DataError(f"extras['{name}'] must be {(batch, time, width)} or {(batch, width)}, found {found}.")
+    return extras
+
+
 def _loop(
     cell: Cell,
     params: Mapping[str, Tensor],
     inputs: Tensor,
     state: Mapping[str, Tensor],
     initial: Mapping[str, Tensor],
+    extras: Mapping[str, Tensor],
     lengths: Tensor | None,
     resets: Tensor | None,
     reverse: bool,
@@ -184,7 +199,8 @@ def _loop(
     for t in reversed(range(time)) if reverse else range(time):
         if t in restarts:
             state = {name: ops.where(restarts[t], initial[name], before) for name, before in state.items()}
-        after = cell.step(ops, inputs[:, t], state, params)
+        extra = {name: value[:, t] if value.dim() == 3 else value for name, value in extras.items()}
+        after = cell.step(ops, inputs[:, t], state, {**params, **extra})
         if valid is not None:
             steps[t] = {name: ops.where(valid[:, t], value, value.new_zeros(())) for name, value in after.items()}
             state = {name: ops.where(valid[:, t], value, state[name]) for name, value in after.items()}

@@ -1,0 +1,81 @@
+"""Options of the time loop that change the step: which cells stand around the cell, and what masks they are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from elman.cells import Cell
+from elman.cells.modifiers import Clipped, RecurrentDropout, Zoneout
+from elman.nn.dropout import checked
+
+
+@final
+@dataclass(frozen=True)
+class StepOptions:
+    """Zoneout, recurrent dropout and clipping, for any cell.
+
+    Attributes:
+        zoneout: Probability that a unit keeps its former value at a step; one for all states, or state name ->
+            probability.
+        recurrent_dropout: Share of the state that the recurrent matrices do not see, the same for a whole sequence.
+        clip: Bound of all states after a step; None for none.
+    """
+
+    zoneout: float | Mapping[str, float] = 0.0
+    recurrent_dropout: float = 0.0
+    clip: float | None = None
+
+    def __post_init__(self) -> None:
+        for p in self.zoneout.values() if isinstance(self.zoneout, Mapping) else (self.zoneout,):
+            checked("zoneout", p)
+        checked("recurrent_dropout", self.recurrent_dropout)
+
+    def around(self, cell: Cell, training: bool) -> Cell:
+        """The cell that is run in place of ``cell``; ``cell`` itself where no option is set.
+
+        Zoneout comes last, so that in evaluation it is the expectation of what it is in training.
+        """
+        if self.clip is not None:
+            cell = Clipped(cell, self.clip)
+        if self.recurrent_dropout and training:
+            cell = RecurrentDropout(cell)
+        zoned_out = tuple(name for name, p in self._rates(cell).items() if p)
+        return Zoneout(cell, zoned_out) if zoned_out else cell
+
+    def extras(self, cell: Cell, inputs: Tensor, training: bool) -> dict[str, Tensor]:
+        """The extras of the cell `around` ``cell`` for inputs (batch, time, features): masks, or their expectation.
+
+        Drawn from torch's generator: zoneout (batch, time, size) for every step, dropout (batch, size) for all steps.
+        """
+        batch, time = inputs.shape[:2]
+        found = {}
+        for name, width in self.around(cell, training).extras.items():
+            option, _, part = name.partition(" ")
+            if option == "dropout":
+                keep = 1 - self.recurrent_dropout
+                found[name] = draw_ones(keep, (batch, width), inputs) / keep
+            elif training:
+                # Laid out time by time, as the time loops read it.
+                found[name] = draw_ones(self._rates(cell)[part], (time, batch, width), inputs).transpose(0, 1)
+            else:
+                found[name] = inputs.new_full((batch, width), self._rates(cell)[part])
+        return found
+
+    def _rates(self, cell: Cell) -> Mapping[str, float]:
+        """Probability of zoneout by state."""
+        return self.zoneout if isinstance(self.zoneout, Mapping) else dict.fromkeys(cell.state_sizes, self.zoneout)
+
+
+def draw_ones(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """A new mask, 1 with probability ``p`` (to 16 bits) and else 0, of the device and type of ``like``."""
+    count = math.prod(shape)
+    # A draw of 64 bits serves four numbers; drawing one by one takes thrice the time.
+    draws = torch.empty(-(-count // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
+    below = min(round(p * 2**16), 2**16 - 1) - 2**15
+    return (draws.view(torch.int16)[:count].view(shape) < below).to(like.dtype)
