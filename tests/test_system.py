@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,12 @@ from elman import system
 from elman.errors import SaveError
 from elman.system import (
     available_cores,
+    cache_folder,
     catch_interrupt,
     is_terminal,
     lock_folder,
     physical_cores,
+    publish,
     replacing_files,
     write_atomically,
 )
@@ -68,6 +71,59 @@ def test_a_failure_leaves_the_old_content_and_nothing_else(
     with pytest.raises(SaveError, match=reason.get(code, "no permission")):
         write_atomically(tmp_path / "model", writer)
     assert contents(tmp_path) == {"model/a": "old"}
+
+
+def test_publishing_makes_folders_and_takes_the_place_of_the_old(tmp_path: Path) -> None:
+    publish(tmp_path / "new" / "file", b"one")
+    publish(tmp_path / "new" / "file", b"two")
+    assert contents(tmp_path) == {"new/file": "two"}
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
+def test_what_cannot_be_published_leaves_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fail(path: Path, content: bytes) -> None:
+        path.touch()
+        raise OSError(code, os.strerror(code))
+
+    publish(tmp_path / "file", b"old")
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(SaveError, match="disk is full" if code == errno.ENOSPC else "no permission"):
+        publish(tmp_path / "file", b"new")
+    assert contents(tmp_path) == {"file": "old"}
+
+
+CACHES = {
+    "linux": {"XDG_CACHE_HOME": ("caches", "caches/elman"), "": ("", "home/.cache/elman")},
+    "darwin": {"": ("", "home/Library/Caches/elman")},
+    "win32": {"LOCALAPPDATA": ("local", "local/elman"), "": ("", "home/AppData/Local/elman")},
+}
+
+
+@pytest.mark.parametrize(("platform", "variable"), [(name, variable) for name in CACHES for variable in CACHES[name]])
+def test_the_cache_folder_is_where_the_system_has_caches(
+    monkeypatch: pytest.MonkeyPatch, platform: str, variable: str
+) -> None:
+    for name in ("ELMAN_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: Path("home"))
+    value, expected = CACHES[platform][variable]
+    if variable:
+        monkeypatch.setenv(variable, value)
+    assert cache_folder() == Path(expected)
+    monkeypatch.setenv("ELMAN_CACHE", "asked")
+    assert cache_folder() == Path("asked")
+
+
+def test_without_a_home_there_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("ELMAN_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(SaveError, match="ELMAN_CACHE"):
+        cache_folder()
 
 
 def test_an_error_of_the_writer_itself_passes_through(tmp_path: Path) -> None:

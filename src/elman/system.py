@@ -1,4 +1,4 @@
-"""The one module of platform-specific calls: safe writing, processor cores, terminals and Ctrl-C.
+"""The one module of platform-specific calls: safe writing, the cache folder, processor cores, terminals and Ctrl-C.
 
 Everything here works on Linux, macOS and Windows, and nothing here imports torch.
 """
@@ -9,6 +9,7 @@ import contextlib
 import errno
 import math
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -77,6 +78,46 @@ def replacing_files(folder: Path) -> Iterator[Path]:
             _remove(draft)
     except OSError as error:
         raise SaveError(_reason(folder, error)) from error
+
+
+def publish(path: Path, content: bytes) -> None:
+    """Write a file that other processes may read, or be writing too, at this moment: they see all of it or none.
+
+    For what can be made again: nobody waits for the disk, so after a power cut the file may be damaged. Missing parent
+    folders are made. Raises `SaveError` when the system refuses to write.
+    """
+    # A name that no other process takes; `write_atomically` has one for all who write the same file.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except BaseException:
+            _remove(part)
+            raise
+    except OSError as error:
+        raise SaveError(_reason(path.parent, error)) from error
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: ``ELMAN_CACHE``, or ``elman`` where the system has its user's caches.
+
+    Raises `SaveError` where the user has no home folder.
+    """
+    asked = os.environ.get("ELMAN_CACHE")
+    try:
+        return Path(asked).expanduser() if asked else _user_caches() / "elman"
+    except RuntimeError as error:
+        raise SaveError("This user has no home folder; ELMAN_CACHE can name one for what is kept.") from error
+
+
+def _user_caches() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 @contextlib.contextmanager

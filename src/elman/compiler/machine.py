@@ -1,57 +1,136 @@
-"""LLVM's text to machine code in this process, for the vector instructions that this processor has."""
+"""LLVM's text to machine code: for this processor, to be run at once, or for another, to be linked there."""
 
 from __future__ import annotations
 
-import threading
+import functools
+import os
+import platform
+from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
-from llvmlite import ir
+import numpy as np
 
-_lock = threading.Lock()
-_ready = False
+from elman.errors import BackendError, nearest
+
+#: Kinds of processors, the fastest first: the features that code for them uses and the bytes of their vectors.
+#: What every processor of an architecture has (SSE2 on x86-64, NEON on ARM) is enough for the portable kind.
+KINDS: dict[str, tuple[tuple[str, ...], int]] = {
+    "avx512": (("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"), 64),
+    "avx2": (("avx2", "fma"), 32),
+    "portable": ((), 16),
+}
 
 
-def features() -> str:
-    """What the processor can do, as LLVM names it, with full-width vectors allowed.
+@dataclass(frozen=True)
+class Host:
+    """What code is made for.
 
-    The features are asked for one by one and the processor's name is not, as virtual machines tell wrong names. LLVM
-    halves 512-bit vectors unless told not to.
+    A processor is known by its features and never by its name, as virtual machines tell wrong names. Only the
+    features of its kind are used, so that all processors of a kind run the same code and give the same numbers.
+
+    Attributes:
+        triple: Architecture and system, as LLVM names them.
+        features: Of the processor, as LLVM names them.
+        vector_bytes: Size of its vectors.
+
+    >>> Host("aarch64-unknown-linux-gnu", "+neon", 16).lanes("float32")
+    4
     """
-    found = llvm.get_host_cpu_features()
-    found["prefer-256-bit"] = False
-    return str(found.flatten())
+
+    triple: str
+    features: str
+    vector_bytes: int
+
+    @classmethod
+    def here(cls) -> Host:
+        """The fastest kind that this machine has, or the one that the environment variable ``ELMAN_HOST`` names."""
+        asked = os.environ.get("ELMAN_HOST")
+        if asked:
+            return cls.named(asked)
+        return cls.named(next(name for name, (needed, _) in KINDS.items() if _features().issuperset(needed)))
+
+    @classmethod
+    def named(cls, name: str) -> Host:
+        """One of `KINDS`, on this machine. Raises `BackendError` for another name and for what the machine lacks."""
+        if name not in KINDS:
+            raise BackendError(
+                f"There is no host '{name}' (ELMAN_HOST), only {', '.join(KINDS)}.{nearest(name, KINDS)}"
+            )
+        needed, vector_bytes = KINDS[name]
+        missing = [feature for feature in needed if feature not in _features()]
+        if missing:
+            raise BackendError(
+                f"This processor cannot run code for the host '{name}' (ELMAN_HOST): it has no {', '.join(missing)}. "
+                "Leave ELMAN_HOST away to take what it has."
+            )
+        # LLVM halves 512-bit vectors unless told not to.
+        features = [*(f"+{feature}" for feature in needed), *(["-prefer-256-bit"] if vector_bytes == 64 else [])]
+        return cls(llvm.get_process_triple(), ",".join(features), vector_bytes)
+
+    def lanes(self, precision: str) -> int:
+        """Numbers in a vector."""
+        return self.vector_bytes // np.dtype(precision).itemsize
 
 
 def lanes(precision: str) -> int:
     """Numbers in the widest vector of this processor."""
-    found = llvm.get_host_cpu_features()
-    bits = 512 if found.get("avx512f") else 256 if found.get("avx2") else 128
-    return bits // (32 if precision == "float32" else 64)
+    return Host.here().lanes(precision)
+
+
+@functools.cache
+def _features() -> frozenset[str]:
+    """What this processor and its operating system can do; on other processors than x86 nothing is asked for."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return frozenset()
+    return frozenset(name for name, has in llvm.get_host_cpu_features().items() if has)
+
+
+@functools.cache
+def _initialize(native: bool) -> None:
+    """Make LLVM's code generators ready; that for this processor alone is quicker."""
+    if native:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+    else:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+
+
+def compile_object(text: str, host: Host) -> bytes:
+    """Optimise a module of LLVM's text and make an object file of it.
+
+    For this system it is one that `Code` loads, for others one that their linkers take.
+    """
+    native = host.triple == llvm.get_process_triple()
+    _initialize(native)
+    target = llvm.Target.from_triple(host.triple).create_target_machine(
+        features=host.features,
+        opt=3,
+        reloc="default" if native else "pic",
+        codemodel="jitdefault" if native else "default",
+        jit=native,
+    )
+    module = llvm.parse_assembly(text)
+    module.triple = host.triple
+    module.data_layout = str(target.target_data)
+    module.verify()
+    passes = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=2))
+    passes.getModulePassManager().run(module, passes)
+    return bytes(target.emit_object(module))
 
 
 class Code:
-    """Functions in machine code; they live as long as this object."""
+    """The functions of an object file, loaded into this process; they live as long as this object."""
 
-    def __init__(self, module: ir.Module) -> None:
-        global _ready
-        with _lock:
-            if not _ready:
-                llvm.initialize_native_target()
-                llvm.initialize_native_asmprinter()
-                _ready = True
-            target = llvm.Target.from_default_triple().create_target_machine(
-                cpu="", features=features(), opt=3, codemodel="jitdefault", jit=True
-            )
-            parsed = llvm.parse_assembly(str(module))
-            parsed.triple = llvm.get_default_triple()
-            parsed.data_layout = str(target.target_data)
-            parsed.verify()
-            tuning = llvm.create_pipeline_tuning_options(speed_level=2)
-            passes = llvm.create_pass_builder(target, tuning)
-            passes.getModulePassManager().run(parsed, passes)
-            self._engine: Any = llvm.create_mcjit_compiler(parsed, target)
-            self._engine.finalize_object()
+    def __init__(self, object_file: Any) -> None:
+        if not isinstance(object_file, bytes):
+            object_file = compile_object(str(object_file), Host.here())
+        _initialize(native=True)
+        target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
+        self._engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_file))
+        self._engine.finalize_object()
 
     def address(self, name: str) -> int:
         """Where the function of that name begins."""
