@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("ELMAN_DATA"),
         help="Folder of the data sets; without it (and without ELMAN_DATA) tests marked 'data' are left out.",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Compiled code of the tests is not kept among the user's, and none of the user's is taken.
+    kept = tempfile.TemporaryDirectory(prefix="elman-cache-")
+    config.add_cleanup(kept.cleanup)
+    os.environ["ELMAN_CACHE"] = kept.name
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

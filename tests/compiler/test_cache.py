@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import subprocess
@@ -9,68 +10,94 @@ from pathlib import Path
 import pytest
 
 from elman.compiler import cache
-from elman.compiler.cache import Entry, recall
+from elman.compiler.cache import load
+from elman.compiler.machine import Code, Host
+from elman.errors import BackendError
 
-ENTRY = Entry({"slots": [1, 2], "name": "loop"}, b"\n\x00machine\ncode\xff")
+HOST = Host.here()
 
 
-class Maker:
-    """Makes entries and counts how often."""
+class Text:
+    """LLVM's text of a function that returns a number; counts how often it is asked for."""
 
-    def __init__(self, entry: Entry = ENTRY) -> None:
-        self.entry, self.calls = entry, 0
+    def __init__(self, number: int) -> None:
+        self.number, self.calls = number, 0
 
-    def __call__(self) -> Entry:
+    def __call__(self) -> str:
         self.calls += 1
-        return self.entry
+        return f"define i32 @f() {{ ret i32 {self.number} }}"
+
+
+def result(code: Code) -> int:
+    return int(ctypes.CFUNCTYPE(ctypes.c_int32)(code.address("f"))())
+
+
+def new_process() -> None:
+    """Forget what this process has loaded and said."""
+    cache._loaded.clear()
+    cache._tell_once.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ELMAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache, "_loaded", {})
     cache._tell_once.cache_clear()
     return tmp_path / "kernels"
 
 
-def test_an_entry_is_made_once() -> None:
-    make = Maker()
-    assert recall(("graph", "float32"), make) == ENTRY
-    assert recall(("graph", "float32"), make) == ENTRY
-    assert make.calls == 1
+def test_code_is_compiled_once() -> None:
+    text = Text(7)
+    assert result(load(text, HOST, "graph", "float32")) == 7
+    assert load(text, HOST, "graph", "float32") is load(text, HOST, "graph", "float32")
+    new_process()
+    assert result(load(text, HOST, "graph", "float32")) == 7
+    assert text.calls == 1
 
 
 @pytest.mark.parametrize(
     "shaped_by", [("graph", "float64"), ("other", "float32"), ("graph",), ("graph", "float", "32")]
 )
-def test_whatever_shapes_it_keeps_entries_apart(shaped_by: tuple[str, ...]) -> None:
-    recall(("graph", "float32"), Maker())
-    other = Maker(Entry({}, b"other"))
-    assert recall(shaped_by, other) == other.entry
-    assert recall(("graph", "float32"), Maker()) == ENTRY
+def test_whatever_shapes_code_keeps_it_apart(shaped_by: tuple[str, ...]) -> None:
+    load(Text(1), HOST, "graph", "float32")
+    assert result(load(Text(2), HOST, *shaped_by)) == 2
+    new_process()
+    assert result(load(Text(0), HOST, "graph", "float32")) == 1
+    assert result(load(Text(0), HOST, *shaped_by)) == 2
+
+
+@pytest.mark.parametrize("kind", ["avx2", "portable"])
+def test_every_host_has_its_own(kind: str) -> None:
+    try:
+        host = Host.named(kind)
+    except BackendError as error:
+        pytest.skip(str(error))
+    other = Host(HOST.triple, "+sse3" if host == HOST else HOST.features, HOST.vector_bytes)
+    load(Text(1), host, "graph")
+    assert result(load(Text(2), other, "graph")) == 2
 
 
 def test_another_compiler_makes_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    recall(("graph",), Maker())
+    load(Text(1), HOST, "graph")
     monkeypatch.setattr(cache, "_compiler", lambda: "changed")
-    make = Maker()
-    recall(("graph",), make)
-    assert make.calls == 1
+    assert result(load(Text(2), HOST, "graph")) == 2
 
 
 def test_the_compiler_is_its_source_and_llvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = cache._compiler.__wrapped__()
+    compiler = cache._compiler.__wrapped__
+    before = compiler()
     with monkeypatch.context() as patch:
         patch.setattr(cache.llvm, "llvm_version_info", (1, 2, 3))
-        assert cache._compiler.__wrapped__() != before
+        assert compiler() != before
     copied = tmp_path / "compiler"
     copied.mkdir()
     for file in Path(cache.__file__).parent.glob("*.py"):
         (copied / file.name).write_bytes(file.read_bytes())
     monkeypatch.setattr(cache, "__file__", str(copied / "cache.py"))
-    assert cache._compiler.__wrapped__() == before
+    assert compiler() == before
     with (copied / "graph.py").open("a") as stream:
         stream.write("\n")
-    assert cache._compiler.__wrapped__() != before
+    assert compiler() != before
 
 
 def only(folder: Path) -> Path:
@@ -78,37 +105,37 @@ def only(folder: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("place", [0, 30, 70, -1])
+@pytest.mark.parametrize("place", [0, 40, -1])
 def test_a_changed_byte_is_noticed_and_the_entry_made_again(
     folder: Path, place: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recall(("graph",), Maker())
+    load(Text(1), HOST, "graph")
     content = bytearray(only(folder).read_bytes())
     content[place] ^= 1
     only(folder).write_bytes(content)
-    make = Maker()
-    assert recall(("graph",), make) == ENTRY
-    assert make.calls == 1
+    new_process()
+    text = Text(1)
+    assert result(load(text, HOST, "graph")) == 1
     assert "damaged" in caplog.text
-    recall(("graph",), make)
-    assert make.calls == 1
+    new_process()
+    load(text, HOST, "graph")
+    assert text.calls == 1
 
 
-@pytest.mark.parametrize("length", [0, 10, 66, 100, -1])
+@pytest.mark.parametrize("length", [0, 10, 32, 100, -1])
 def test_a_cut_entry_is_made_again(folder: Path, length: int) -> None:
-    recall(("graph",), Maker())
+    load(Text(1), HOST, "graph")
     only(folder).write_bytes(only(folder).read_bytes()[:length])
-    make = Maker()
-    assert recall(("graph",), make) == ENTRY
-    assert make.calls == 1
+    new_process()
+    text = Text(1)
+    assert result(load(text, HOST, "graph")) == 1
+    assert text.calls == 1
 
 
 def test_where_nothing_can_be_kept_that_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "kernels").write_text("a file stands in the way")
-    make = Maker()
-    for name in ("one", "two"):
-        assert recall((name,), make) == ENTRY
-    assert make.calls == 2
+    assert result(load(Text(1), HOST, "one")) == 1
+    assert result(load(Text(2), HOST, "two")) == 2
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "Compiled code is not kept" in record.message
@@ -116,16 +143,18 @@ def test_where_nothing_can_be_kept_that_is_said_once(tmp_path: Path, caplog: pyt
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_without_the_right_to_write_breaks_nothing(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    recall(("kept",), Maker())
+def test_a_folder_without_the_right_to_write_is_read_and_breaks_nothing(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(Text(1), HOST, "kept")
     folder.chmod(0o500)
     try:
-        make = Maker()
-        assert recall(("new",), make) == ENTRY
-        assert recall(("kept",), make) == ENTRY
+        new_process()
+        assert result(load(Text(0), HOST, "kept")) == 1
+        assert not caplog.records
+        assert result(load(Text(2), HOST, "new")) == 2
     finally:
         folder.chmod(0o700)
-    assert make.calls == 1
     assert "no permission" in caplog.text
 
 
@@ -133,48 +162,47 @@ def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, caplog:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.delenv("ELMAN_CACHE")
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in ("ELMAN_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    make = Maker()
-    assert recall(("graph",), make) == ENTRY
-    assert recall(("graph",), make) == ENTRY
-    assert make.calls == 2
+    assert result(load(Text(1), HOST, "one")) == 1
+    assert result(load(Text(2), HOST, "two")) == 2
     assert len(caplog.records) == 1
 
 
 def test_what_nobody_used_for_long_goes_and_what_is_used_stays(folder: Path) -> None:
     for name in ("unused", "used"):
-        recall((name,), Maker())
+        load(Text(1), HOST, name)
     (folder / ".x.kernel.0123.part").write_bytes(b"of a process that was stopped")
     (folder / "notes.txt").write_text("not ours")
     for file in folder.iterdir():
         os.utime(file, (0, 0))
-    recall(("used",), Maker())
-    recall(("new",), Maker())
-    make = Maker()
-    recall(("used",), make)
-    assert make.calls == 0
-    recall(("unused",), make)
-    assert make.calls == 1
+    new_process()
+    load(Text(0), HOST, "used")
+    load(Text(1), HOST, "new")
+    new_process()
+    assert result(load(Text(0), HOST, "used")) == 1
+    assert result(load(Text(0), HOST, "unused")) == 0
     assert (folder / "notes.txt").exists()
     assert not (folder / ".x.kernel.0123.part").exists()
 
 
 PROCESS = """
-from elman.compiler.cache import Entry, recall
-for number in range(100):
-    entry = recall((str(number),), lambda: Entry({"number": number}, bytes([number]) * 50_000))
-    assert entry == Entry({"number": number}, bytes([number]) * 50_000)
+import ctypes
+from elman.compiler.cache import load
+from elman.compiler.machine import Host
+
+for number in range(20):
+    code = load(lambda: f"define i32 @f() {{ ret i32 {number} }}", Host.here(), str(number))
+    assert ctypes.CFUNCTYPE(ctypes.c_int32)(code.address("f"))() == number
 """
 
 
 def test_processes_may_share_a_folder(folder: Path) -> None:
     processes = [subprocess.Popen([sys.executable, "-c", PROCESS], stderr=subprocess.PIPE) for _ in range(2)]
-    told = [process.communicate()[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], told
-    assert told == [b"", b""]
+    said = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert said == [b"", b""]
     files = list(folder.iterdir())
-    assert len(files) == 100
-    assert all(cache._read(file) is not None for file in files)
+    assert len(files) == 20
+    assert all(cache._read(file) for file in files)

@@ -1,10 +1,9 @@
 """Compiled code kept on disk, so that what was compiled once is there in milliseconds ever after.
 
-An entry is one file: a digest of what follows, what the caller must know of the code as a line of JSON, the object
-file. Its name is a digest of everything that shaped it, the compiler's own source among that, so entries never grow
-old, they only fall out of use. A damaged one is made again. Processes may share the folder: entries appear whole, and
-two that are made at the same time are equal. Whoever can write into the folder can run code as its user, as with the
-``.pyc`` files beside Python's own modules.
+An entry is one file: a digest of the object file, and the object file. Its name is a digest of everything that shaped
+it, the compiler's own source among that, so entries never grow old, they only fall out of use. A damaged one is made
+again. Processes may share the folder: entries appear whole, and two that are made at the same time are equal. Whoever
+can write into the folder can run code as its user, as with the ``.pyc`` files beside Python's own modules.
 """
 
 from __future__ import annotations
@@ -17,12 +16,11 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import llvmlite.binding as llvm
 
+from elman.compiler.machine import Code, Host, compile_object
 from elman.errors import SaveError
 from elman.system import cache_folder, publish
 
@@ -30,74 +28,68 @@ from elman.system import cache_folder, publish
 DAYS_UNUSED = 60
 
 _logger = logging.getLogger("elman")
+_loaded: dict[str, Code] = {}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """Compiled code.
-
-    Attributes:
-        facts: What the caller must know of it; of JSON's types.
-        object_file: As `elman.compiler.machine.compile_object` makes it.
-    """
-
-    facts: dict[str, Any]
-    object_file: bytes
-
-
-def recall(shaped_by: tuple[str, ...], make: Callable[[], Entry]) -> Entry:
-    """The entry that the last process kept, or else a new one by ``make``.
+def load(write: Callable[[], str], host: Host, *shaped_by: str) -> Code:
+    """Machine code of a text in LLVM's language, compiled unless this process or an earlier one has done it.
 
     Args:
-        shaped_by: Everything that the code depends on, but for the compiler itself.
-        make: Compiles.
+        write: Writes the text; called only if it must be compiled.
+        host: What it is compiled for.
+        shaped_by: Everything else that the text depends on, but for the compiler's source.
     """
-    name = f"{_digest(*shaped_by)}.kernel"
-    try:
-        path = cache_folder() / "kernels" / name
-    except SaveError as error:
-        _tell_once(f"Compiled code is not kept. {error}")
-        return make()
-    entry = _read(path)
-    if entry is None:
-        entry = make()
-        _keep(path, entry)
-    return entry
+    name = _digest(host, *shaped_by)
+    if name not in _loaded:
+        _loaded[name] = Code(_recall(name, lambda: compile_object(write(), host)))
+    return _loaded[name]
 
 
-def _digest(*shaped_by: str) -> str:
-    return hashlib.sha256(json.dumps([_compiler(), *shaped_by]).encode()).hexdigest()[:40]
+def _digest(host: Host, *shaped_by: str) -> str:
+    return hashlib.sha256(json.dumps([_compiler(), repr(host), *shaped_by]).encode()).hexdigest()[:40]
 
 
 @functools.cache
 def _compiler() -> str:
     """The compiler itself: its source, and the version of the library that makes machine code for it."""
     total = hashlib.sha256(f"LLVM {llvm.llvm_version_info}".encode())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         total.update(file.read_bytes())
     return total.hexdigest()
 
 
-def _read(path: Path) -> Entry | None:
-    """The entry, if it is there and whole; it is then marked as used."""
+def _recall(name: str, make: Callable[[], bytes]) -> bytes:
+    """The object file that was kept under this name, or else a new one, which is kept."""
+    try:
+        path = cache_folder() / "kernels" / f"{name}.kernel"
+    except SaveError as error:
+        _tell_once(f"Compiled code is not kept; every process compiles anew. {error}")
+        return make()
+    found = _read(path)
+    if found is None:
+        found = make()
+        _keep(path, found)
+    return found
+
+
+def _read(path: Path) -> bytes | None:
+    """The object file of an entry, if it is there and whole; it is then marked as used."""
     try:
         content = path.read_bytes()
     except OSError:  # not there; if it cannot be read, that is told when it cannot be written either
         return None
-    digest, _, rest = content.partition(b"\n")
-    facts, _, object_file = rest.partition(b"\n")
-    if digest != hashlib.sha256(rest).hexdigest().encode():
+    digest, object_file = content[:32], content[32:]
+    if digest != hashlib.sha256(object_file).digest():
         _logger.warning("%s is damaged; it is compiled again.", path)
         return None
     with contextlib.suppress(OSError):  # a folder that is only read has no need of the mark
         os.utime(path)
-    return Entry(json.loads(facts), object_file)
+    return object_file
 
 
-def _keep(path: Path, entry: Entry) -> None:
-    rest = json.dumps(entry.facts).encode() + b"\n" + entry.object_file
+def _keep(path: Path, object_file: bytes) -> None:
     try:
-        publish(path, hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+        publish(path, hashlib.sha256(object_file).digest() + object_file)
     except SaveError as error:
         _tell_once(f"Compiled code is not kept; every process compiles anew. {error} ELMAN_CACHE names another folder.")
         return
