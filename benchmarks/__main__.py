@@ -10,9 +10,10 @@ from pathlib import Path
 
 from benchmarks.harness import RESULTS, Data, read, record
 
-NAMES = sorted(
-    path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "__main__", "harness")
-)
+#: Files that hold no benchmark.
+SHARED = ("__init__", "__main__", "harness", "own_cells", "races")
+
+NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in SHARED)
 
 
 def main() -> int:
@@ -20,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}")
     parser.add_argument("--data", type=Path, default=os.environ.get("ELMAN_DATA"), help="folder of the data sets")
+    parser.add_argument("--quick", action="store_true", help="smallest shapes, once, no result: does it run?")
     parser.add_argument("--check", action="store_true", help="print every recorded figure that misses its goal")
     options = parser.parse_args()
     if options.check:
@@ -40,7 +42,7 @@ def main() -> int:
         if name not in NAMES:
             parser.error(f"there is no benchmark '{name}'; there are {', '.join(NAMES)}")
         folder = None if options.data is None else Path(options.data)
-        for figure in record(name, importlib.import_module(f"benchmarks.{name}").measure, Data(folder)):
+        for figure in record(name, importlib.import_module(f"benchmarks.{name}").measure, Data(folder, options.quick)):
             print(figure)
     return 0
 

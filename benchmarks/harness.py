@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
-import statistics
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,9 +55,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Data:
-    """The folder of data sets given by ``--data`` or ELMAN_DATA."""
+    """What a benchmark is given.
+
+    Attributes:
+        folder: Of the data sets, by ``--data`` or ELMAN_DATA.
+        quick: Whether to run everything once on the smallest shapes, only to see that it runs.
+    """
 
     folder: Path | None
+    quick: bool = False
+
+    def seconds(self, wanted: float) -> float:
+        """Time to measure for: ``wanted``, or none in a quick run."""
+        return 0.0 if self.quick else wanted
 
     def path(self, name: str) -> Path:
         """The file ``name`` of the data folder; ends the program with a sentence if there is none."""
@@ -71,9 +82,11 @@ Benchmark = Callable[[Data], Sequence[Figure]]
 
 
 def record(name: str, measure: Benchmark, data: Data) -> list[Figure]:
-    """Run a benchmark and write its result file."""
+    """Run a benchmark and write its result file; a quick run leaves no result."""
     began = time.time()
     figures = list(measure(data))
+    if data.quick:
+        return figures
     result: dict[str, Any] = {
         "command": f"python -m benchmarks {name}" + (" --data DIR" if data.folder else ""),
         "commit": commit(),
@@ -115,17 +128,7 @@ def machine() -> str:
         model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
         flags = next((line for line in lines if line.startswith("flags")), "")
         model += "".join(f", {name}" for name, flag in (("AVX-512", "avx512f"), ("AMX", "amx_bf16")) if flag in flags)
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}"
-
-
-def interleaved(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each candidate, run in turn so that a busy moment hits all of them alike."""
-    times: dict[str, list[float]] = {name: [] for name in candidates}
-    for run in candidates.values():
-        run()
-    for _ in range(rounds):
-        for name, run in candidates.items():
-            began = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - began)
-    return {name: statistics.median(values) for name, values in times.items()}
+    versions = [f"Python {platform.python_version()}", f"torch {torch.__version__}"]
+    if importlib.util.find_spec("onnxruntime") is not None:
+        versions.append(f"ONNX Runtime {metadata.version('onnxruntime')}")
+    return ", ".join([model, f"{os.cpu_count()} cores", f"{torch.get_num_threads()} threads", *versions])

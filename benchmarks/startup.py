@@ -6,7 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks.harness import Data, Figure, interleaved
+from benchmarks.harness import Data, Figure
+from elman.timing import interleaved
 
 
 def measure(data: Data) -> Sequence[Figure]:
@@ -17,7 +18,8 @@ def measure(data: Data) -> Sequence[Figure]:
             "import": python("import elman"),
             "python": python("pass"),
         },
-        rounds=11,
+        seconds=0,
+        least=11,
     )
     loaded = python("import elman, sys; print('torch' in sys.modules)")().strip()
     empty = f"an empty Python, {times['python']:.3f} s"

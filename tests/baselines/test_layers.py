@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from elman.baselines import layers
-from elman.baselines.layers import KINDS, Shape, agree, inference, training
+from elman.baselines.layers import KINDS, Shape, agree, inference, matrix_products, matrix_rate, training
 from elman.errors import BackendError
 
 SHAPES = [Shape(cell, batch=2, time=4, units=5) for cell in KINDS] + [Shape("gru", 2, 4, 5, 2, bidirectional=True)]
@@ -48,3 +48,10 @@ def test_flops_count_what_torch_counts() -> None:
         with FlopCounterMode(display=False) as counter:
             layer(torch.zeros(shape.time, shape.batch, shape.units))
         assert counter.get_total_flops() == shape.flops
+
+
+def test_the_rate_is_that_of_products_that_run() -> None:
+    products = matrix_products((8, 16))
+    for run in products.values():
+        run()
+    assert matrix_rate({8: 1e-6, 16: 4e-6}) == pytest.approx(2 * 16**3 / 4e-6)

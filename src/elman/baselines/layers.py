@@ -5,7 +5,7 @@ Before anything is timed, the results are compared: no speed of a layer that com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -96,6 +96,26 @@ def inference(shape: Shape, backend: str = "compiled") -> Race:
         agree(shape, [torch.from_numpy(array) for array in session(arrays)], run(rival))
         race["onnx"] = lambda: session(arrays)
     return race
+
+
+def matrix_products(sizes: Sequence[int] = (768, 1536, 3072)) -> dict[int, Callable[[], object]]:
+    """Square float32 matrix products by torch, by their size: what `matrix_rate` is made of."""
+    torch.manual_seed(0)
+
+    def product(size: int) -> Callable[[], object]:
+        a, b, out = torch.randn(size, size), torch.randn(size, size), torch.empty(size, size)
+        return lambda: torch.mm(a, b, out=out)
+
+    return {size: product(size) for size in sizes}
+
+
+def matrix_rate(times: Mapping[int, float]) -> float:
+    """Operations per second that this machine reaches in matrix products: the best of the measured sizes.
+
+    >>> matrix_rate({100: 1.0, 200: 2.0})
+    8000000.0
+    """
+    return max(2.0 * size**3 / seconds for size, seconds in times.items())
 
 
 def _pair(shape: Shape, backend: str) -> tuple[nn.RNNBase, nn.RNNBase, Tensor]:
