@@ -1,7 +1,8 @@
 """Runs schedules over time in NumPy, strictly: a value that the schedule does not keep is gone.
 
 Registers live for one stage; rows live to the end of the step; saved values, states and inputs live for the call.
-Whatever reads something else fails with a KeyError, so a run proves that the schedule keeps what it needs.
+Whatever reads something else fails with a KeyError, so a run proves that the schedule keeps what it needs, and that
+every state, and every gradient of one, is written by the step itself.
 """
 
 from __future__ import annotations
@@ -43,22 +44,24 @@ def body(plan: Schedule, always: Values) -> Values:
 
 
 def forward(
-    plan: Schedule, x: Any, state: dict[str, Any], params: dict[str, Any]
+    plan: Schedule, inputs: dict[str, Any], state: dict[str, Any], params: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[Values]]:
-    """Run over x (time, batch, features); returns the states after every step and what each step saved."""
+    """Run over inputs (time, batch, features) by name; returns the states after every step and what each step saved."""
     graph = plan.graph
+    given = {place: inputs[name] for name, place in graph.leaves("input").items()}
     fixed = constants(graph) | {place: params[name] for name, place in graph.leaves("parameter").items()}
     compute(graph, plan.once, fixed)
-    before = {**fixed, **dict.fromkeys(graph.leaves("input").values(), x)}
+    before = {**fixed, **given}
     compute(graph, plan.hoisted, before)
     states, saved = [], []
-    for t in range(len(x)):
-        always = {**fixed, **dict.fromkeys(graph.leaves("input").values(), x[t])}
+    for t in range(len(inputs["x"])):
+        always = {**fixed, **{place: value[t] for place, value in given.items()}}
         always |= {place: before[place][t] for place in plan.hoisted}
         always |= {place: state[name] for name, place in graph.leaves("state").items()}
         rows = body(plan, always)
         found = {**always, **rows}
-        state = {name.removesuffix(" after"): found[place] for name, place in graph.outputs.items()}
+        after = {name.removesuffix(" after"): rows[place] for name, place in graph.outputs.items()}
+        state = {name: np.broadcast_to(value, state[name].shape) for name, value in after.items()}
         states.append(state)
         saved.append({place: found[place] for place in plan.saved})
     return states, saved
@@ -67,7 +70,7 @@ def forward(
 def backward(
     plan: Schedule,
     derived: Adjoint,
-    x: Any,
+    given: dict[str, Any],
     first: dict[str, Any],
     states: list[dict[str, Any]],
     saved: list[Values],
@@ -75,7 +78,7 @@ def backward(
     upstream: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Gradients of x, of the first state and of the parameters, given those of every state."""
-    graph = plan.graph
+    graph, x = plan.graph, given["x"]
     fixed = constants(graph) | {place: params[name] for name, place in graph.leaves("parameter").items()}
     compute(graph, plan.once, fixed)
     grads = {name: np.zeros_like(value) for name, value in first.items()}
@@ -84,13 +87,14 @@ def backward(
     inputs = graph.leaves("input")
     for t in reversed(range(len(x))):
         earlier = states[t - 1] if t else first
-        always = {**fixed, **saved[t], inputs["x"]: x[t]}
+        always = {**fixed, **saved[t], **{inputs[name]: value[t] for name, value in given.items()}}
         always |= {place: earlier[name] for name, place in graph.leaves("state").items()}
         always |= {inputs[f"d {name} after"]: upstream[t][name] for name in grads}
         always |= {inputs[f"d {name} carried"]: grads[name] for name in grads}
-        found = {**always, **body(plan, always)}
+        written = body(plan, always)
+        found = {**always, **written}
         compute(graph, plan.deferred, found)
-        grads = {name: np.broadcast_to(found[graph.outputs[f"d {name}"]], grads[name].shape) for name in grads}
+        grads = {name: np.broadcast_to(written[graph.outputs[f"d {name}"]], grads[name].shape) for name in grads}
         d_x[t] = found[graph.outputs["d x"]]
         for share in derived.parameters:
             index, count = share.part

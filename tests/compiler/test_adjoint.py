@@ -8,6 +8,7 @@ import torch
 
 import tolerances
 from elman import cells
+from elman.cells.modifiers import Zoneout
 from elman.compiler import Adjoint, adjoint, trace
 from elman.nn.ops import TorchOps
 
@@ -56,6 +57,14 @@ def test_every_gradient_is_that_of_autograd(name: str, options: dict[str, Any], 
         expected = np.zeros_like(values[name]) if tensor.grad is None else tensor.grad.numpy()
         close = {"rtol": tolerances.ROUNDING, "atol": tolerances.ROUNDING}
         np.testing.assert_allclose(np.broadcast_to(found[f"d {name}"], expected.shape), expected, **close)
+
+
+def test_extras_have_no_gradient_and_nothing_is_computed_for_it() -> None:
+    step = trace(Zoneout(cells.make("rnn", 3, 4), ("hidden",)))
+    derived = adjoint(step)
+    assert list(derived.graph.outputs) == ["d hidden", "d x"]
+    needed = derived.graph.before([*derived.graph.outputs.values(), *(share.grad for share in derived.parameters)])
+    assert needed >= set(range(len(step.nodes), len(derived.graph.nodes)))
 
 
 def test_the_step_stands_unchanged_at_the_front() -> None:

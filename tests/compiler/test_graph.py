@@ -32,6 +32,7 @@ CASES: dict[str, Callable[[Builder, int, int, int], int]] = {
     "repeat": lambda b, x, y, m: b.elementwise("multiply", b.repeat(b.reduce("sum", x), 4), y),
     "part": lambda b, x, y, m: b.elementwise("multiply", b.part(x, 1, 2), b.part(y, 0, 2)),
     "join": lambda b, x, y, m: b.part(b.join(b.part(x, 1, 2), y, x), 0, 2),
+    "copy": lambda b, x, y, m: b.elementwise("multiply", b.copy(x, "of x"), y),
     "linear": lambda b, x, y, m: b.linear(b.elementwise("multiply", x, y), m),
 }
 
@@ -85,6 +86,32 @@ def test_impossible_layouts_are_refused() -> None:
         builder.elementwise("add", x, y)
     with pytest.raises(UsageError, match="3 equal parts"):
         builder.part(x, 0, 3)
+
+
+def test_every_result_is_a_node_that_the_step_computes() -> None:
+    builder = Builder()
+    x = builder.add(Node("input", width=4, name="x"))
+    state = builder.add(Node("state", width=4, name="state"))
+    computed, constant = builder.elementwise("add", x, state), builder.constant(2, 4)
+    of_input = builder.elementwise("tanh", x)
+    places = {"own": computed, "again": computed, "kept": state, "two": constant, "of input": of_input}
+    builder.name_results(places, loop=[state])
+    nodes, outputs = builder.graph.nodes, builder.graph.outputs
+    assert outputs["own"] == computed
+    assert len(set(outputs.values())) == len(places)
+    for name in ("again", "kept", "two", "of input"):
+        assert nodes[outputs[name]] == Node("copy", (places[name],), 4, name)
+
+
+def test_a_graph_knows_what_hangs_on_what() -> None:
+    builder = Builder()
+    x = builder.add(Node("input", width=4, name="x"))
+    one = builder.elementwise("tanh", x)
+    other = builder.elementwise("exp", builder.constant(1, 4))
+    both = builder.elementwise("add", one, other)
+    assert builder.graph.after([one]) == {one, both}
+    assert builder.graph.before([both]) == set(range(len(builder.graph.nodes)))
+    assert builder.graph.before([both], given={one}) == set(range(len(builder.graph.nodes))) - {x}
 
 
 def test_a_graph_can_be_read() -> None:

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import tolerances
-from compiler import interpreter
+from compiler import interpreter, odd_cells
 from elman import cells
 from elman.cells import Cell, Parameter
+from elman.cells.modifiers import Clipped, RecurrentDropout, Zoneout
 from elman.compiler import adjoint, trace
 from elman.compiler.schedule import schedule_step, schedule_training
 from elman.nn.ops import TorchOps
@@ -59,28 +60,36 @@ CELLS: list[Cell] = [
     cells.make("gru", 2, 3, bias=False),
     Normed(3, 4),
     Diagonal(3, 4),
+    Zoneout(cells.make("lstm", 3, 4), ("hidden", "cell")),
+    RecurrentDropout(cells.make("gru_before", 3, 4)),
+    Zoneout(RecurrentDropout(Clipped(cells.make("gru", 3, 4), 0.5)), ("hidden",)),
+    *odd_cells.CELLS,
 ]
 
 
 def problem(
     cell: Cell, time: int = 5, rows: int = 2
-) -> tuple[Any, dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
+    """Inputs of the step, first states, parameters, and the gradients of all states."""
     rng = np.random.default_rng(2)
     params = {name: rng.normal(size=parameter.shape) for name, parameter in cell.parameters().items()}
     first = {name: rng.normal(size=(rows, size)) for name, size in cell.state_sizes.items()}
     upstream = [{name: rng.normal(size=value.shape) for name, value in first.items()} for _ in range(time)]
-    return rng.normal(size=(time, rows, cell.input_size)), first, params, upstream
+    widths = {"x": cell.input_size, **cell.extras}
+    return {name: rng.normal(size=(time, rows, width)) for name, width in widths.items()}, first, params, upstream
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_a_whole_sequence_by_the_schedule_is_the_sequence_of_autograd(cell: Cell) -> None:
-    x, first, params, upstream = problem(cell)
+    given, first, params, upstream = problem(cell)
     tensors = {name: torch.from_numpy(value).requires_grad_() for name, value in params.items()}
-    inputs = torch.from_numpy(x).requires_grad_()
+    inputs = torch.from_numpy(given["x"]).requires_grad_()
+    extras = {name: torch.from_numpy(given[name]) for name in cell.extras}
     starts = {name: torch.from_numpy(value).requires_grad_() for name, value in first.items()}
     state, total, expected = dict(starts), torch.zeros((), dtype=torch.float64), []
-    for t in range(len(x)):
-        state = cell.step(TorchOps(), inputs[t], state, tensors)
+    for t in range(len(inputs)):
+        extra = {name: value[t] for name, value in extras.items()}
+        state = cell.step(TorchOps(), inputs[t], state, tensors | extra)
         expected.append(state)
         total = total + sum((state[name] * torch.from_numpy(upstream[t][name])).sum() for name in state)
     total.backward()
@@ -88,12 +97,12 @@ def test_a_whole_sequence_by_the_schedule_is_the_sequence_of_autograd(cell: Cell
     step = trace(cell)
     derived = adjoint(step)
     ahead, back = schedule_training(step, derived)
-    states, saved = interpreter.forward(ahead, x, first, params)
+    states, saved = interpreter.forward(ahead, given, first, params)
     close = {"rtol": tolerances.ROUNDING, "atol": tolerances.ROUNDING}
     for found, wanted in zip(states, expected, strict=True):
         for name in first:
             np.testing.assert_allclose(found[name], wanted[name].detach().numpy(), **close)
-    grads = interpreter.backward(back, derived, x, first, states, saved, params, upstream)
+    grads = interpreter.backward(back, derived, given, first, states, saved, params, upstream)
     leaves = {"x": inputs, **{f"first {name}": value for name, value in starts.items()}, **tensors}
     for name, leaf in leaves.items():
         wanted = np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy()
@@ -102,11 +111,11 @@ def test_a_whole_sequence_by_the_schedule_is_the_sequence_of_autograd(cell: Cell
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_for_inference_nothing_is_saved(cell: Cell) -> None:
-    x, first, params, _ = problem(cell)
+    given, first, params, _ = problem(cell)
     plan = schedule_step(trace(cell))
     assert plan.saved == ()
     trained = schedule_training(trace(cell), adjoint(trace(cell)))[0]
-    ours, theirs = (interpreter.forward(each, x, first, params)[0][-1] for each in (plan, trained))
+    ours, theirs = (interpreter.forward(each, given, first, params)[0][-1] for each in (plan, trained))
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 

@@ -8,7 +8,7 @@ they are, to be taken all at once after the loop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elman.compiler.graph import OPS, Builder, Graph, Id, Node
 
@@ -39,7 +39,7 @@ class Adjoint:
 
     The nodes of the step come first, unchanged. The gradient of a state after the step has two shares, which enter as
     inputs: ``"d hidden after"``, by what the step's own output is used for, and ``"d hidden carried"``, by the steps
-    that follow. The results are ``"d hidden"`` for each state and ``"d x"``.
+    that follow. The results are ``"d hidden"`` for each state and ``"d x"``; a cell's extras have no gradient.
     """
 
     graph: Graph
@@ -49,12 +49,16 @@ class Adjoint:
 def adjoint(step: Graph) -> Adjoint:
     """Derive the gradient of a step that `trace` returned."""
     builder = Builder(Graph(list(step.nodes), {}))
+    before = {**step.leaves("state"), "x": step.leaves("input")["x"]}
+    learning = step.after([*before.values(), *step.leaves("parameter").values()])
     grads: dict[Id, Id] = {}
     parts: dict[Id, dict[tuple[int, int], Id]] = {}
+    carried = []
     for name, place in step.outputs.items():
         for entering in (GRAD.format(name), CARRIED.format(name.removesuffix(" after"))):
             leaf = builder.add(Node("input", width=step.nodes[place].width, name=entering))
             _accumulate(builder, grads, place, leaf)
+        carried.append(leaf)
     parameters: list[ParameterGradient] = []
     for place in reversed(range(len(step.nodes))):
         node = step.nodes[place]
@@ -75,14 +79,27 @@ def adjoint(step: Graph) -> Adjoint:
                 name, part = _parameter_of(step, matrix) or ("", (0, 1))
                 parameters.append(ParameterGradient(name, part, grad, operand))
             for operand, share in zip(node.operands, OPS[node.op].derivative(builder, place, grad), strict=True):
-                if share is not None and step.nodes[operand].op != "constant":
+                if share is not None and operand in learning:
                     _accumulate(builder, grads, operand, share)
-    for kind in ("state", "input"):
-        for name, place in step.leaves(kind).items():
-            none = place not in grads
-            grad = builder.constant(0, step.nodes[place].width) if none else grads[place]
-            builder.graph.outputs[GRAD.format(name)] = grad
-    return Adjoint(builder.graph, tuple(parameters))
+    results = {
+        GRAD.format(name): grads[place] if place in grads else builder.constant(0, step.nodes[place].width)
+        for name, place in before.items()
+    }
+    builder.name_results(results, loop=carried)
+    return _without_waste(Adjoint(builder.graph, tuple(parameters)), len(step.nodes))
+
+
+def _without_waste(derived: Adjoint, count: int) -> Adjoint:
+    """Drop what the rules made and nobody needs, such as gradients of constants; the first ``count`` nodes stay."""
+    graph = derived.graph
+    needed = graph.before([*graph.outputs.values(), *(share.grad for share in derived.parameters)])
+    entering = set(graph.leaves("input").values())
+    kept = [place for place in range(len(graph.nodes)) if place < count or place in needed | entering]
+    new = {place: number for number, place in enumerate(kept)}
+    nodes = [graph.nodes[place] for place in kept]
+    nodes = [replace(node, operands=tuple(new[operand] for operand in node.operands)) for node in nodes]
+    outputs = {name: new[place] for name, place in graph.outputs.items()}
+    return Adjoint(Graph(nodes, outputs), tuple(replace(share, grad=new[share.grad]) for share in derived.parameters))
 
 
 def _accumulate(builder: Builder, grads: dict[Id, Id], place: Id, share: Id) -> None:

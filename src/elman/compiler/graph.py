@@ -10,7 +10,8 @@ operations and nothing else, so a rule that is right here is right everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -32,7 +33,7 @@ class Node:
         op: Name in `OPS`.
         operands: Places of its operands.
         width: Numbers per row; for a parameter, its rows (out).
-        name: Of an input, a state or a parameter.
+        name: Of an input, a state or a parameter; of a copy, the result that it was made for.
         value: Of a constant.
         part: ``(index, count)`` of a part: which of so many equal blocks of the row.
         columns: Of a matrix parameter (in); 0 for everything else.
@@ -73,6 +74,25 @@ class Graph:
     def leaves(self, op: str) -> dict[str, Id]:
         """The inputs, states or parameters of the graph: name -> place."""
         return {node.name: place for place, node in enumerate(self.nodes) if node.op == op}
+
+    def after(self, places: Iterable[Id]) -> set[Id]:
+        """These nodes and all that depend on one of them."""
+        found = set(places)
+        for place, node in enumerate(self.nodes):
+            if any(operand in found for operand in node.operands):
+                found.add(place)
+        return found
+
+    def before(self, places: Iterable[Id], given: AbstractSet[Id] = frozenset()) -> set[Id]:
+        """These nodes and all that they are computed from, as far back as what is given."""
+        found: set[Id] = set()
+        waiting = list(places)
+        while waiting:
+            place = waiting.pop()
+            if place not in found:
+                found.add(place)
+                waiting += () if place in given else self.nodes[place].operands
+        return found
 
     def users(self) -> list[list[Id]]:
         """For every node the places of the nodes that use it."""
@@ -185,6 +205,22 @@ class Builder:
         """``operand @ matrix``: how a gradient goes back through `linear`."""
         return self.add(Node("back", (operand, matrix), self[matrix].columns))
 
+    def copy(self, operand: Id, name: str) -> Id:
+        """The operand itself, as the node of a result that needs one of its own."""
+        return self.add(Node("copy", (operand,), self[operand].width, name=name))
+
+    def name_results(self, results: Mapping[str, Id], loop: Iterable[Id]) -> None:
+        """Say which nodes are the results of the graph, by name.
+
+        Every result is a node of its own that each step computes. Where it would be a leaf, the result of two names,
+        or would not depend on ``loop``, the leaves by which a step hangs on others, a copy takes its place.
+        """
+        outputs = self.graph.outputs
+        computed = {place for place in self.graph.after(loop) if OPS[self[place].op].kind != "leaf"}
+        for name, place in results.items():
+            own = place in computed and place not in outputs.values()
+            outputs[name] = place if own else self.copy(place, name)
+
 
 def _no_gradient(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     return tuple(None for _ in builder[place].operands)
@@ -233,9 +269,10 @@ def _rsqrt(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
 def _choice(better: str) -> Callable[[Builder, Id, Id], tuple[Id | None, ...]]:
     def derivative(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
         x, y = _operands(builder, place)
-        first = builder.elementwise("greater", *((x, y) if better == "maximum" else (y, x)))
+        # Of two equal values the first one has the gradient, as in torch's clamp.
+        second = builder.elementwise("greater", *((y, x) if better == "maximum" else (x, y)))
         zero = builder.constant(0)
-        return builder.elementwise("where", first, grad, zero), builder.elementwise("where", first, zero, grad)
+        return builder.elementwise("where", second, zero, grad), builder.elementwise("where", second, grad, zero)
 
     return derivative
 
@@ -306,6 +343,7 @@ OPS: dict[str, Op] = {
     "minimum": _elementwise(np.minimum, _choice("minimum")),
     "greater": _elementwise(np.greater, _no_gradient),
     "where": _elementwise(np.where, _where),
+    "copy": _elementwise(lambda x: x, lambda builder, place, grad: (grad,)),
     "sum": Op("reduction", lambda node, x: np.sum(x, axis=-1, keepdims=True), _sum),
     "repeat": Op("layout", lambda node, x: np.repeat(x, node.width, axis=-1), _repeat),
     "part": Op("layout", _part_values, _no_gradient),  # the gradients of all parts are joined, see `adjoint`

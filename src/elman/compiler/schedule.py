@@ -129,10 +129,12 @@ def _dear_behind(step: Graph, place: Id) -> set[Id]:
 
 
 def _of_parameters(graph: Graph, place: Id) -> bool:
-    """Whether a value depends on parameters and constants alone."""
+    """Whether a value depends on parameters and constants alone; a copy is the result of a step, whatever it is of."""
     node = graph.nodes[place]
     if OPS[node.op].kind == "leaf":
         return node.op in ("parameter", "constant")
+    if node.op == "copy":
+        return False
     return all(_of_parameters(graph, operand) for operand in node.operands)
 
 

@@ -187,8 +187,8 @@ class SymbolOps:
 def trace(cell: Cell) -> Graph:
     """The graph of one step of ``cell``.
 
-    Its leaves are the input ``x``, the states by their names and the parameters by theirs; its results are the
-    states after the step, named ``"hidden after"`` and so on.
+    Its leaves are the input ``x``, the cell's extras, which are inputs too, the states and the parameters, by their
+    names; its results are the states after the step, named ``"hidden after"`` and so on.
 
     Raises `UsageError` for an operation that is not in the list, naming it and the line of the cell.
     """
@@ -198,13 +198,17 @@ def trace(cell: Cell) -> Graph:
         name: Symbol(builder, builder.add(Node("state", width=size, name=name)))
         for name, size in cell.state_sizes.items()
     }
+    extras = {
+        name: Symbol(builder, builder.add(Node("input", width=width, name=name))) for name, width in cell.extras.items()
+    }
     params = {
         name: Symbol(builder, builder.add(Node("parameter", width=shape[0], name=name, columns=(*shape, 0)[1])))
         for name, shape in ((name, parameter.shape) for name, parameter in cell.parameters().items())
     }
-    after = cell.step(SymbolOps(builder), x, state, params)
+    after = cell.step(SymbolOps(builder), x, state, {**params, **extras})
     _check_states(cell, after)
-    builder.graph.outputs = {AFTER.format(name): value.place for name, value in after.items()}
+    results = {AFTER.format(name): after[name].place for name in cell.state_sizes}
+    builder.name_results(results, loop=builder.graph.leaves("state").values())
     return builder.graph
 
 
