@@ -26,36 +26,63 @@ CELLS: list[Cell] = [
 ]
 
 
+#: Sequences that run at each step: one, some of one length, some of many lengths.
+SIZES = [[1], [3] * 6, [13, 13, 11, 2], [5, 4, 3, 2, 1, 1]]
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=str)
-@pytest.mark.parametrize(("time", "batch"), [(1, 1), (6, 3), (4, 13)])
-def test_compiled_loops_give_the_values_and_gradients_of_autograd(cell: Cell, time: int, batch: int) -> None:
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_compiled_loops_give_the_values_and_gradients_of_autograd(cell: Cell, sizes: list[int]) -> None:
     rng = np.random.default_rng(3)
+    rows, batch = sum(sizes), sizes[0]
     params = {name: rng.normal(0, 0.4, parameter.shape) for name, parameter in cell.parameters().items()}
     first = {name: rng.normal(size=(batch, size)) for name, size in cell.state_sizes.items()}
-    upstream = {name: rng.normal(size=(time, batch, size)) for name, size in cell.state_sizes.items()}
+    upstream = {name: rng.normal(size=(rows, size)) for name, size in cell.state_sizes.items()}
     last = {name: rng.normal(size=value.shape) for name, value in first.items()}
-    x = rng.normal(size=(time, batch, cell.input_size))
+    x = rng.normal(size=(rows, cell.input_size))
 
     leaves = {f"first {name}": value for name, value in first.items()} | params | {"x": x}
     tensors = {name: torch.from_numpy(value).requires_grad_() for name, value in leaves.items()}
     state: dict[str, Any] = {name: tensors[f"first {name}"] for name in first}
-    total, expected = torch.zeros((), dtype=torch.float64), []
-    for t in range(time):
-        state = cell.step(TorchOps(), tensors["x"][t], state, tensors)
+    total, expected, row = torch.zeros((), dtype=torch.float64), [], 0
+    final: dict[str, Any] = {name: [None] * batch for name in first}
+    for size in sizes:
+        before = {name: value[:size] for name, value in state.items()}
+        state = cell.step(TorchOps(), tensors["x"][row : row + size], before, tensors)
         expected.append(state)
-        total = total + sum((state[name] * torch.from_numpy(upstream[name][t])).sum() for name in state)
-    (total + sum((state[name] * torch.from_numpy(last[name])).sum() for name in state)).backward()
+        for name, value in state.items():
+            total = total + (value * torch.from_numpy(upstream[name][row : row + size])).sum()
+            final[name][:size] = list(value)
+        row += size
+    (total + sum((torch.stack(final[name]) * torch.from_numpy(last[name])).sum() for name in first)).backward()
 
     compiled = CompiledCell(cell, "float64")
-    run = compiled.forward(x, first, params)
+    run = compiled.forward(x, sizes, first, params)
     close = {"rtol": tolerances.COMPILED, "atol": tolerances.COMPILED}
+    inferred = compiled.infer(x, sizes, first, params)
     for name in first:
-        wanted = np.stack([state[name].detach().numpy() for state in expected])
-        np.testing.assert_allclose(run.states[name][1:], wanted, **close, err_msg=name)
+        wanted = np.concatenate([state[name].detach().numpy() for state in expected])
+        np.testing.assert_allclose(run.states[name][batch:], wanted, **close, err_msg=name)
+        np.testing.assert_array_equal(run.states[name], inferred[name])
+        np.testing.assert_allclose(run.final()[name], torch.stack(final[name]).detach(), **close, err_msg=name)
     grads = compiled.backward(run, upstream, last)
     for name, tensor in tensors.items():
         wanted = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
         np.testing.assert_allclose(grads[name], wanted, **close, err_msg=name)
+
+
+@pytest.mark.parametrize("cell", CELLS[:4], ids=str)
+def test_missing_gradients_are_zero(cell: Cell) -> None:
+    rng = np.random.default_rng(1)
+    params = {name: rng.normal(0, 0.4, parameter.shape) for name, parameter in cell.parameters().items()}
+    first = {name: rng.normal(size=(2, size)) for name, size in cell.state_sizes.items()}
+    compiled = CompiledCell(cell, "float64")
+    run = compiled.forward(rng.normal(size=(6, cell.input_size)), [2, 2, 2], first, params)
+    zeros = {name: np.zeros((6, size)) for name, size in cell.state_sizes.items()}
+    grads = compiled.backward(run, {}, {"hidden": np.ones_like(first["hidden"])})
+    same = compiled.backward(run, zeros, {"hidden": np.ones_like(first["hidden"])})
+    for name, value in same.items():
+        np.testing.assert_array_equal(grads[name], value)
 
 
 def test_single_precision_is_as_close_as_it_can_be() -> None:
@@ -63,8 +90,8 @@ def test_single_precision_is_as_close_as_it_can_be() -> None:
     rng = np.random.default_rng(0)
     params = {name: rng.normal(0, 0.2, parameter.shape) for name, parameter in cell.parameters().items()}
     first = {name: rng.normal(size=(8, size)) for name, size in cell.state_sizes.items()}
-    x = rng.normal(size=(10, 8, 30))
-    exact = CompiledCell(cell, "float64").forward(x, first, params).states["hidden"]
+    x, sizes = rng.normal(size=(80, 30)), [8] * 10
+    exact = CompiledCell(cell, "float64").forward(x, sizes, first, params).states["hidden"]
     single = [{name: value.astype(np.float32) for name, value in values.items()} for values in (first, params)]
-    found = CompiledCell(cell, "float32").forward(x.astype(np.float32), *single).states["hidden"]
+    found = CompiledCell(cell, "float32").forward(x.astype(np.float32), sizes, *single).states["hidden"]
     np.testing.assert_allclose(found, exact, **tolerances.NUMPY_AGAINST_TORCH)

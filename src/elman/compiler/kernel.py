@@ -1,59 +1,69 @@
 """A schedule's time loop as LLVM code.
 
-The function that is written runs some rows of a batch through all steps, by itself:
+The rows of a batch are sequences, longest first, so that the ones still running at a step are the first so many:
 
-    void loop(base pointers, strides, packed weights, steps, first row, last row)
+    void loop(frame, thread)
 
-    for rows in tiles of a few:
-      for each step:
-        for each stage:
-          for each block of features, one vector wide:
-            products into accumulators, then elementwise in registers, then what must be kept is stored
+    for each step:
+      for each stage:
+        for each group of its results, for each of its blocks of features (vectors, a few side by side):
+          for the rows that are running, a few at a time:
+            products of rows and blocks into registers       (one function for each operand, see `tile`)
+            elementwise, then what must be kept is stored    (one function for each group)
 
-so that weights are read in order, gates never leave the registers before they are activated, and threads, each with
-rows of its own, never wait for each other. Sizes of features are compiled in; batch, steps and strides are arguments.
+so that a block's weights, read once a step, serve all rows from the nearest cache. Threads share the work in one of
+two ways: each has rows of its own, and they never wait for each other; or each has blocks of its own, where rows are
+few or the weights outgrow one core's cache, and they meet after every stage. Every number is the same sum in the same
+order whatever the batch and the threads are. Sizes of features are compiled in; batch, steps and lengths are arguments.
 
-Every value that is read or written lies in a *slot* with a pointer and two strides, in numbers, for a step and for a
-row. The matrices of products come packed: [block of features][operand's feature][product][vector].
+The *frame* is an array of 64-bit words, see `Frame`. Every value that is read or written lies in a *slot*: a pointer to
+rows, and for each step the row at which that step's rows begin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
 from math import gcd
 from typing import Any
 
 from llvmlite import ir
 
+from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Graph, Id
 from elman.compiler.schedule import Schedule, Stage
-from elman.compiler.vector import FORMATS, Precision, Vectors
+from elman.compiler.tile import (
+    Group,
+    Pack,
+    Piece,
+    Target,
+    inner_pieces,
+    write_elementwise,
+    write_products,
+    write_sum,
+)
+from elman.compiler.vector import Precision
 
-_INDEX = ir.IntType(64)
-
-#: For vectors of so many bytes: accumulators that a tile may hold (registers but for those of weights and operands),
-#: and rows in a tile, the largest first; the rest of the rows goes to the smaller ones.
-TILES = {64: (24, (6, 2, 1)), 32: (12, (3, 1)), 16: (12, (3, 1))}
-
-#: A value at some features: node, and the first of them.
-Piece = tuple[Id, int]
+__all__ = ["Frame", "Kernel", "Pack", "write_kernel"]
 
 
-@dataclass(frozen=True)
-class Pack:
-    """The matrices of one stage that multiply one operand, for one group of results.
+class Frame(IntEnum):
+    """The words of a frame before its slots (two words each: rows, first row of each step) and packed weights."""
 
-    Attributes:
-        operand: Node of the row that is multiplied.
-        products: ``(product node, first feature)`` of each product, in the order of packing.
-        unit: Features of each product's result that are used.
-    """
-
-    operand: Id
-    products: tuple[Piece, ...]
-    unit: int
+    STEPS = 0
+    #: Threads that share the blocks of every row; 1 where threads have rows of their own.
+    PARTS = 1
+    #: Array of the rows that run at each step.
+    SIZES = 2
+    #: Array of the first row of each thread, and the end of the last; unused where threads share blocks.
+    BOUNDS = 3
+    #: A whole number, 0 at first, by which threads that share blocks meet.
+    COUNTER = 4
+    #: The function that tells a thread its number, for `worker`.
+    NUMBER = 5
+    SLOTS = 6
 
 
 @dataclass(frozen=True)
@@ -61,394 +71,255 @@ class Kernel:
     """A written loop, and what it must be given.
 
     Attributes:
-        module: LLVM's text.
-        slots: Nodes whose pointers and strides are given, in order.
+        module: LLVM's text; ``void loop(frame, thread)``, and ``void worker(frame)`` which asks for the thread.
+        slots: Nodes whose places are given, in order.
         packs: What the packed weights are made of, in order.
     """
 
     module: ir.Module
     slots: tuple[Id, ...]
     packs: tuple[Pack, ...]
-    name: str = "loop"
 
 
 def write_kernel(plan: Schedule, precision: Precision, lanes: int, *, reverse: bool) -> Kernel:
     """Write the loop of ``plan``; ``reverse`` runs from the last step to the first."""
-    return _Writer(plan, precision, lanes, reverse).write()
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Results of a stage that are computed together, block by block of ``unit`` features."""
-
-    unit: int
-    roots: tuple[Id, ...]
+    return _Writer(plan, Target(precision, lanes), reverse).write()
 
 
 class _Writer:
-    def __init__(self, plan: Schedule, precision: Precision, lanes: int, reverse: bool) -> None:
-        self.plan, self.graph = plan, plan.graph
-        self.precision, self.lanes, self.reverse = precision, lanes, reverse
-        self.form = FORMATS[precision]
-        self.accumulators, self.tiles = TILES[lanes * self.form.scalar_bytes]
-        self.groups = [_groups(plan, stage) for stage in plan.stages]
-        self.packs: list[Pack] = []
-        self.slots: list[Id] = []
-
-    # The frame: tiles, steps, stages ------------------------------------------------------------------
-
-    def write(self) -> Kernel:
-        """The whole function."""
-        module = ir.Module("elman")
-        pointer = ir.PointerType()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, pointer, _INDEX, _INDEX, _INDEX])
-        function = ir.Function(module, kind, "loop")
-        self._collect()
-        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        bases, strides, packed, steps, first, last = function.args
-        self.base = {slot: self._nth_pointer(bases, n) for n, slot in enumerate(self.slots)}
-        self.stride = {
-            slot: (self._nth_index(strides, 2 * n), self._nth_index(strides, 2 * n + 1))
-            for n, slot in enumerate(self.slots)
-        }
-        self.weights = [self._nth_pointer(packed, n) for n in range(len(self.packs))]
-        row = first
-        for rows in self.tiles:
-            row = self._tiles(rows, row, last, steps)
-        self.builder.ret_void()
-        return Kernel(module, tuple(self.slots), tuple(self.packs))
-
-    def _tiles(self, rows: int, first: Any, last: Any, steps: Any) -> Any:
-        """Run tiles of so many rows while they fit; returns the first row that is left."""
-        count = self.builder.sdiv(self.builder.sub(last, first), self._index(rows))
-        end = self.builder.add(first, self.builder.mul(count, self._index(rows)))
-
-        def tile(row: Any) -> None:
-            def step(number: Any) -> None:
-                backwards = self.builder.sub(self.builder.sub(steps, self._index(1)), number)
-                self._step(rows, row, backwards if self.reverse else number)
-
-            self._loop(self._index(0), steps, 1, step)
-
-        self._loop(first, end, rows, tile)
-        return end
-
-    def _step(self, rows: int, row: Any, step: Any) -> None:
-        for stage, groups in zip(self.plan.stages, self.groups, strict=True):
-            for group in groups:
-                self._group(group, stage, rows, row, step)
-            for place in stage.sums:
-                self._sum(place, stage, rows, row, step)
-
-    def _group(self, group: _Group, stage: Stage, rows: int, row: Any, step: Any) -> None:
-        whole, rest = divmod(group.unit, self.lanes)
-        together = max(1, self.accumulators // (rows * max(1, self._products_of(group))))
-        together = min(together, max(whole, 1), 4)
-        counted = whole - whole % together
-
-        def blocks(width: int) -> Callable[[Any], None]:
-            return lambda block: _Tile(self, group, stage, rows, row, step, block, width, 0).write()
-
-        self._loop(self._index(0), self._index(counted), together, blocks(together))
-        self._loop(self._index(counted), self._index(whole), 1, blocks(1))
-        if rest:
-            _Tile(self, group, stage, rows, row, step, self._index(whole), 1, rest).write()
-
-    def _products_of(self, group: _Group) -> int:
-        return sum(len(pack.products) for pack in self.packs_of(group))
-
-    def _sum(self, place: Id, stage: Stage, rows: int, row: Any, step: Any) -> None:
-        """Add up a value that was stored, vector by vector and then across the vector."""
-        (operand,) = self.graph.nodes[place].operands
-        width = self.graph.nodes[operand].width
-        group = _Group(width, ())
-        kind = Vectors(self.builder, self.precision, self.lanes).type
-        total = self._local(kind)
-
-        def add(number: int, rest: int, block: Any) -> None:
-            # Beyond the rest a masked load gives zeros.
-            tile = _Tile(self, group, stage, rows, row, step, block, 1, rest)
-            value = tile.load((operand, 0), number, 0)
-            self.builder.store(self.builder.fadd(self.builder.load(total, typ=kind), value), total)
-
-        whole, rest = divmod(width, self.lanes)
-        for number in range(rows):
-            self.builder.store(ir.Constant(kind, [ir.Constant(self.form.scalar, 0.0)] * self.lanes), total)
-            self._loop(self._index(0), self._index(whole), 1, partial(add, number, 0))
-            if rest:
-                add(number, rest, self._index(whole))
-            reduced = self._reduce(self.builder.load(total, typ=kind))
-            self.builder.store(reduced, self.address(place, row, number, step, self._index(0)))
-
-    # What is needed -----------------------------------------------------------------------------------
-
-    def _collect(self) -> None:
-        """Find all slots and packs before anything is written."""
-        self._packs_of: dict[tuple[int, tuple[Id, ...]], list[Pack]] = {}
-        for stage, groups in zip(self.plan.stages, self.groups, strict=True):
-            for group in groups:
-                wanted: dict[Id, list[Piece]] = {}
-                for root in group.roots:
-                    for start in range(0, self.graph.nodes[root].width, group.unit):
-                        self._visit((root, start), stage, wanted)
-                    self._slot(root)
-                packs = [Pack(operand, tuple(pieces), group.unit) for operand, pieces in wanted.items()]
-                for pack in packs:
-                    self._slot(pack.operand)
-                self._packs_of[group.unit, group.roots] = packs
-                self.packs += packs
+    def __init__(self, plan: Schedule, target: Target, reverse: bool) -> None:
+        self.plan, self.graph, self.target, self.reverse = plan, plan.graph, target, reverse
+        self.module = ir.Module("elman")
+        self.slots: dict[Id, int] = {}
+        self.stages = [(stage, [self._group(*found) for found in _groups(plan, stage)]) for stage in plan.stages]
+        for stage in plan.stages:
             for place in stage.sums:
                 self._slot(self.graph.nodes[place].operands[0])
                 self._slot(place)
+        self.packs = [pack for _, groups in self.stages for group in groups for pack in group.packs]
 
-    def packs_of(self, group: _Group) -> list[Pack]:
-        """The packs that a group of results is made with."""
-        return self._packs_of.get((group.unit, group.roots), [])
+    def write(self) -> Kernel:
+        """The whole module."""
+        bodies = [self._functions(number, stage, groups) for number, (stage, groups) in enumerate(self.stages, 1)]
+        self._loop(bodies)
+        self._worker()
+        return Kernel(self.module, tuple(self.slots), tuple(self.packs))
+
+    # What is needed -----------------------------------------------------------------------------------
+
+    def _group(self, unit: int, roots: tuple[Id, ...], stage: Stage) -> Group:
+        wanted: dict[Id, list[Piece]] = {}
+        for root in roots:
+            for start in range(0, self.graph.nodes[root].width, unit):
+                self._visit((root, start), stage, wanted)
+            self._slot(root)
+        packs = []
+        for operand, pieces in wanted.items():
+            self._slot(operand)
+            most = self.target.accumulators
+            packs += [Pack(operand, tuple(pieces[n : n + most]), unit) for n in range(0, len(pieces), most)]
+        return Group(unit, roots, stage, tuple(packs))
 
     def _visit(self, piece: Piece, stage: Stage, wanted: dict[Id, list[Piece]]) -> None:
         """Note the slots and products that a value of this stage is made of."""
         place = piece[0]
-        node = self.graph.nodes[place]
         if place in stage.products:
-            pieces = wanted.setdefault(node.operands[0], [])
+            pieces = wanted.setdefault(self.graph.nodes[place].operands[0], [])
             if piece not in pieces:
                 pieces.append(piece)
         elif place not in stage.run:
             self._slot(place)
         else:
-            for inner in _operands(self.graph, piece):
+            for inner in inner_pieces(self.graph, piece):
                 self._visit(inner, stage, wanted)
 
     def _slot(self, place: Id) -> None:
-        if self.graph.nodes[place].op != "constant" and place not in self.slots:
-            self.slots.append(place)
+        if self.graph.nodes[place].op != "constant":
+            self.slots.setdefault(place, len(self.slots))
 
-    # Small things -------------------------------------------------------------------------------------
+    # The functions ------------------------------------------------------------------------------------
 
-    def address(self, slot: Id, row: Any, number: int, step: Any, feature: Any) -> Any:
-        """Where a number of a slot lies."""
-        by_step, by_row = self.stride[slot]
-        offset = self.builder.mul(step, by_step)
-        offset = self.builder.add(offset, self.builder.mul(self.builder.add(row, self._index(number)), by_row))
-        offset = self.builder.add(offset, feature)
-        return self.builder.gep(self.base[slot], [offset], source_etype=self.form.scalar)
+    def _functions(self, number: int, stage: Stage, groups: list[Group]) -> Callable[[_Step], None]:
+        """Write the inner functions of a stage; returns what writes their calls."""
+        graph, target, module = self.graph, self.target, self.module
+        calls: list[Callable[[_Step], None]] = []
+        for n, group in enumerate(groups, 1):
+            name = f"stage_{number}_group_{n}"
+            products = [
+                write_products(module, f"{name}_products_{p}", graph, target, pack, group, self.slots[pack.operand])
+                for p, pack in enumerate(group.packs, 1)
+            ]
+            weights = [self.packs.index(pack) for pack in group.packs]
+            whole, rest = divmod(group.unit, target.lanes)
+            full = write_elementwise(module, name, graph, target, group, self.slots, 0) if whole else None
+            last = write_elementwise(module, f"{name}_rest", graph, target, group, self.slots, rest) if rest else None
+            calls.append(partial(_call_group, group, list(zip(products, weights, strict=True)), full, last, target))
+        for place in stage.sums:
+            total = write_sum(module, f"stage_{number}_sum_{place}", graph, target, place, self.slots)
+            calls.append(lambda step, total=total: step.call_sum(total))  # type: ignore[misc]
 
-    def _index(self, value: int) -> Any:
-        return ir.Constant(_INDEX, value)
+        def body(step: _Step) -> None:
+            for call in calls[: len(groups)]:
+                call(step)
+            step.meet()
+            for call in calls[len(groups) :]:
+                call(step)
 
-    def _nth_pointer(self, array: Any, n: int) -> Any:
-        place = self.builder.gep(array, [self._index(n)], source_etype=ir.PointerType())
-        return self.builder.load(place, typ=ir.PointerType())
+        return body
 
-    def _nth_index(self, array: Any, n: int) -> Any:
-        return self.builder.load(self.builder.gep(array, [self._index(n)], source_etype=_INDEX), typ=_INDEX)
+    def _loop(self, bodies: list[Callable[[_Step], None]]) -> None:
+        out = Emitter(self.module, "loop", [POINTER, INDEX], internal=False)
+        frame, thread = out.function.args
+        builder = out.builder
+        steps, parts = (out.load_index(frame, out.index(word)) for word in (Frame.STEPS, Frame.PARTS))
+        sizes, bounds = (out.load_pointer(frame, out.index(word)) for word in (Frame.SIZES, Frame.BOUNDS))
+        together = builder.icmp_signed(">", parts, out.index(1))
+        own = builder.select(together, out.index(0), thread)
+        first = builder.select(together, out.index(0), out.load_index(bounds, own))
+        end = builder.select(
+            together, out.load_index(sizes, out.index(0)), out.load_index(bounds, builder.add(own, out.index(1)))
+        )
+        part = builder.select(together, thread, out.index(0))
+        pointers = out.room(POINTER, max(1, len(self.slots)))
+        scratch = out.room(ir.VectorType(self.target.scalar, self.target.lanes), self._scratch())
+        met = out.room(INDEX)
+        builder.store(out.index(0), met)
+        words = Frame.SLOTS + 2 * len(self.slots)
+        weights = [out.load_pointer(frame, out.index(words + n)) for n in range(len(self.packs))]
 
-    def _local(self, kind: Any) -> Any:
-        with self.builder.goto_entry_block():
-            return self.builder.alloca(kind)
+        def run_step(number: Any) -> None:
+            if self.reverse:
+                number = builder.sub(builder.sub(steps, out.index(1)), number)
+            for place, n in self.slots.items():
+                base = out.load_pointer(frame, out.index(Frame.SLOTS + 2 * n))
+                row = out.load_index(out.load_pointer(frame, out.index(Frame.SLOTS + 2 * n + 1)), number)
+                offset = builder.mul(row, out.index(self.graph.nodes[place].width))
+                address = out.offset(base, offset, self.target.scalar)
+                builder.store(address, builder.gep(pointers, [out.index(n)], source_etype=POINTER))
+            running = out.load_index(sizes, number)
+            running = builder.select(builder.icmp_signed("<", running, end), running, end)
+            rows = builder.sub(running, first)
+            step = _Step(out, pointers, scratch, weights, first, rows, part, parts, frame, met)
+            for body in bodies:
+                body(step)
 
-    def _reduce(self, vector: Any) -> Any:
-        name = f"llvm.vector.reduce.fadd.v{self.lanes}{self.form.suffix}"
-        kind = ir.FunctionType(self.form.scalar, [self.form.scalar, vector.type])
-        known = self.builder.module.globals.get(name) or ir.Function(self.builder.module, kind, name)
-        return self.builder.call(known, [ir.Constant(self.form.scalar, -0.0), vector], fastmath=["reassoc"])
+        out.loop(out.index(0), steps, 1, run_step)
+        builder.ret_void()
 
-    def _loop(self, first: Any, end: Any, by: int, body: Callable[[Any], None]) -> None:
-        """``for i in range(first, end, by): body(i)``; nothing is written where it is known to be empty."""
-        if isinstance(first, ir.Constant) and isinstance(end, ir.Constant) and first.constant >= end.constant:
-            return
-        before = self.builder.block
-        head, inside, after = (self.builder.append_basic_block(name) for name in ("head", "body", "after"))
-        self.builder.branch(head)
-        self.builder.position_at_end(head)
-        index = self.builder.phi(_INDEX)
-        index.add_incoming(first, before)
-        self.builder.cbranch(self.builder.icmp_signed("<", index, end), inside, after)
-        self.builder.position_at_end(inside)
-        body(index)
-        index.add_incoming(self.builder.add(index, self._index(by)), self.builder.block)
-        self.builder.branch(head)
-        self.builder.position_at_end(after)
-
-
-class _Tile:
-    """A few rows times a few blocks of one group, at one step."""
-
-    def __init__(
-        self,
-        writer: _Writer,
-        group: _Group,
-        stage: Stage,
-        rows: int,
-        row: Any,
-        step: Any,
-        block: Any,
-        blocks: int,
-        rest: int,
-    ) -> None:
-        self.own = {*stage.products, *stage.run}
-        self.writer, self.group, self.rows, self.row, self.step = writer, group, rows, row, step
-        self.block, self.blocks, self.rest = block, blocks, rest
-        self.builder, self.graph = writer.builder, writer.graph
-        self.vectors = Vectors(self.builder, writer.precision, writer.lanes)
-        bits = [ir.Constant(ir.IntType(1), int(lane < rest)) for lane in range(writer.lanes)]
-        self.mask = ir.Constant(ir.VectorType(ir.IntType(1), writer.lanes), bits)
-        self.done: dict[tuple[Piece, int, int], Any] = {}
-
-    def write(self) -> None:
-        """Products, then everything that hangs on them, then the stores."""
-        for pack in self.writer.packs_of(self.group):
-            self._products(pack)
-        stores = [
-            (root, start, number, block)
-            for root in self.group.roots
-            for start in range(0, self.graph.nodes[root].width, self.group.unit)
-            for number in range(self.rows)
-            for block in range(self.blocks)
+    def _scratch(self) -> int:
+        """Vectors of products that any tile leaves."""
+        counts = [
+            width * rows * len(group.products)
+            for _, groups in self.stages
+            for group in groups
+            if group.packs
+            for width, rows in group.shapes(self.target).rows.items()
         ]
-        # All is computed before anything is stored: a result may take the place of what it is made from.
-        values = [self.value((root, start), number, block) for root, start, number, block in stores]
-        for (root, start, number, block), value in zip(stores, values, strict=True):
-            self._store(value, self._address(root, start, number, block))
+        return max(counts, default=1)
 
-    def value(self, piece: Piece, number: int, block: int) -> Any:
-        """A vector of a value, for one of the rows and one of the blocks."""
-        key = (piece, number, block)
-        if key not in self.done:
-            self.done[key] = self._compute(piece, number, block)
-        return self.done[key]
-
-    def _compute(self, piece: Piece, number: int, block: int) -> Any:
-        place = piece[0]
-        node = self.graph.nodes[place]
-        if node.op == "constant":
-            return self.vectors.constant(node.value)
-        if place not in self.own:
-            return self.load(piece, number, block)
-        if node.op in ("part", "join", "repeat"):
-            (inner,) = _operands(self.graph, piece)
-            return self.value(inner, number, block)
-        operands = [self.value(inner, number, block) for inner in _operands(self.graph, piece)]
-        return getattr(self.vectors, node.op)(*operands)
-
-    def load(self, piece: Piece, number: int, block: int) -> Any:
-        """A vector of a value that lies in a slot."""
-        place, start = piece
-        if self.graph.nodes[place].width == 1 and self.group.unit != 1:
-            zero = self.writer._index(0)
-            single = self.builder.load(
-                self.writer.address(place, self.row, number, self.step, zero), typ=self.writer.form.scalar
-            )
-            return self._everywhere(single)
-        return self._load(self._address(place, start, number, block))
-
-    def _products(self, pack: Pack) -> None:
-        """Accumulate all products of one operand over its features."""
-        writer, builder = self.writer, self.builder
-        count, size = len(pack.products), writer.lanes
-        depth = self.graph.nodes[pack.operand].width
-        keys = [
-            (piece, number, block)
-            for piece in pack.products
-            for number in range(self.rows)
-            for block in range(self.blocks)
-        ]
-        before = builder.block
-        head, body, after = (builder.append_basic_block(name) for name in ("products", "multiply", "products_done"))
-        weights = writer.weights[writer.packs.index(pack)]
-        rows = [
-            writer.address(pack.operand, self.row, number, self.step, writer._index(0)) for number in range(self.rows)
-        ]
-        builder.branch(head)
-        builder.position_at_end(head)
-        index = builder.phi(_INDEX)
-        index.add_incoming(writer._index(0), before)
-        sums = {key: builder.phi(self.vectors.type) for key in keys}
-        for total in sums.values():
-            total.add_incoming(self.vectors.constant(0), before)
-        builder.cbranch(builder.icmp_signed("<", index, writer._index(depth)), body, after)
-        builder.position_at_end(body)
-        operand = [
-            self._everywhere(
-                builder.load(builder.gep(row, [index], source_etype=writer.form.scalar), typ=writer.form.scalar)
-            )
-            for row in rows
-        ]
-        new = {}
-        for block in range(self.blocks):
-            first = builder.mul(builder.add(self.block, writer._index(block)), writer._index(depth))
-            first = builder.mul(builder.add(first, index), writer._index(count * size))
-            for n, piece in enumerate(pack.products):
-                place = builder.gep(
-                    weights, [builder.add(first, writer._index(n * size))], source_etype=writer.form.scalar
-                )
-                weight = builder.load(place, typ=self.vectors.type, align=writer.lanes * writer.form.scalar_bytes)
-                for number in range(self.rows):
-                    key = (piece, number, block)
-                    new[key] = self.vectors.fma(operand[number], weight, sums[key])
-        index.add_incoming(builder.add(index, writer._index(1)), builder.block)
-        for key, total in sums.items():
-            total.add_incoming(new[key], builder.block)
-        builder.branch(head)
-        builder.position_at_end(after)
-        self.done.update(sums)
-
-    def _address(self, slot: Id, start: int, number: int, block: int) -> Any:
-        lanes = self.writer._index(self.writer.lanes)
-        feature = self.builder.mul(self.builder.add(self.block, self.writer._index(block)), lanes)
-        feature = self.builder.add(feature, self.writer._index(start))
-        return self.writer.address(slot, self.row, number, self.step, feature)
-
-    def _everywhere(self, single: Any) -> Any:
-        empty = ir.Constant(self.vectors.type, ir.Undefined)
-        one = self.builder.insert_element(empty, single, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.writer.lanes), [0] * self.writer.lanes)
-        return self.builder.shuffle_vector(one, empty, zeros)
-
-    def _load(self, address: Any) -> Any:
-        align = self.writer.form.scalar_bytes
-        if not self.rest:
-            return self.builder.load(address, typ=self.vectors.type, align=align)
-        return self._masked("load", self.vectors.type, [address], [self.mask, self.vectors.constant(0)], align)
-
-    def _store(self, value: Any, address: Any) -> None:
-        align = self.writer.form.scalar_bytes
-        if not self.rest:
-            self.builder.store(value, address, align=align)
-        else:
-            self._masked("store", ir.VoidType(), [value, address], [self.mask], align)
-
-    def _masked(self, verb: str, result: Any, first: list[Any], last: list[Any], align: int) -> Any:
-        name = f"llvm.masked.{verb}.v{self.writer.lanes}{self.writer.form.suffix}.p0"
-        operands = [*first, ir.Constant(ir.IntType(32), align), *last]
-        kind = ir.FunctionType(result, [operand.type for operand in operands])
-        known = self.builder.module.globals.get(name) or ir.Function(self.builder.module, kind, name)
-        return self.builder.call(known, operands)
+    def _worker(self) -> None:
+        out = Emitter(self.module, "worker", [POINTER], internal=False)
+        (frame,) = out.function.args
+        ask = out.load_index(frame, out.index(Frame.NUMBER))
+        number = out.builder.call(out.builder.inttoptr(ask, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
+        out.builder.call(self.module.get_global("loop"), [frame, out.builder.sext(number, INDEX)])
+        out.builder.ret_void()
 
 
-def _operands(graph: Graph, piece: Piece) -> Iterable[Piece]:
-    """The pieces that a piece of a value is made of."""
-    place, start = piece
-    node = graph.nodes[place]
-    if node.op == "part":
-        return [(node.operands[0], start + node.part[0] * node.width)]
-    if node.op == "join":
-        for operand in node.operands:
-            width = graph.nodes[operand].width
-            if start < width:
-                return [(operand, start)]
-            start -= width
-    return [(operand, start if graph.nodes[operand].width > 1 else 0) for operand in node.operands]
+@dataclass(frozen=True)
+class _Step:
+    """What the calls of one step are written with."""
+
+    out: Emitter
+    pointers: Any
+    scratch: Any
+    weights: list[Any]
+    first: Any
+    rows: Any
+    part: Any
+    parts: Any
+    frame: Any
+    met: Any
+
+    def call_sum(self, function: Any) -> None:
+        """Add up over the features of all rows."""
+        self.out.builder.call(function, [self.pointers, self.first, self.rows])
+
+    def meet(self) -> None:
+        """Wait until every thread that shares the blocks is here."""
+        out, builder = self.out, self.out.builder
+
+        def wait(_: Any) -> None:
+            counter = out.load_pointer(self.frame, out.index(Frame.COUNTER))
+            goal = builder.add(builder.load(self.met, typ=INDEX), self.parts)
+            builder.store(goal, self.met)
+            builder.atomic_rmw("add", counter, out.index(1), "seq_cst")
+            spin, after = (builder.append_basic_block(name) for name in ("spin", "met"))
+            builder.branch(spin)
+            builder.position_at_end(spin)
+            here = builder.load_atomic(counter, "acquire", 8, typ=INDEX)
+            builder.cbranch(builder.icmp_signed("<", here, goal), spin, after)
+            builder.position_at_end(after)
+
+        together = builder.zext(builder.icmp_signed(">", self.parts, out.index(1)), INDEX)
+        out.loop(out.index(0), together, 1, wait)
 
 
-def _groups(plan: Schedule, stage: Stage) -> list[_Group]:
+def _call_group(
+    group: Group, products: list[tuple[Any, int]], full: Any, last: Any, target: Target, step: _Step
+) -> None:
+    """Write the calls of one group for all blocks and rows of this thread."""
+    out, builder = step.out, step.out.builder
+    whole = group.unit // target.lanes
+    low = builder.sdiv(builder.mul(out.index(whole), step.part), step.parts)
+    high = builder.sdiv(builder.mul(out.index(whole), builder.add(step.part, out.index(1))), step.parts)
+    is_last = builder.icmp_signed("==", builder.add(step.part, out.index(1)), step.parts)
+    rest_rows = builder.select(is_last, step.rows, out.index(0))
+    if not products:
+        if full is not None:
+            builder.call(full, [step.pointers, step.scratch, step.first, step.rows, low, builder.sub(high, low)])
+        if last is not None:
+            arguments = [step.first, rest_rows, out.index(whole), out.index(1)]
+            builder.call(last, [step.pointers, step.scratch, *arguments])
+        return
+
+    def tiles(elementwise: Any, width: int, most: int, rows: Any, block: Any) -> None:
+        """All rows, so many at a time that the tiles are of nearly equal height."""
+        count = builder.sdiv(builder.add(rows, out.index(most - 1)), out.index(most))
+
+        def tile(n: Any) -> None:
+            start = builder.sdiv(builder.mul(rows, n), count)
+            height = builder.sub(builder.sdiv(builder.mul(rows, builder.add(n, out.index(1))), count), start)
+            row = builder.add(step.first, start)
+            for function, pack in products:
+                arguments = [step.weights[pack], step.scratch, row, height, block, out.index(width)]
+                builder.call(function, [step.pointers, *arguments])
+            builder.call(elementwise, [step.pointers, step.scratch, row, height, block, out.index(width)])
+
+        out.loop(out.index(0), count, 1, tile)
+
+    shapes = group.shapes(target)
+    if full is not None:
+        for width, most in shapes.rows.items():
+            count = builder.sdiv(builder.sub(high, low), out.index(width))
+            if width > shapes.tall:
+                # Wide tiles pay for few rows only; the narrow ones take what they leave.
+                count = builder.select(builder.icmp_signed("<=", step.rows, out.index(most)), count, out.index(0))
+            end = builder.add(low, builder.mul(count, out.index(width)))
+            out.loop(low, end, width, partial(tiles, full, width, most, step.rows))
+            low = end
+    if last is not None:
+        tiles(last, 1, shapes.rows[1], rest_rows, out.index(whole))
+
+
+def _groups(plan: Schedule, stage: Stage) -> list[tuple[int, tuple[Id, ...], Stage]]:
     """The results of a stage, those with blocks of the same size together."""
     kept = set(plan.rows)
     groups: dict[int, list[Id]] = {}
     for place in (*stage.products, *stage.run):
         if place in kept:
             groups.setdefault(_unit(plan.graph, stage, place), []).append(place)
-    return [_Group(unit, tuple(roots)) for unit, roots in groups.items()]
+    return [(unit, tuple(roots), stage) for unit, roots in groups.items()]
 
 
 def _unit(graph: Graph, stage: Stage, root: Id) -> int:

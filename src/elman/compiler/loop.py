@@ -1,204 +1,372 @@
-"""A compiled cell over NumPy arrays: the loops in machine code, the large products around them in NumPy."""
+"""A compiled cell over packed arrays: the time loops in machine code, the large products around them elsewhere."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells import Cell
-from elman.compiler.adjoint import CARRIED, GRAD, adjoint
+from elman.compiler.adjoint import CARRIED, GRAD, ParameterGradient, adjoint
 from elman.compiler.graph import OPS, Graph, Id
-from elman.compiler.kernel import Kernel, Pack, write_kernel
+from elman.compiler.kernel import Frame, Pack, write_kernel
 from elman.compiler.machine import Code, lanes
-from elman.compiler.schedule import Schedule, schedule_training
+from elman.compiler.memory import Memory
+from elman.compiler.packing import write_packing
+from elman.compiler.schedule import Schedule, schedule_step, schedule_training
+from elman.compiler.steps import Steps, Where
+from elman.compiler.threads import LOOP, pool, run_loop
+from elman.compiler.tile import Target
 from elman.compiler.trace import AFTER, trace
 from elman.compiler.vector import Precision
 
 Array = NDArray[Any]
-Values = dict[Id, Array]
 
-_POINTERS = ctypes.POINTER(ctypes.c_void_p)
+#: An array, and which of its rows belong to a step.
+Place: TypeAlias = tuple[Array, Where]
+
+memory = Memory()
 
 
+def _numpy_product(a: Array, b: Array, out: Array) -> None:
+    np.matmul(a, b, out=out)
+
+
+_product: Callable[[Array, Array, Array], None] = _numpy_product
+
+
+def use_products(function: Callable[[Array, Array, Array], None]) -> None:
+    """Let ``function(a, b, out)`` compute all large products ``out = a @ b``; a and b may be transposed views."""
+    global _product
+    _product = function
+
+
+@final
 @dataclass(frozen=True)
-class Trace:
+class Run:
     """What a forward run leaves for its gradient.
 
     Attributes:
-        inputs: (time, batch, input_size).
-        states: State name -> (time + 1, batch, size); the first is the one before the first step.
-        saved: Node -> (time, batch, width).
+        inputs: (N, input_size).
+        steps: The layout of the rows.
+        states: State name -> (B + N, size), those before the first step and those after each.
+        saved: Node -> where its values lie.
         params: The parameters it ran with.
+        extras: Further inputs, (N, width) or (B, width).
     """
 
     inputs: Array
+    steps: Steps
     states: dict[str, Array]
-    saved: Values
+    saved: dict[Id, Place]
     params: Mapping[str, Array]
+    extras: Mapping[str, Array]
+
+    def final(self) -> dict[str, Array]:
+        """The state after each sequence's last step, (B, size) each."""
+        return {name: value[self.steps.last] for name, value in self.states.items()}
 
 
+@final
 class CompiledCell:
-    """One cell's forward and backward time loops in machine code.
+    """One cell's time loops in machine code: forward, backward, and forward without what a gradient needs.
 
-    Arrays are (time, batch, features), contiguous, in the precision that was compiled for.
+    Arrays are packed as `Steps` says, contiguous, in the precision that was compiled for. Missing gradients are zero.
 
     >>> from elman.cells import make
     >>> cell = CompiledCell(make("rnn", 2, 3), "float64")
     >>> params = {n: np.zeros(p.shape) for n, p in cell.cell.parameters().items()}
-    >>> run = cell.forward(np.ones((4, 1, 2)), {"hidden": np.zeros((1, 3))}, params)
+    >>> run = cell.forward(np.ones((7, 2)), [2, 2, 2, 1], {"hidden": np.zeros((2, 3))}, params)
     >>> run.states["hidden"].shape
-    (5, 1, 3)
+    (9, 3)
     """
 
     def __init__(self, cell: Cell, precision: Precision = "float32") -> None:
         self.cell, self.precision = cell, precision
         self.step = trace(cell)
         self.derived = adjoint(self.step)
-        self.ahead, self.back = schedule_training(self.step, self.derived)
-        width = lanes(precision)
-        self._forward = _Loop(write_kernel(self.ahead, precision, width, reverse=False), width)
-        self._backward = _Loop(write_kernel(self.back, precision, width, reverse=True), width)
+        self._ahead, self._back = schedule_training(self.step, self.derived)
 
-    def forward(self, inputs: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> Trace:
-        """Run over ``inputs`` from ``state`` (name -> (batch, size))."""
-        plan, graph = self.ahead, self.step
-        time, batch, _ = inputs.shape
-        values = _constant_values(plan, params)
-        over_time: Values = dict.fromkeys(graph.leaves("input").values(), inputs)
-        _compute(graph, plan.hoisted, values | over_time, over_time)
-        states = {name: np.empty((time + 1, *value.shape), inputs.dtype) for name, value in state.items()}
-        rows = _rows(plan, set(plan.saved), time, batch, inputs.dtype)
+    @cached_property
+    def _forward(self) -> Loop:
+        return Loop(self._ahead, self.precision, reverse=False)
+
+    @cached_property
+    def _backward(self) -> Loop:
+        return Loop(self._back, self.precision, reverse=True)
+
+    @cached_property
+    def _infer(self) -> Loop:
+        return Loop(schedule_step(self.step), self.precision, reverse=False)
+
+    def forward(
+        self,
+        inputs: Array,
+        sizes: Any,
+        state: Mapping[str, Array],
+        params: Mapping[str, Array],
+        *,
+        extras: Mapping[str, Array] | None = None,
+    ) -> Run:
+        """Run over ``inputs`` (N, input_size) from ``state`` (name -> (B, size)) and keep what a gradient needs."""
+        return self._run(self._forward, inputs, Steps.of(sizes), state, params, extras or {})
+
+    def infer(
+        self,
+        inputs: Array,
+        sizes: Any,
+        state: Mapping[str, Array],
+        params: Mapping[str, Array],
+        *,
+        extras: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
+        """As `forward`, but returns the states (name -> (B + N, size)) alone."""
+        return self._run(self._infer, inputs, Steps.of(sizes), state, params, extras or {}).states
+
+    def _run(
+        self,
+        loop: Loop,
+        inputs: Array,
+        steps: Steps,
+        state: Mapping[str, Array],
+        params: Mapping[str, Array],
+        extras: Mapping[str, Array],
+    ) -> Run:
+        graph, plan = self.step, loop.plan
+        weights = loop.prepare(params)
+        places = _leaves(graph, {"x": inputs, **extras}, steps)
+        _compute(graph, plan.hoisted, weights.values, places, steps)
+        states = {
+            name: memory.empty((steps.batch + steps.rows, value.shape[1]), inputs.dtype)
+            for name, value in state.items()
+        }
+        places |= _rows(plan, set(plan.saved), steps, inputs.dtype)
         for name, value in state.items():
-            states[name][0] = value
-            over_time[graph.leaves("state")[name]] = states[name][:-1]
-            rows[graph.outputs[AFTER.format(name)]] = states[name][1:]
-        self._forward.run(graph, values, {**over_time, **rows}, time, batch)
-        known = {**over_time, **rows}
-        return Trace(inputs, states, {place: known[place] for place in plan.saved}, params)
+            states[name][: steps.batch] = value
+            places[graph.leaves("state")[name]] = (states[name], "before")
+            places[graph.outputs[AFTER.format(name)]] = (states[name], "after")
+        loop.run(weights, places, steps)
+        return Run(inputs, steps, states, {node: places[node] for node in plan.saved}, params, extras)
 
-    def backward(self, run: Trace, upstream: Mapping[str, Array], last: Mapping[str, Array]) -> dict[str, Array]:
+    def backward(self, run: Run, upstream: Mapping[str, Array], last: Mapping[str, Array]) -> dict[str, Array]:
         """Gradients of a run.
 
         Args:
             run: What `forward` returned.
-            upstream: State name -> (time, batch, size), the gradient of the loss by the state after each step.
-            last: State name -> (batch, size), further gradients of the final states.
+            upstream: State name -> (N, size), the gradient of the loss by the state after each step.
+            last: State name -> (B, size), further gradients of the final states.
 
         Returns:
-            ``x`` (time, batch, input_size), ``"first hidden"`` and so on (batch, size), and every parameter.
+            ``x`` (N, input_size), ``"first hidden"`` and so on (B, size), and every parameter.
         """
-        plan, graph = self.back, self.derived.graph
-        time, batch, _ = run.inputs.shape
-        values = _constant_values(plan, run.params)
-        inputs, states = graph.leaves("input"), graph.leaves("state")
-        over_time: Values = {inputs["x"]: run.inputs, **run.saved}
-        over_time |= {states[name]: value[:-1] for name, value in run.states.items()}
-        after = {
-            place for share in self.derived.parameters for place in (share.grad, share.operand) if place is not None
+        loop, graph, steps, dtype = self._backward, self.derived.graph, run.steps, run.inputs.dtype
+        plan, weights = loop.plan, loop.prepare(run.params)
+        states = graph.leaves("state")
+        places = _leaves(graph, {"x": run.inputs, **run.extras}, steps) | run.saved
+        places |= {states[name]: (value, "before") for name, value in run.states.items()}
+        kept = {graph.outputs[GRAD.format("x")]} | {
+            node for share in self.derived.parameters for node in (share.grad, share.operand) if node is not None
         }
-        after |= {operand for place in plan.deferred for operand in graph.nodes[place].operands}
-        rows = _rows(plan, after | {graph.outputs[GRAD.format("x")]}, time, batch, run.inputs.dtype)
-        # One place for each step: what a step hands on must not cover what it was handed while it still reads that.
-        carried = {name: np.empty((time + 1, *value.shape), run.inputs.dtype) for name, value in last.items()}
-        for name, value in carried.items():
-            value[-1] = last[name]
-            over_time[inputs[GRAD.format(AFTER.format(name))]] = upstream[name]
-            over_time[inputs[CARRIED.format(name)]] = value[1:]
-            rows[graph.outputs[GRAD.format(name)]] = value[:-1]
-        self._backward.run(graph, values, {**over_time, **rows}, time, batch)
-        over_time |= rows
-        _compute(graph, plan.deferred, values | over_time, over_time)
-        found = {"x": over_time[graph.outputs[GRAD.format("x")]]}
+        kept |= {operand for node in plan.deferred for operand in graph.nodes[node].operands}
+        places |= _rows(plan, kept, steps, dtype)
+        inputs, carried = graph.leaves("input"), {}
+        for name, size in self.cell.state_sizes.items():
+            carried[name] = np.zeros((2, steps.batch, size), dtype)
+            if name in last:
+                carried[name][:] = last[name]
+            given: Place = (upstream[name], "now") if name in upstream else (_zeros(steps.batch, size, dtype), "always")
+            places[inputs[GRAD.format(AFTER.format(name))]] = given
+            places[inputs[CARRIED.format(name)]] = (carried[name], "coming")
+            places[graph.outputs[GRAD.format(name)]] = (carried[name], "going")
+        loop.run(weights, places, steps)
+        _compute(graph, plan.deferred, weights.values, places, steps)
+        found = {"x": _all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
         found |= {f"first {name}": value[0] for name, value in carried.items()}
-        return found | self._parameter_gradients(values | over_time, run.params)
-
-    def _parameter_gradients(self, values: Values, params: Mapping[str, Array]) -> dict[str, Array]:
-        found = {name: np.zeros_like(value) for name, value in params.items()}
-        for share in self.derived.parameters:
-            index, count = share.part
-            block = np.split(found[share.name], count)[index]
-            grad = values[share.grad].reshape(-1, values[share.grad].shape[-1])
-            if share.operand is None:
-                block += grad.sum(0)
-            else:
-                operand = values[share.operand]
-                block += grad.T @ operand.reshape(-1, operand.shape[-1])
-        return found
+        return found | _parameter_gradients(self.derived.parameters, places, run, steps)
 
 
-class _Loop:
-    """A kernel in machine code."""
+@final
+@dataclass(frozen=True)
+class Weights:
+    """Parameters made ready for one loop: values that depend on them alone, and the packed matrices."""
 
-    def __init__(self, kernel: Kernel, width: int) -> None:
-        self.kernel, self.width = kernel, width
-        self.code = Code(kernel.module)
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 3)
-        self.call = kind(self.code.address(kernel.name))
-
-    def run(self, graph: Graph, fixed: Values, moving: Values, time: int, batch: int) -> None:
-        """Run all rows; ``fixed`` values are the same for all rows and steps, ``moving`` are (time, batch, width)."""
-        packed = [pack_weights(graph, pack, fixed, self.width) for pack in self.kernel.packs]
-        bases = np.empty(len(self.kernel.slots), np.uintp)
-        strides = np.zeros((len(self.kernel.slots), 2), np.int64)
-        for n, slot in enumerate(self.kernel.slots):
-            if slot in moving:
-                array = moving[slot]
-                sizes = [stride // array.itemsize for stride in array.strides]
-                strides[n] = (sizes[0], sizes[1]) if array.ndim == 3 else (0, sizes[0])
-            else:
-                array = fixed[slot]
-            bases[n] = array.ctypes.data
-        weights = np.array([array.ctypes.data for array in packed], np.uintp)
-        self.call(bases.ctypes.data, strides.ctypes.data, weights.ctypes.data, time, 0, batch)
+    values: dict[Id, Array]
+    packed: list[Array]
 
 
-def pack_weights(graph: Graph, pack: Pack, fixed: Values, width: int) -> Array:
+@final
+class Loop:
+    """One schedule's loop in machine code."""
+
+    def __init__(self, plan: Schedule, precision: Precision, *, reverse: bool) -> None:
+        self.plan = plan
+        self.target = Target(precision, lanes(precision))
+        self.kernel = write_kernel(plan, precision, self.target.lanes, reverse=reverse)
+        self._code = Code(self.kernel.module)
+        self._call = LOOP(self._code.address("loop"))
+        self._worker = self._code.address("worker")
+        depths = [plan.graph.nodes[pack.operand].width * len(pack.products) * pack.unit for pack in self.kernel.packs]
+        #: Multiplications for one row of one step, and the numbers that they read.
+        self.weight_count = sum(depths)
+
+    def prepare(self, params: Mapping[str, Array]) -> Weights:
+        """Compute what depends on parameters alone, and pack the matrices that the loop reads."""
+        graph, values = self.plan.graph, {}
+        for name, node in graph.leaves("parameter").items():
+            values[node] = np.ascontiguousarray(params[name])
+        for node in self.plan.once:
+            operands = (values[operand] for operand in graph.nodes[node].operands)
+            values[node] = np.ascontiguousarray(OPS[graph.nodes[node].op].compute(graph.nodes[node], *operands))
+        return Weights(values, [pack_weights(graph, pack, values, self.target) for pack in self.kernel.packs])
+
+    def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> None:
+        """Run all steps; ``places`` has every slot that does not depend on parameters alone."""
+        tables = {where: table.ctypes.data for where, table in steps.tables.items()}
+        threads, together = self._share(steps)
+        bounds = steps.slices(1 if together else threads)
+        counter = np.zeros(1, np.int64)
+        words = [0] * Frame.SLOTS
+        words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), threads if together else 1
+        words[Frame.SIZES], words[Frame.BOUNDS] = steps.sizes.ctypes.data, bounds.ctypes.data
+        words[Frame.COUNTER], words[Frame.NUMBER] = counter.ctypes.data, pool().number
+        for slot in self.kernel.slots:
+            array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
+            words += [array.__array_interface__["data"][0], tables[where]]  # type: ignore[index]
+        words += [packed.__array_interface__["data"][0] for packed in weights.packed]
+        frame = (ctypes.c_int64 * len(words))(*words)
+        run_loop(self._call, self._worker, ctypes.addressof(frame), threads)
+
+    def _share(self, steps: Steps) -> tuple[int, bool]:
+        """How many threads run, and whether they share the blocks of every row."""
+        threads = pool().threads
+        if threads == 1 or self.weight_count * steps.rows < SMALL_WORK:
+            return 1, False
+        by_blocks = steps.batch < 8 * threads or self.weight_count * self.target.bytes > LARGE_WEIGHTS
+        if by_blocks and self.weight_count * steps.batch >= WORTH_MEETING:
+            return threads, True
+        return (threads, False) if steps.batch >= 2 * threads else (1, False)
+
+
+#: Multiplications of a whole run that one thread does sooner than two.
+SMALL_WORK = 500_000
+
+#: Multiplications of one step that are worth a meeting of all threads.
+WORTH_MEETING = 60_000
+
+#: Bytes of weights that leave a core's own cache.
+LARGE_WEIGHTS = 1_500_000
+
+
+def pack_weights(graph: Graph, pack: Pack, values: Mapping[Id, Array], target: Target) -> Array:
     """Matrices in the order in which the loop reads them: [block][operand's feature][product][vector]."""
-    blocks = -(-pack.unit // width)
-    depth = graph.nodes[pack.operand].width
-    columns = []
-    for place, start in pack.products:
-        node = graph.nodes[place]
-        matrix = fixed[node.operands[1]]
-        columns.append((matrix.T if node.op == "linear" else matrix)[:, start : start + pack.unit])
-    dtype = columns[0].dtype
-    # Vectors are read whole, so they begin at multiples of their size.
-    room = np.zeros(blocks * depth * len(columns) * width + width, dtype)
-    offset = -room.ctypes.data // room.itemsize % width
-    packed = room[offset : offset + blocks * depth * len(columns) * width].reshape(blocks, depth, len(columns), width)
-    for n, column in enumerate(columns):
-        padded = np.zeros((depth, blocks * width), dtype)
-        padded[:, : pack.unit] = column
-        packed[:, :, n] = padded.reshape(depth, blocks, width).transpose(1, 0, 2)
+    blocks = -(-pack.unit // target.lanes)
+    depth, products = graph.nodes[pack.operand].width, len(pack.products)
+    packed = memory.empty(
+        (blocks, depth, products, target.lanes), values[graph.nodes[pack.products[0][0]].operands[1]].dtype
+    )
+    if pack.unit % target.lanes:
+        packed[-1] = 0
+    for number, (node, start) in enumerate(pack.products):
+        matrix = values[graph.nodes[node].operands[1]]
+        rows, columns = matrix.shape[1], 1
+        by_feature, by_operand = (rows, columns) if graph.nodes[node].op == "linear" else (columns, rows)
+        source = matrix.ctypes.data + start * by_feature * matrix.itemsize
+        _packing(target)(packed.ctypes.data, source, pack.unit, by_feature, depth, by_operand, number, products)
     return packed
 
 
-def _constant_values(plan: Schedule, params: Mapping[str, Array]) -> Values:
-    graph = plan.graph
-    dtype = next(iter(params.values())).dtype
-    values: Values = {
-        place: np.full(node.width, node.value, dtype) for place, node in enumerate(graph.nodes) if node.op == "constant"
-    }
-    values |= {place: np.ascontiguousarray(params[name]) for name, place in graph.leaves("parameter").items()}
-    _compute(graph, plan.once, values, values)
-    return {place: np.ascontiguousarray(value) for place, value in values.items()}
+_packers: dict[Target, tuple[Code, Any]] = {}
 
 
-def _compute(graph: Graph, places: tuple[Id, ...], known: Values, into: Values) -> None:
-    for place in places:
-        node = graph.nodes[place]
-        into[place] = known[place] = OPS[node.op].compute(node, *(known[operand] for operand in node.operands))
+def _packing(target: Target) -> Any:
+    if target not in _packers:
+        code = Code(write_packing(target))
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 6)
+        _packers[target] = code, kind(code.address("pack"))
+    return _packers[target][1]
 
 
-def _rows(plan: Schedule, kept: set[Id], time: int, batch: int, dtype: Any) -> Values:
+def _leaves(graph: Graph, given: Mapping[str, Array], steps: Steps) -> dict[Id, Place]:
+    """Where the inputs lie; those with one row for each sequence hold for all steps."""
+    nodes = graph.leaves("input")
+    found: dict[Id, Place] = {}
+    for name, value in given.items():
+        if name in nodes:
+            found[nodes[name]] = (value, "now" if len(value) == steps.rows else "always")
+    return found
+
+
+def _rows(plan: Schedule, kept: set[Id], steps: Steps, dtype: Any) -> dict[Id, Place]:
     """Room for the rows of the loop: for all steps where they are needed afterwards, else for one."""
-    sums = {place for stage in plan.stages for place in stage.sums}
-    return {
-        place: np.empty((*((time,) if place in kept else ()), batch, plan.graph.nodes[place].width), dtype)
-        for place in {*plan.rows, *sums}
-    }
+    sums = {node for stage in plan.stages for node in stage.sums}
+    found: dict[Id, Place] = {}
+    for node in {*plan.rows, *sums}:
+        rows, where = (steps.rows, "now") if node in kept else (steps.batch, "always")
+        found[node] = (memory.empty((rows, plan.graph.nodes[node].width), dtype), where)  # type: ignore[assignment]
+    return found
+
+
+def _all_rows(place: Place, steps: Steps) -> Array:
+    """The values of all steps, (N, width)."""
+    array, where = place
+    if where == "after":
+        return array[steps.batch :]
+    if where == "before":
+        return array[: steps.rows] if steps.dense else array[steps.before]
+    return array
+
+
+def _compute(
+    graph: Graph, nodes: Iterable[Id], fixed: Mapping[Id, Array], places: dict[Id, Place], steps: Steps
+) -> None:
+    """Compute nodes for all steps at once."""
+    for node in nodes:
+        operation = graph.nodes[node]
+        operands = [fixed[n] if n in fixed else _all_rows(places[n], steps) for n in operation.operands]
+        if OPS[operation.op].kind == "product":
+            value = memory.empty((steps.rows, operation.width), operands[0].dtype)
+            _product(operands[0], operands[1].T if operation.op == "linear" else operands[1], value)
+        else:
+            value = np.ascontiguousarray(OPS[operation.op].compute(operation, *operands))
+        places[node] = (value, "now")
+
+
+def _parameter_gradients(
+    shares: Iterable[ParameterGradient], places: Mapping[Id, Place], run: Run, steps: Steps
+) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    done: dict[tuple[Id, Id | None], Array] = {}
+    for share in shares:
+        key = (share.grad, share.operand)
+        if key not in done:
+            grad = _all_rows(places[share.grad], steps)
+            if share.operand is None:
+                total = memory.empty((1, grad.shape[1]), grad.dtype)
+                _product(_ones(steps.rows, grad.dtype), grad, total)
+                done[key] = total[0]
+            else:
+                operand = _all_rows(places[share.operand], steps)
+                done[key] = memory.empty((grad.shape[1], operand.shape[1]), grad.dtype)
+                _product(grad.T, operand, done[key])
+        index, count = share.part
+        if count == 1 and share.name not in found:
+            found[share.name] = done[key]
+            continue
+        if share.name not in found:
+            found[share.name] = np.zeros_like(run.params[share.name])
+        block = np.split(found[share.name], count)[index]
+        block += done[key]
+    return {name: found.get(name, np.zeros_like(value)) for name, value in run.params.items()}
+
+
+def _ones(rows: int, dtype: Any) -> Array:
+    return np.ones((1, rows), dtype)
+
+
+def _zeros(rows: int, width: int, dtype: Any) -> Array:
+    return np.zeros((rows, width), dtype)

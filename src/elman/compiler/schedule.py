@@ -104,38 +104,29 @@ def _saved(step: Graph, derived: Adjoint) -> tuple[Id, ...]:
     count = len(step.nodes)
     needed = {operand for node in derived.graph.nodes[count:] for operand in node.operands if operand < count}
     needed |= {share.operand for share in derived.parameters if share.operand is not None}
-    saved: set[Id] = set()
-    for place in sorted(needed, reverse=True):
-        node = step.nodes[place]
-        if OPS[node.op].kind == "leaf" or _of_parameters(step, place):
-            continue
-        if node.op in DEAR or OPS[node.op].kind in ("product", "reduction"):
-            saved.add(place)
-        else:
-            saved |= _dear_behind(step, place)
-    return tuple(sorted(saved))
+    return tuple(sorted(set().union(*(_dear(step, place) for place in needed))))
 
 
-def _dear_behind(step: Graph, place: Id) -> set[Id]:
-    """The nearest dear ancestors of a cheap node."""
-    found: set[Id] = set()
-    for operand in step.nodes[place].operands:
-        node = step.nodes[operand]
-        if OPS[node.op].kind == "leaf" or _of_parameters(step, operand):
-            continue
-        dear = node.op in DEAR or OPS[node.op].kind in ("product", "reduction")
-        found |= {operand} if dear else _dear_behind(step, operand)
-    return found
+def _dear(step: Graph, place: Id) -> set[Id]:
+    """The node itself if it is dear, else the nearest dear ones that it is computed from."""
+    node = step.nodes[place]
+    if OPS[node.op].kind == "leaf" or of_parameters(step, place):
+        return set()
+    if node.op in DEAR or OPS[node.op].kind in ("product", "reduction"):
+        return {place}
+    behind = set().union(*(_dear(step, operand) for operand in node.operands))
+    # A part of a product is less to keep than the whole.
+    return {place} if node.op == "part" and behind else behind
 
 
-def _of_parameters(graph: Graph, place: Id) -> bool:
+def of_parameters(graph: Graph, place: Id) -> bool:
     """Whether a value depends on parameters and constants alone; a copy is the result of a step, whatever it is of."""
     node = graph.nodes[place]
     if OPS[node.op].kind == "leaf":
         return node.op in ("parameter", "constant")
     if node.op == "copy":
         return False
-    return all(_of_parameters(graph, operand) for operand in node.operands)
+    return all(of_parameters(graph, operand) for operand in node.operands)
 
 
 def _needed(graph: Graph, results: Iterable[Id], given: set[Id]) -> set[Id]:
@@ -161,7 +152,7 @@ def _schedule(
     needed = _needed(graph, [*results, *saved], given)
     computed = [p for p in sorted(needed) if p not in given and OPS[graph.nodes[p].op].kind != "leaf"]
     loop = set(graph.leaves("state").values()) if loop is None else loop
-    once = tuple(place for place in computed if _of_parameters(graph, place))
+    once = tuple(place for place in computed if of_parameters(graph, place))
     carried = _after(graph, loop)
     hoisted = set(_hoisted(graph, computed, set(once), carried, given))
     deferred = set(_deferred(graph, computed, set(once) | hoisted, results, loop))
@@ -181,19 +172,10 @@ def _after(graph: Graph, leaves: set[Id]) -> set[Id]:
 
 
 def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], given: set[Id]) -> set[Id]:
-    """Products that wait for no step, with what they are made of and the bias that is added to them."""
+    """Products that wait for no step, with what they are made of."""
     free = [place for place in computed if place not in carried and place not in once]
     products = {place for place in free if OPS[graph.nodes[place].op].kind == "product"}
-    hoisted = {place for place in _needed(graph, products, given | once) if place in free}
-    users = graph.users()
-    for place in free:
-        node = graph.nodes[place]
-        product = [operand for operand in node.operands if operand in products]
-        others = [operand for operand in node.operands if operand not in products]
-        fits = all(_of_parameters(graph, operand) for operand in others)
-        if node.op == "add" and len(product) == 1 and fits and len(users[product[0]]) == 1:
-            hoisted.add(place)
-    return hoisted
+    return {place for place in _needed(graph, products, given | once) if place in free}
 
 
 def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: list[Id], loop: set[Id]) -> set[Id]:

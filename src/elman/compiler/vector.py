@@ -32,6 +32,9 @@ class Format:
     #: Multiples of this in the high part of ln 2 are exact for every exponent.
     ln2_high: float
     tiny: float
+    #: Arguments from which sigmoid is the smallest normal number, and those of expm1 from which tanh is 1.
+    sigmoid_limit: float
+    tanh_limit: float
 
     @property
     def scalar_bytes(self) -> int:
@@ -46,11 +49,12 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "float32": Format(
-        ir.FloatType(), ir.IntType(32), 23, 127, "f32", 7, 5, (-104.0, 89.0), float.fromhex("0x1.62e4p-1"), 2.0**-126
+        ir.FloatType(), ir.IntType(32), 23, 127, "f32", 7, 5, (-104.0, 89.0),
+        float.fromhex("0x1.62e4p-1"), 2.0**-126, 87.0, 20.0,
     ),
     "float64": Format(
         ir.DoubleType(), ir.IntType(64), 52, 1023, "f64", 13, 11, (-746.0, 710.0),
-        float.fromhex("0x1.62e42fee00000p-1"), 2.0**-1022,
+        float.fromhex("0x1.62e42fee00000p-1"), 2.0**-1022, 708.0, 40.0,
     ),
 }  # fmt: skip
 
@@ -81,6 +85,13 @@ class Vectors:
         kind = ir.FunctionType(self.type, [self.type] * len(operands))
         return self.builder.call(known or ir.Function(module, kind, full), operands)
 
+    def everywhere(self, single: Any) -> Any:
+        """A number that was loaded, in every lane."""
+        empty = ir.Constant(self.type, ir.Undefined)
+        one = self.builder.insert_element(empty, single, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, empty, zeros)
+
     def add(self, x: Any, y: Any) -> Any:
         """``x + y``."""
         return self.builder.fadd(x, y)
@@ -102,8 +113,8 @@ class Vectors:
         return self.builder.fneg(x)
 
     def fma(self, x: Any, y: Any, z: Any) -> Any:
-        """``x * y + z``, rounded once."""
-        return self._call("fma", x, y, z)
+        """``x * y + z``, rounded once where the processor can do that at once."""
+        return self._call("fmuladd", x, y, z)
 
     def greater(self, x: Any, y: Any) -> Any:
         """1 where ``x > y``, else 0."""
@@ -136,32 +147,28 @@ class Vectors:
     def exp(self, x: Any) -> Any:
         """``e^x``."""
         low, high = self.format.exp_range
-        clipped = self.builder.select(self.builder.fcmp_ordered("<", x, self.constant(low)), self.constant(low), x)
-        clipped = self.builder.select(
-            self.builder.fcmp_ordered(">", clipped, self.constant(high)), self.constant(high), clipped
-        )
-        power, rest = self._split(clipped)
+        power, rest = self._split(self._between(x, low, high))
         series = self._exp_series(rest)
         # In two halves, so that neither leaves the range of the type where their product does not.
         half = self.builder.ashr(power, self._integer(1))
         other = self.builder.sub(power, half)
         value = self.multiply(self.add(series, self.constant(1)), self._power_of_two(half))
-        return self._or_nan(x, self.multiply(value, self._power_of_two(other)))
+        return self.multiply(value, self._power_of_two(other))
 
     def sigmoid(self, x: Any) -> Any:
-        """``1 / (1 + e^-x)``."""
-        return self.divide(self.constant(1), self.add(self.exp(self.negative(x)), self.constant(1)))
+        """``1 / (1 + e^-x)``; beyond the smallest normal number it stays there."""
+        limit = self.format.sigmoid_limit
+        power, rest = self._split(self.negative(self._between(x, -limit, limit)))
+        scale = self._power_of_two(power)
+        return self._reciprocal(self.add(self.fma(self._exp_series(rest), scale, scale), self.constant(1)))
 
     def tanh(self, x: Any) -> Any:
-        """Hyperbolic tangent, ``-m / (m + 2)`` with ``m = e^(-2|x|) - 1``."""
-        twice = self.multiply(self._call("fabs", x), self.constant(-2))
-        low = self.constant(-60)  # there the result is 1 in either type
-        clipped = self.builder.select(self.builder.fcmp_ordered("<", twice, low), low, twice)
-        power, rest = self._split(clipped)
+        """Hyperbolic tangent, ``m / (m + 2)`` with ``m = e^2x - 1``."""
+        limit = self.format.tanh_limit  # there the result is 1
+        power, rest = self._split(self._between(self.add(x, x), -limit, limit))
         scale = self._power_of_two(power)
         less_one = self.fma(scale, self._exp_series(rest), self.subtract(scale, self.constant(1)))
-        value = self.divide(self.negative(less_one), self.add(less_one, self.constant(2)))
-        return self._or_nan(x, self._call("copysign", value, x))
+        return self.multiply(less_one, self._reciprocal(self.add(less_one, self.constant(2))))
 
     def log(self, x: Any) -> Any:
         """Natural logarithm: ``n ln 2 + 2 atanh((m - 1) / (m + 1))`` for ``x = 2^n m`` with m near 1."""
@@ -212,6 +219,26 @@ class Vectors:
     def _power_of_two(self, power: Any) -> Any:
         biased = self.builder.add(power, self._integer(self.format.exponent_bias))
         return self.builder.bitcast(self.builder.shl(biased, self._integer(self.format.mantissa_bits)), self.type)
+
+    def _between(self, x: Any, low: float, high: float) -> Any:
+        """``x``, or the bound that it lies beyond; NaN stays."""
+        above = self.builder.select(self.builder.fcmp_ordered("<", x, self.constant(low)), self.constant(low), x)
+        return self.builder.select(
+            self.builder.fcmp_ordered(">", above, self.constant(high)), self.constant(high), above
+        )
+
+    def _reciprocal(self, x: Any) -> Any:
+        """``1 / x`` for x that is neither 0 nor infinite nor near them."""
+        if not (self.lanes == 16 and self.format.suffix == "f32"):
+            return self.divide(self.constant(1), x)
+        # Dividing takes longer than all the rest: AVX-512's estimate has 14 bits, one step of Newton's method the rest.
+        kind = ir.FunctionType(self.type, [self.type, self.type, ir.IntType(16)])
+        name = "llvm.x86.avx512.rcp14.ps.512"
+        known = self.builder.module.globals.get(name) or ir.Function(self.builder.module, kind, name)
+        everywhere = ir.Constant(ir.IntType(16), -1)
+        estimate = self.builder.call(known, [x, self.constant(0), everywhere])
+        error = self.fma(self.negative(x), estimate, self.constant(1))
+        return self.fma(error, estimate, estimate)
 
     def _or_nan(self, x: Any, value: Any) -> Any:
         return self.builder.select(self.builder.fcmp_unordered("uno", x, x), x, value)

@@ -1,0 +1,184 @@
+"""What the compiler makes of a cell, to be read: the step as formulas, what is computed when, and how much it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from elman.cells import Cell
+from elman.compiler.adjoint import ParameterGradient, adjoint
+from elman.compiler.graph import OPS, Graph, Id
+from elman.compiler.schedule import DEAR, Schedule, schedule_training
+from elman.compiler.trace import trace
+
+#: Operations that are written between their operands.
+SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "greater": ">"}
+
+
+def formula(graph: Graph, place: Id) -> str:
+    """A node as one would write it, with leaves by their names and other nodes as ``%`` and their place.
+
+    >>> from elman.cells import make
+    >>> step = trace(make("rnn", 3, 4))
+    >>> formula(step, next(place for place, node in enumerate(step.nodes) if node.op == "linear"))
+    'x @ weight_ih.T'
+    """
+    node = graph.nodes[place]
+    operands = [_shown(graph, operand) for operand in node.operands]
+    if node.op in SIGNS:
+        return f"{operands[0]} {SIGNS[node.op]} {operands[1]}"
+    if node.op in ("linear", "back"):
+        return f"{operands[0]} @ {operands[1]}{'.T' if node.op == 'linear' else ''}"
+    if node.op == "part":
+        return _block(operands[0], node.part)
+    return {"negative": "-", "copy": ""}.get(node.op, node.op) + (
+        operands[0] if node.op in ("negative", "copy") else f"({', '.join(operands)})"
+    )
+
+
+def _shown(graph: Graph, place: Id) -> str:
+    """How a node is called in the formulas of others."""
+    node = graph.nodes[place]
+    if node.op == "constant":
+        return f"{node.value:g}"
+    if OPS[node.op].kind == "leaf":
+        return node.name
+    if node.op == "part" and graph.nodes[node.operands[0]].op == "parameter":
+        return _block(graph.nodes[node.operands[0]].name, node.part)
+    return f"%{place}"
+
+
+def _block(whole: str, part: tuple[int, int]) -> str:
+    return f"{whole}[{part[0] + 1} of {part[1]}]"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Operations on one sequence at one step.
+
+    Attributes:
+        products: Multiply-adds of matrix products within the time loop.
+        outside: Multiply-adds of the products over all steps at once, before and after the loop.
+        functions: Values of tanh, sigmoid, exp, log, square roots and quotients.
+        arithmetic: Sums, products and choices of single numbers.
+    """
+
+    products: int
+    outside: int
+    functions: int
+    arithmetic: int
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """What is compiled for a cell.
+
+    Attributes:
+        cell: The recurrence.
+        step: One step as a graph.
+        forward: When its nodes are computed, in training.
+        backward: The same for the gradient.
+        parameters: Sums over all steps that give the gradients of the parameters.
+
+    >>> from elman.cells import make
+    >>> CellPlan.of(make("rnn", 3, 4)).work_forward
+    Work(products=16, outside=12, functions=4, arithmetic=12)
+    """
+
+    cell: Cell
+    step: Graph
+    forward: Schedule
+    backward: Schedule
+    parameters: tuple[ParameterGradient, ...]
+
+    @classmethod
+    def of(cls, cell: Cell) -> CellPlan:
+        """Trace a cell and schedule it. Raises `UsageError` for what cannot be compiled."""
+        step = trace(cell)
+        derived = adjoint(step)
+        forward, backward = schedule_training(step, derived)
+        return cls(cell, step, forward, backward, derived.parameters)
+
+    @property
+    def work_forward(self) -> Work:
+        """Of the step."""
+        return _work(self.forward, 0)
+
+    @property
+    def work_backward(self) -> Work:
+        """Of the gradient, with what the parameters' gradients take."""
+        graph = self.backward.graph
+        outer = (share for share in self.parameters if share.operand is not None)
+        return _work(self.backward, sum(graph.nodes[s.grad].width * graph.nodes[s.operand].width for s in outer))
+
+    @property
+    def saved_numbers(self) -> int:
+        """Numbers that a training run keeps of every sequence at every step: the states, and what is saved."""
+        return sum(self.cell.state_sizes.values()) + sum(self.step.nodes[place].width for place in self.forward.saved)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+
+def _work(plan: Schedule, products_outside: int) -> Work:
+    graph = plan.graph
+    inside = [place for stage in plan.stages for place in (*stage.products, *stage.run, *stage.sums)]
+    outside = [*plan.hoisted, *plan.deferred]
+
+    def multiply_adds(places: Iterable[Id]) -> int:
+        products = (graph.nodes[place] for place in places if OPS[graph.nodes[place].op].kind == "product")
+        return sum(node.width * graph.nodes[node.operands[0]].width for node in products)
+
+    single = [graph.nodes[place] for place in (*inside, *outside) if OPS[graph.nodes[place].op].kind == "elementwise"]
+    return Work(
+        products=multiply_adds(inside),
+        outside=multiply_adds(outside) + products_outside,
+        functions=sum(node.width for node in single if node.op in DEAR),
+        arithmetic=sum(node.width for node in single if node.op not in DEAR | {"copy"}),
+    )
+
+
+def _lines(plan: CellPlan) -> Iterator[str]:
+    step, gradient = plan.step, plan.backward.graph
+    yield "The step"
+    yield from _formulas(step, (p for p, node in enumerate(step.nodes) if _worth_showing(step, p)))
+    yield from (f"    {name} = {_shown(step, place)}" for name, place in step.outputs.items())
+    yield "Forward"
+    yield from _phases(plan.forward)
+    saved = ", ".join(f"%{place}" for place in plan.forward.saved)
+    yield f"  kept for the gradient: the states{', ' if saved else ''}{saved}"
+    yield "Backward, from the last step to the first"
+    yield from _phases(plan.backward)
+    yield "  gradients of the parameters, sums over all steps and sequences"
+    for share in plan.parameters:
+        whole = share.name if share.part == (0, 1) else _block(share.name, share.part)
+        operand = "" if share.operand is None else f" (outer) {_shown(gradient, share.operand)}"
+        yield f"    {whole:<18} {_shown(gradient, share.grad)}{operand}"
+
+
+def _phases(plan: Schedule) -> Iterator[str]:
+    titles = {
+        "once a call, from the weights alone": plan.once,
+        "before the loop, for all steps at once": plan.hoisted,
+        **{
+            f"at every step, stage {number} of {len(plan.stages)}": (*stage.products, *stage.run, *stage.sums)
+            for number, stage in enumerate(plan.stages, 1)
+        },
+        "after the loop, for all steps at once": plan.deferred,
+    }
+    for title, places in titles.items():
+        shown = [place for place in places if _worth_showing(plan.graph, place)]
+        if shown:
+            yield f"  {title}"
+            yield from _formulas(plan.graph, shown)
+
+
+def _worth_showing(graph: Graph, place: Id) -> bool:
+    """Leaves and blocks of parameters are named where they are used."""
+    node = graph.nodes[place]
+    return OPS[node.op].kind != "leaf" and not _shown(graph, place).startswith(tuple(graph.leaves("parameter")))
+
+
+def _formulas(graph: Graph, places: Iterable[Id]) -> Iterator[str]:
+    for place in places:
+        yield f"    {f'%{place}':<5}{graph.nodes[place].width:>6}   {formula(graph, place)}"

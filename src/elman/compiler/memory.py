@@ -1,0 +1,63 @@
+"""Large arrays that are used again: fresh memory costs a page fault every 4 KiB, half the time of a small loop."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import threading
+import weakref
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Arrays begin at multiples of the widest vector.
+ALIGNMENT = 64
+
+#: Memory that is held ready for the next arrays, at most.
+MOST_BYTES = 2**30
+
+
+class Memory:
+    """Hands out arrays and takes their memory back when nobody holds them any more.
+
+    >>> memory = Memory()
+    >>> array = memory.empty((2, 3), np.float32)
+    >>> array.shape, array.ctypes.data % ALIGNMENT
+    ((2, 3), 0)
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[Any]] = defaultdict(list)
+        self._held = 0
+        self._lock = threading.Lock()
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """An array with anything in it."""
+        kind = np.dtype(dtype)
+        count = math.prod(shape)
+        size = _rounded(count * kind.itemsize)
+        with self._lock:
+            blocks = self._free[size]
+            block = blocks.pop() if blocks else None
+            self._held -= size if block is not None else 0
+        if block is None:
+            block = ctypes.create_string_buffer(0) if size == 0 else (ctypes.c_char * (size + ALIGNMENT))()
+        offset = -ctypes.addressof(block) % ALIGNMENT
+        # Views of this array, tensors over it too, hold it; it alone holds the block.
+        flat = np.frombuffer(memoryview(block), kind, count, offset)
+        weakref.finalize(flat, self._take_back, size, block).atexit = False
+        return flat.reshape(shape)
+
+    def _take_back(self, size: int, block: Any) -> None:
+        with self._lock:
+            if self._held + size <= MOST_BYTES:
+                self._free[size].append(block)
+                self._held += size
+
+
+def _rounded(size: int) -> int:
+    """Sizes a quarter apart, so that batches of nearly one size share their memory."""
+    step = 1 << max(6, size.bit_length() - 3)
+    return -(-size // step) * step
