@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,8 +33,10 @@ def test_every_state_follows_the_one_of_the_same_sequence(lengths: list[int]) ->
 @given(LENGTHS, st.integers(1, 4))
 def test_slices_are_of_nearly_equal_work(lengths: list[int], parts: int) -> None:
     bounds = Steps.of(sizes_of(lengths)).slices(parts)
-    assert bounds[0] == 0 and bounds[-1] == len(lengths) and (np.diff(bounds) >= 0).all()
-    work = [sum(lengths[first:end]) for first, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    assert bounds[0] == 0
+    assert bounds[-1] == len(lengths)
+    assert (np.diff(bounds) >= 0).all()
+    work = [sum(lengths[first:end]) for first, end in pairwise(bounds)]
     assert max(work) <= sum(lengths) / parts + lengths[0]
 
 

@@ -1,4 +1,4 @@
-"""What the compiler makes of a cell, to be read: the step as formulas, what is computed when, and how much it is."""
+"""What the compiler makes of a cell, to be read: its step as formulas, what is computed when, and how much it is."""
 
 from __future__ import annotations
 
@@ -38,14 +38,18 @@ def formula(graph: Graph, place: Id) -> str:
 
 def _shown(graph: Graph, place: Id) -> str:
     """How a node is called in the formulas of others."""
+    if not _has_name(graph, place):
+        return f"%{place}"
     node = graph.nodes[place]
-    if node.op == "constant":
-        return f"{node.value:g}"
-    if OPS[node.op].kind == "leaf":
-        return node.name
-    if node.op == "part" and graph.nodes[node.operands[0]].op == "parameter":
-        return _block(graph.nodes[node.operands[0]].name, node.part)
-    return f"%{place}"
+    if node.op == "part":
+        return _block(_shown(graph, node.operands[0]), node.part)
+    return f"{node.value:g}" if node.op == "constant" else node.name
+
+
+def _has_name(graph: Graph, place: Id) -> bool:
+    """Leaves have names, and blocks of parameters are called by those."""
+    node = graph.nodes[place]
+    return OPS[node.op].kind == "leaf" or (node.op == "part" and graph.nodes[node.operands[0]].op == "parameter")
 
 
 def _block(whole: str, part: tuple[int, int]) -> str:
@@ -107,9 +111,9 @@ class CellPlan:
     @property
     def work_backward(self) -> Work:
         """Of the gradient, with what the parameters' gradients take."""
-        graph = self.backward.graph
-        outer = (share for share in self.parameters if share.operand is not None)
-        return _work(self.backward, sum(graph.nodes[s.grad].width * graph.nodes[s.operand].width for s in outer))
+        nodes = self.backward.graph.nodes
+        outer = [(nodes[s.grad].width, nodes[s.operand].width) for s in self.parameters if s.operand is not None]
+        return _work(self.backward, sum(rows * columns for rows, columns in outer))
 
     @property
     def saved_numbers(self) -> int:
@@ -139,21 +143,22 @@ def _work(plan: Schedule, products_outside: int) -> Work:
 
 
 def _lines(plan: CellPlan) -> Iterator[str]:
-    step, gradient = plan.step, plan.backward.graph
-    yield "The step"
-    yield from _formulas(step, (p for p, node in enumerate(step.nodes) if _worth_showing(step, p)))
-    yield from (f"    {name} = {_shown(step, place)}" for name, place in step.outputs.items())
     yield "Forward"
     yield from _phases(plan.forward)
-    saved = ", ".join(f"%{place}" for place in plan.forward.saved)
-    yield f"  kept for the gradient: the states{', ' if saved else ''}{saved}"
     yield "Backward, from the last step to the first"
     yield from _phases(plan.backward)
     yield "  gradients of the parameters, sums over all steps and sequences"
+    graph = plan.backward.graph
     for share in plan.parameters:
         whole = share.name if share.part == (0, 1) else _block(share.name, share.part)
-        operand = "" if share.operand is None else f" (outer) {_shown(gradient, share.operand)}"
-        yield f"    {whole:<18} {_shown(gradient, share.grad)}{operand}"
+        grad = _shown(graph, share.grad)
+        yield f"    {whole}: {grad if share.operand is None else f'outer({grad}, {_shown(graph, share.operand)})'}"
+    yield "Work for one sequence at one step"
+    yield f"  {'':<10}{'multiply-adds in products':>34}{'values of':>14}{'other':>14}"
+    yield f"  {'':<10}{'in the loop':>15}{'all steps at once':>19}{'functions':>14}{'arithmetic':>14}"
+    for name, work in {"forward": plan.work_forward, "backward": plan.work_backward}.items():
+        yield f"  {name:<10}{work.products:>15,}{work.outside:>19,}{work.functions:>14,}{work.arithmetic:>14,}"
+    yield f"  kept for the gradient: {plan.saved_numbers:,} numbers, the states and what is marked above"
 
 
 def _phases(plan: Schedule) -> Iterator[str]:
@@ -166,19 +171,13 @@ def _phases(plan: Schedule) -> Iterator[str]:
         },
         "after the loop, for all steps at once": plan.deferred,
     }
+    results = {place: name for name, place in plan.graph.outputs.items()}
     for title, places in titles.items():
-        shown = [place for place in places if _worth_showing(plan.graph, place)]
+        shown = [place for place in places if not _has_name(plan.graph, place)]
         if shown:
             yield f"  {title}"
-            yield from _formulas(plan.graph, shown)
-
-
-def _worth_showing(graph: Graph, place: Id) -> bool:
-    """Leaves and blocks of parameters are named where they are used."""
-    node = graph.nodes[place]
-    return OPS[node.op].kind != "leaf" and not _shown(graph, place).startswith(tuple(graph.leaves("parameter")))
-
-
-def _formulas(graph: Graph, places: Iterable[Id]) -> Iterator[str]:
-    for place in places:
-        yield f"    {f'%{place}':<5}{graph.nodes[place].width:>6}   {formula(graph, place)}"
+        for place in shown:
+            line = f"    {f'%{place}':<5}{plan.graph.nodes[place].width:>6}   {formula(plan.graph, place)}"
+            notes = [results[place]] if place in results else []
+            notes += ["kept"] if place in plan.saved else []
+            yield f"{line:<50} {', '.join(notes)}".rstrip()

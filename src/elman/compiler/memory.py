@@ -37,13 +37,15 @@ class Memory:
         """An array with anything in it."""
         kind = np.dtype(dtype)
         count = math.prod(shape)
+        if not count:
+            return np.empty(shape, kind)
         size = _rounded(count * kind.itemsize)
         with self._lock:
             blocks = self._free[size]
             block = blocks.pop() if blocks else None
             self._held -= size if block is not None else 0
         if block is None:
-            block = ctypes.create_string_buffer(0) if size == 0 else (ctypes.c_char * (size + ALIGNMENT))()
+            block = (ctypes.c_char * (size + ALIGNMENT))()
         offset = -ctypes.addressof(block) % ALIGNMENT
         # Views of this array, tensors over it too, hold it; it alone holds the block.
         flat = np.frombuffer(memoryview(block), kind, count, offset)

@@ -80,7 +80,7 @@ class Steps:
         """Cut the sequences into ``parts`` of nearly equal work: first sequence of each, and the end, (parts + 1,)."""
         lengths = (self.sizes[:, None] > np.arange(self.batch)).sum(0)
         total = np.concatenate([[0], np.cumsum(lengths)])
-        return np.searchsorted(total, total[-1] * np.arange(parts + 1) / parts).astype(np.int64)
+        return np.asarray(np.searchsorted(total, total[-1] * np.arange(parts + 1) / parts), np.int64)
 
 
 @lru_cache(maxsize=64)

@@ -178,10 +178,11 @@ class SymbolOps:
         """See `Ops.mean`."""
         return self.sum(x) * (1 / x.node.width)
 
-    def layer_norm(self, x: Symbol, weight: Symbol, bias: Symbol) -> Symbol:
+    def layer_norm(self, x: Symbol, weight: Symbol, bias: Symbol | None = None) -> Symbol:
         """See `Ops.layer_norm`."""
         centred = x - self.mean(x)
-        return centred * _elementwise("rsqrt", self.mean(centred * centred) + 1e-5) * weight + bias
+        scaled = centred * _elementwise("rsqrt", self.mean(centred * centred) + 1e-5) * weight
+        return scaled if bias is None else scaled + bias
 
 
 def trace(cell: Cell) -> Graph:
