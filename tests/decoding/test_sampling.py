@@ -90,7 +90,7 @@ def test_options_out_of_range(values: dict[str, float]) -> None:
         Sampling(**values)  # type: ignore[arg-type]
 
 
-def test_generate_stops_by_length_and_reads_no_symbol_too_many() -> None:
+def test_generate_stops_by_length_or_symbol_and_has_read_what_it_yields() -> None:
     read: list[int] = []
 
     def step(symbol: int) -> np.ndarray:
@@ -99,7 +99,9 @@ def test_generate_stops_by_length_and_reads_no_symbol_too_many() -> None:
 
     greedy, rng = Sampling(temperature=0), np.random.default_rng(0)
     assert list(generate(step, np.eye(5)[2], greedy, rng, length=4)) == [2, 3, 4, 0]
-    assert read == [2, 3, 4]
+    assert read == [2, 3, 4, 0]
+    read.clear()
     assert list(generate(step, np.eye(5)[2], greedy, rng, length=0)) == []
     assert list(generate(step, np.eye(5)[2], greedy, rng, length=9, stop={0})) == [2, 3, 4]
+    assert read == [2, 3, 4]
     assert list(islice(generate(step, np.eye(5)[2], greedy, rng), 7)) == [2, 3, 4, 0, 1, 2, 3]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import small_models
 import tolerances
 from elman.decoding.sampling import Sampling
-from elman.errors import DataError
+from elman.errors import DataError, UsageError
 from elman.runtime import Stream
 from elman.runtime.stream import log_softmax
 
@@ -119,6 +119,11 @@ def test_what_is_written_fits_to_what_was_read(kind: str, tmp_path: Path) -> Non
 
 def test_a_length_of_nothing_writes_nothing() -> None:
     assert write(stream(), 0) == ""
+
+
+def test_an_empty_stop_text_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least one character"):
+        write(stream(), stop=["end", ""])
 
 
 @given(st.lists(st.floats(-80, 80), min_size=1, max_size=9))

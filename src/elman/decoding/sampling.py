@@ -96,19 +96,16 @@ def generate(
     """Yield symbol ids, each chosen from the logits that follow the one before.
 
     ``logits`` (V,) are those for the first symbol, ``step(id)`` reads one symbol and returns the next ones.
-    Ends after ``length`` symbols (None: never) or before the first of ``stop``. Nothing is computed before it is
-    asked for, so the last symbol yielded has not been read by ``step``.
+    Ends after ``length`` symbols (None: never) or before the first of ``stop``. Every symbol is read by ``step``
+    before it is yielded, so what comes after it can go on from there; one of ``stop`` is not read.
 
     >>> counting = lambda symbol: np.eye(5)[(symbol + 1) % 5]
     >>> list(generate(counting, np.eye(5)[0], Sampling(temperature=0), np.random.default_rng(0), stop=[4]))
     [0, 1, 2, 3]
     """
-    for produced in count():
-        if produced == length:
-            return
+    for _ in count() if length is None else range(length):
         symbol = sampling.choose(logits, rng)
         if symbol in stop:
             return
+        logits = step(symbol)
         yield symbol
-        if produced + 1 != length:
-            logits = step(symbol)

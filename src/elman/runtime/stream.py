@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from elman import system
 from elman.codecs import TextCodec
-from elman.decoding.sampling import Sampling
-from elman.errors import DataError
+from elman.decoding.sampling import Sampling, generate
+from elman.errors import DataError, UsageError
 from elman.runtime.engine import Array, Engine, State
 
 #: Symbols that a decoder must have seen to go on rightly: a UTF-8 character has at most four bytes.
@@ -107,16 +107,17 @@ class Stream:
 
         The symbols written have been read by this stream, so pushing or generating goes on after them. A stop
         text is held back while it may still be completed.
+
+        Raises:
+            UsageError: A stop text is empty.
         """
+        if "" in stop:
+            raise UsageError("A stop text must have at least one character; found an empty one.")
         logits = self.next_logits()
         decoder = self._codec.decoder()
         decoder.push(self._recent)
         held = ""
-        written = 0
-        while length is None or written < length:
-            symbol = sampling.choose(logits, rng)
-            logits = self.push_symbol(symbol)
-            written += 1
+        for symbol in generate(self.push_symbol, logits, sampling, rng, length=length):
             held += decoder.push([symbol])
             if found := [position for text in stop if (position := held.find(text)) >= 0]:
                 yield held[: min(found)]
