@@ -85,8 +85,10 @@ class TextSettings:
 class NetworkSettings:
     """The recurrent network: embedding, a stack of cells, and a softmax over the symbols."""
 
-    cell: Literal["rnn", "rnn_relu", "lstm", "gru", "gru_before"] = option(
-        "lstm", "Recurrent cell: simple RNN (tanh or relu), LSTM, GRU (reset after or before the product)."
+    cell: Literal["rnn", "rnn_relu", "lstm", "lstm_layer_norm", "gru", "gru_before", "gru_layer_norm"] = option(
+        "lstm",
+        "Recurrent cell: simple RNN (tanh or relu), LSTM, GRU (reset after or before the product), "
+        "LSTM and GRU with layer normalisation.",
     )
     hidden_size: int | Auto = option(AUTO, "Units per recurrent layer; auto chooses by data and time.")
     num_layers: int | Auto = option(AUTO, "Recurrent layers; auto chooses by data and time.")

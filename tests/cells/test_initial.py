@@ -69,6 +69,14 @@ def test_torchs_scheme_is_uniform_everywhere() -> None:
         assert values.std() == pytest.approx(1 / math.sqrt(150), rel=0.1)
 
 
+@pytest.mark.parametrize("scheme", ["memory", "torch"])
+def test_norms_begin_by_doing_nothing_more(scheme: str) -> None:
+    weights = draw("lstm_layer_norm", scheme=scheme)
+    for name in ("gain_ih", "gain_hh", "gain_cell"):
+        assert (weights[name] == 1).all()
+    assert not weights["bias_cell"].any()
+
+
 def test_a_seed_decides() -> None:
     one, other = draw("lstm"), draw("lstm")
     assert all((one[name] == other[name]).all() for name in one)

@@ -16,8 +16,10 @@ from typing import Any
 from elman.cells.cell import Cell, Parameter
 from elman.cells.gru import GRUCell
 from elman.cells.gru_before import GRUBeforeCell
+from elman.cells.gru_layer_norm import GRULayerNormCell
 from elman.cells.initial import initialise
 from elman.cells.lstm import LSTMCell
+from elman.cells.lstm_layer_norm import LSTMLayerNormCell
 from elman.cells.ops import Array, NumpyOps, Ops
 from elman.cells.rnn import ReluRNNCell, RNNCell
 from elman.errors import SettingsError, nearest
@@ -25,7 +27,10 @@ from elman.errors import SettingsError, nearest
 __all__ = ["CELLS", "Array", "Cell", "NumpyOps", "Ops", "Parameter", "initialise", "make"]
 
 #: Every cell by its name.
-CELLS: dict[str, type[Cell]] = {cell.name: cell for cell in (RNNCell, ReluRNNCell, LSTMCell, GRUCell, GRUBeforeCell)}
+CELLS: dict[str, type[Cell]] = {
+    cell.name: cell
+    for cell in (RNNCell, ReluRNNCell, LSTMCell, LSTMLayerNormCell, GRUCell, GRUBeforeCell, GRULayerNormCell)
+}
 
 
 def make(name: str, input_size: int, hidden_size: int, **options: Any) -> Cell:

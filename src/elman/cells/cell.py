@@ -11,7 +11,7 @@ from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
 #: What a parameter does; the initialisation schemes go by it.
-Kind: TypeAlias = Literal["input", "recurrent", "projection", "input_bias", "recurrent_bias"]
+Kind: TypeAlias = Literal["input", "recurrent", "projection", "input_bias", "recurrent_bias", "gain", "shift"]
 
 
 @dataclass(frozen=True)

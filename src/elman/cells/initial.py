@@ -14,6 +14,8 @@
   a gate that overwrites gets the negative of it (Tallec & Ollivier, ICLR 2018).
 
 ``torch`` is torch.nn's default: everything uniform in (-1/sqrt(H), 1/sqrt(H)).
+
+In both, the norms of a layer-normalised cell begin with a gain of one and a shift of zero.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from elman.cells.cell import Cell
 from elman.errors import SettingsError, nearest
 
 Weights = dict[str, NDArray[np.float64]]
+
+#: What the parameters of norms begin with, by their kind.
+NORMS = {"gain": 1.0, "shift": 0.0}
 
 
 def initialise(cell: Cell, rng: np.random.Generator, scheme: str = "memory", memory: int = 0) -> Weights:
@@ -57,7 +62,9 @@ def _memory(cell: Cell, rng: np.random.Generator, memory: int) -> Weights:
     weights: Weights = {}
     for name, parameter in cell.parameters().items():
         rows = parameter.shape[0] // len(parameter.blocks)
-        if parameter.kind in ("input_bias", "recurrent_bias"):
+        if parameter.kind in NORMS:
+            weights[name] = np.full(parameter.shape, NORMS[parameter.kind])
+        elif parameter.kind in ("input_bias", "recurrent_bias"):
             weights[name] = np.zeros(parameter.shape)
         else:
             draw = _orthogonal if parameter.kind == "recurrent" else _xavier
@@ -75,7 +82,12 @@ def _torch(cell: Cell, rng: np.random.Generator, memory: int) -> Weights:
     if memory:
         raise SettingsError(f"memory={memory} needs the initialisation 'memory', not 'torch'.")
     bound = 1 / math.sqrt(cell.hidden_size)
-    return {name: rng.uniform(-bound, bound, parameter.shape) for name, parameter in cell.parameters().items()}
+    return {
+        name: np.full(parameter.shape, NORMS[parameter.kind])
+        if parameter.kind in NORMS
+        else rng.uniform(-bound, bound, parameter.shape)
+        for name, parameter in cell.parameters().items()
+    }
 
 
 def _orthogonal(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ class Ops(Protocol):
     def mean(self, x: Array) -> Array:
         """Mean over the features: (..., 1)."""
 
-    def layer_norm(self, x: Array, weight: Array, bias: Array) -> Array:
+    def layer_norm(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         """Zero mean and unit variance over the features, then ``* weight + bias`` (Ba et al. 2016), epsilon 1e-5."""
 
 
@@ -111,7 +111,8 @@ class NumpyOps:
         """See `Ops.mean`."""
         return np.mean(x, axis=-1, keepdims=True)
 
-    def layer_norm(self, x: Array, weight: Array, bias: Array) -> Array:
+    def layer_norm(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         """See `Ops.layer_norm`."""
         centred = x - self.mean(x)
-        return centred / np.sqrt(self.mean(centred * centred) + 1e-5) * weight + bias
+        scaled = centred / np.sqrt(self.mean(centred * centred) + 1e-5) * weight
+        return scaled if bias is None else scaled + bias

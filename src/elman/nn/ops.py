@@ -61,6 +61,6 @@ class TorchOps:
         """See `elman.cells.Ops.mean`."""
         return x.mean(-1, keepdim=True)
 
-    def layer_norm(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def layer_norm(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """See `elman.cells.Ops.layer_norm`."""
         return F.layer_norm(x, x.shape[-1:], weight, bias)
