@@ -46,6 +46,10 @@ STEPS: dict[str, Step] = {
     "the input": lambda ops, x, state, params: {"hidden": x, "cell": state["hidden"]},
     "the input twice": lambda ops, x, state, params: {"hidden": x, "cell": x},
     "a sum": lambda ops, x, state, params: {"hidden": state["hidden"] + x, "cell": state["cell"] + state["hidden"]},
+    "a sum of products": lambda ops, x, state, params: {
+        "hidden": state["hidden"] + of_input(ops, x, params),
+        "cell": state["cell"] + ops.linear(state["hidden"], params["weight_hh"], params["bias_hh"]),
+    },
     "a product of the input": lambda ops, x, state, params: {
         "hidden": of_input(ops, x, params),
         "cell": ops.linear(x, params["weight_ih"]),
@@ -61,6 +65,10 @@ STEPS: dict[str, Step] = {
     "no state read": lambda ops, x, state, params: {
         "hidden": ops.tanh(of_input(ops, x, params)),
         "cell": ops.sigmoid(x),
+    },
+    "constants": lambda ops, x, state, params: {
+        "hidden": ops.tanh(ops.linear(0.5 * x + 1, params["weight_ih"]) + (1 - ops.sigmoid(params["bias_ih"]))),
+        "cell": (1 - ops.sigmoid(params["bias_hh"])) * state["cell"] + 0.5 * ops.tanh(state["hidden"]),
     },
     "gradients that are one": lambda ops, x, state, params: dict.fromkeys(
         ("hidden", "cell"), ops.tanh(state["hidden"] + state["cell"] + x)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import tolerances
+from compiler import odd_cells
 from compiler.test_schedule import Diagonal, Normed
 from elman import cells
 from elman.cells import Cell
@@ -23,6 +24,7 @@ CELLS: list[Cell] = [
     cells.make("gru", 2, 16, bias=False),
     Normed(3, 19),
     Diagonal(3, 40),
+    *odd_cells.CELLS,
 ]
 
 

@@ -216,7 +216,9 @@ class Loop:
 
     def prepare(self, params: Mapping[str, Array]) -> Weights:
         """Compute what depends on parameters alone, and pack the matrices that the loop reads."""
-        graph, values = self.plan.graph, {}
+        graph, precision = self.plan.graph, self.target.precision
+        constants = [(number, node) for number, node in enumerate(graph.nodes) if node.op == "constant"]
+        values = {number: np.full(node.width, node.value, precision) for number, node in constants}
         for name, node in graph.leaves("parameter").items():
             values[node] = np.ascontiguousarray(params[name])
         for node in self.plan.once:
