@@ -1,4 +1,4 @@
-"""A cell that is not in the package, in training: beside a built-in one, and beside the loop over its own equations."""
+"""A cell in training: beside another one of the package, and beside the loop over its own equations."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from elman.timing import interleaved
 SIZES, QUICK = [(32, 100, 128), (32, 100, 256)], [(3, 8, 20)]
 
 
-def contests(cell: type[Cell], built_in: str, data: Data, *, slower: float, faster: float) -> list[Figure]:
+def contests(cell: str | type[Cell], built_in: str, data: Data, *, slower: float, faster: float) -> list[Figure]:
     """Two figures for every size.
 
     Args:
-        cell: Our own.
+        cell: The cell in question, by name or one's own.
         built_in: Name of a cell of the package with the same matrix products.
         data: As every benchmark gets it.
         slower: At most so many times the time of the built-in cell.
@@ -35,7 +35,7 @@ def contests(cell: type[Cell], built_in: str, data: Data, *, slower: float, fast
         layers = {"own": own, "loop": loop, "built-in": elman.nn.Recurrent(built_in, units, units, backend=BACKEND)}
         inputs, upstream = torch.randn(batch, time, units, requires_grad=True), torch.randn(batch, time, units)
         steps = {name: training_step(layer, inputs, upstream) for name, layer in layers.items()}
-        name = f"{cell.name}, batch {batch}, {time} steps, {units} units"
+        name = f"{own.cells[0].name}, batch {batch}, {time} steps, {units} units"
         agree(name, steps["own"](), steps["loop"]())
         times = interleaved(steps, data.seconds(5), least=1 if data.quick else 5)
         shown = {who: f"{seconds * 1e3:.3g} ms" for who, seconds in times.items()}
