@@ -92,7 +92,9 @@ def backward(
         always |= {inputs[f"d {name} after"]: upstream[t][name] for name in grads}
         always |= {inputs[f"d {name} carried"]: grads[name] for name in grads}
         written = body(plan, always)
-        found = {**always, **written}
+        # What is handed on to the next step is not kept for what comes after the loop.
+        handed_on = {graph.outputs[f"d {name}"] for name in grads}
+        found = {**always, **{place: value for place, value in written.items() if place not in handed_on}}
         compute(graph, plan.deferred, found)
         grads = {name: np.broadcast_to(written[graph.outputs[f"d {name}"]], grads[name].shape) for name in grads}
         d_x[t] = found[graph.outputs["d x"]]

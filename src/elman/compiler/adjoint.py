@@ -85,7 +85,10 @@ def adjoint(step: Graph) -> Adjoint:
         GRAD.format(name): grads[place] if place in grads else builder.constant(0, step.nodes[place].width)
         for name, place in before.items()
     }
-    builder.name_results(results, loop=carried)
+    # These are kept for all steps, to be multiplied after the loop; what is handed to the next step is not.
+    kept = [share.grad for share in parameters]
+    kept += [node.operands[0] for node in builder.graph.nodes if node.op == "back"]
+    builder.name_results(results, loop=carried, taken=kept)
     return _without_waste(Adjoint(builder.graph, tuple(parameters)), len(step.nodes))
 
 

@@ -209,17 +209,17 @@ class Builder:
         """The operand itself, as the node of a result that needs one of its own."""
         return self.add(Node("copy", (operand,), self[operand].width, name=name))
 
-    def name_results(self, results: Mapping[str, Id], loop: Iterable[Id]) -> None:
+    def name_results(self, results: Mapping[str, Id], loop: Iterable[Id], taken: Iterable[Id] = ()) -> None:
         """Say which nodes are the results of the graph, by name.
 
-        Every result is a node of its own that each step computes. Where it would be a leaf, the result of two names,
-        or would not depend on ``loop``, the leaves by which a step hangs on others, a copy takes its place.
+        Every result is a node of its own that each step computes. A copy takes its place where it would be a leaf, the
+        result of two names, one of those that are ``taken`` for another end, or where it would not depend on ``loop``,
+        the leaves by which a step hangs on others.
         """
-        outputs = self.graph.outputs
-        computed = {place for place in self.graph.after(loop) if OPS[self[place].op].kind != "leaf"}
+        free = {place for place in self.graph.after(loop) if OPS[self[place].op].kind != "leaf"} - {*taken}
         for name, place in results.items():
-            own = place in computed and place not in outputs.values()
-            outputs[name] = place if own else self.copy(place, name)
+            self.graph.outputs[name] = place if place in free else self.copy(place, name)
+            free.discard(place)
 
 
 def _no_gradient(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
