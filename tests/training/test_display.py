@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import math
+import re
 
 import pytest
 
@@ -58,12 +59,45 @@ def test_a_score_without_figures_is_a_bare_number() -> None:
     assert "step 100   25%  loss 1.5000  held-out score 1.4  12" in stream.getvalue()
 
 
-def test_the_live_line_shows_all_and_leaves_the_scores(clock: list[float]) -> None:
+def screen(text: str) -> list[str]:
+    """What a terminal shows of ``text``, without its control sequences."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n").splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_live_lines_show_all_in_the_width_there_is(
+    width: int, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
     stream = Terminal()
-    run(make_display("auto", stream), clock)
-    shown = stream.getvalue()
-    assert "Using [1] thread." in shown
-    assert "bits per character 2.02 (best)" in shown
+    callback = make_display("auto", stream, unit="characters")
+    run(callback, clock)
+    lines = screen(stream.getvalue())
+    assert max(map(len, lines)) <= width
+    assert "Using [1] thread." in lines
+    assert "step 100/400  loss 1.5000  bits per character 2.02 (best)" in lines
+    assert any("25%  1m20s left  step 100/400" in line for line in lines)
+    assert "loss 1.5000  bits per character 2.02  12,345 characters/s" in [line.rstrip() for line in lines]
+
+
+def test_a_wide_terminal_shows_every_figure_and_long_notes_are_wrapped(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = Terminal()
+    callback = make_display("live", stream)
+    callback.on_note("A sample:\n\n    " + "It was " * 20 + "\n")
+    callback.on_score(dataclasses.replace(SCORE, figures={"bits per character": 2.0198, "perplexity": 4.05}))
+    *note, score = screen(stream.getvalue())[:6]
+    assert note[:2] == ["A sample:", ""]
+    assert all(line.startswith("    ") and len(line) <= 80 for line in note[2:4])
+    assert "bits per character 2.02 (best)  perplexity 4.05" in score
+
+
+def test_before_the_first_step_there_is_no_loss() -> None:
+    stream = io.StringIO()
+    make_display("lines", stream).on_score(dataclasses.replace(START, score=1.4))
+    assert "nan" not in stream.getvalue()
 
 
 def test_an_end_without_a_start_is_no_error() -> None:

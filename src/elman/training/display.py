@@ -1,4 +1,4 @@
-"""What a training run shows: a live line on a terminal, plain lines in a file, JSON lines for programs."""
+"""What a training run shows: live lines on a terminal, plain lines in a file, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import dataclasses
 import json
 import math
 import sys
+import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from elman.settings import Duration
 from elman.system import is_terminal
@@ -20,8 +23,11 @@ from elman.training.events import Callback, Progress
 
 Mode = Literal["auto", "live", "lines", "json", "quiet"]
 
-#: Seconds between two plain or JSON lines, and between two updates of the live line.
+#: Seconds between two plain or JSON lines, and between two updates of the live lines.
 _LINE_INTERVAL, _LIVE_INTERVAL = 5.0, 0.2
+
+#: Columns of the bar, and of the indentation that a wrapped line of a note keeps.
+_BAR, _INDENTATION = 24, 4
 
 _clock = time.monotonic
 
@@ -42,10 +48,27 @@ def make_display(mode: Mode = "auto", stream: TextIO | None = None, *, unit: str
     return JsonDisplay(stream) if mode == "json" else Callback()
 
 
-def _figures(progress: Progress) -> str:
-    """Give the held-out score in its units, or as the bare number where it has none."""
+def _figures(progress: Progress) -> list[str]:
+    """The held-out score in its units, the main one first, or as the bare number where it has none."""
     named = progress.figures or ({} if progress.score is None else {"held-out score": progress.score})
-    return "  ".join(f"{name} {value:.4g}" for name, value in named.items())
+    return [f"{name} {value:.4g}" for name, value in named.items()]
+
+
+def _best(progress: Progress) -> str:
+    return " (best)" if progress.score == progress.best else ""
+
+
+def _step(progress: Progress) -> str:
+    return f"step {progress.step}" + ("" if progress.total is None else f"/{progress.total}")
+
+
+def _loss(progress: Progress) -> str:
+    """Nothing before the first step, when there is none."""
+    return "" if math.isnan(progress.loss) else f"loss {progress.loss:.4f}"
+
+
+def _speed(progress: Progress, unit: str) -> str:
+    return f"{progress.symbols_per_second:,.0f} {unit}/s"
 
 
 def _left(progress: Progress) -> str:
@@ -53,13 +76,41 @@ def _left(progress: Progress) -> str:
 
 
 def _line(progress: Progress, unit: str, *, scored: bool) -> str:
-    total = "" if progress.total is None else f"/{progress.total}"
-    parts = [f"step {progress.step}{total}", f"{progress.fraction:4.0%}", f"loss {progress.loss:.4f}"]
+    parts = [_step(progress), f"{progress.fraction:4.0%}", _loss(progress)]
     if scored:
-        best = " (best)" if progress.score == progress.best else ""
-        parts.append(f"{_figures(progress)}{best}")
-    parts += [f"{progress.symbols_per_second:,.0f} {unit}/s", _left(progress)]
-    return "  ".join(part for part in parts if part)
+        parts.append("  ".join(_figures(progress)) + _best(progress))
+    return "  ".join(filter(None, [*parts, _speed(progress, unit), _left(progress)]))
+
+
+def _fitting(parts: Iterable[str], width: int) -> str:
+    """Join as many parts, from the first on, as fit into a line.
+
+    >>> _fitting(["loss 1.2", "", "perplexity 3.3", "5 words/s"], 25)
+    'loss 1.2  perplexity 3.3'
+    """
+    line = ""
+    for part in filter(None, parts):
+        longer = f"{line}  {part}" if line else part
+        if len(longer) > width:
+            break
+        line = longer
+    return line
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Break long lines; what is indented, such as a sample, stays so."""
+    lines = []
+    for line in text.split("\n"):
+        indentation = line[: min(_INDENTATION, len(line) - len(line.lstrip(" ")))]
+        wrapper = textwrap.TextWrapper(
+            width,
+            subsequent_indent=indentation,
+            drop_whitespace=False,
+            replace_whitespace=False,
+            break_on_hyphens=False,
+        )
+        lines += wrapper.wrap(line) or [""]
+    return "\n".join(lines)
 
 
 class LineDisplay(Callback):
@@ -89,43 +140,51 @@ class LineDisplay(Callback):
 
 
 class LiveDisplay(Callback):
-    """A line that moves with the run, under the lines of the held-out scores."""
+    """Two lines that move with the run, under the lines of the held-out scores.
+
+    The first says how far it is, the second how well and how fast it goes.
+    """
 
     def __init__(self, stream: TextIO, unit: str = "tokens") -> None:
         self._unit = unit
         self._console = Console(file=stream, highlight=False)
-        columns = [BarColumn(bar_width=24), *(TextColumn("{task.fields[" + name + "]}") for name in ("state", "left"))]
-        self._bar = Bar(*columns, console=self._console, transient=True)
-        self._task = self._bar.add_task("", total=1.0, state="", left="")
+        self._live = Live(console=self._console, transient=True, auto_refresh=False)
         self._shown_at = -math.inf
 
     def on_start(self, progress: Progress) -> None:
         """Begin to move."""
-        self._bar.start()
+        self._live.start()
 
     def on_note(self, text: str) -> None:
-        """Show the note above the line."""
-        self._console.print(text, markup=False)
+        """Show the note above the lines."""
+        self._print(_wrapped(text, self._console.width))
 
     def on_step(self, progress: Progress) -> None:
-        """Bring the line up to date, a few times per second."""
+        """Bring the lines up to date, a few times per second."""
         if _clock() - self._shown_at >= _LIVE_INTERVAL:
             self._show(progress)
 
     def on_score(self, progress: Progress) -> None:
         """Leave a line with the score."""
-        self._console.print(_line(progress, self._unit, scored=True), markup=False)
+        first, *others = _figures(progress)
+        parts = [_step(progress), _loss(progress), first + _best(progress), *others]
+        self._print(_fitting(parts, self._console.width))
         self._show(progress)
 
     def on_end(self, progress: Progress) -> None:
-        """Take the moving line away."""
-        self._bar.stop()
+        """Take the moving lines away."""
+        self._live.stop()
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def _show(self, progress: Progress) -> None:
-        speed = f"{progress.symbols_per_second:,.0f} {self._unit}/s"
-        parts = [f"{progress.fraction:4.0%}", f"loss {progress.loss:.4f}", _figures(progress), speed]
-        state = "  ".join(part for part in parts if part)
-        self._bar.update(self._task, completed=progress.fraction, state=state, left=_left(progress))
+        far = _fitting([f"{progress.fraction:4.0%}", _left(progress), _step(progress)], self._console.width - _BAR - 1)
+        upper = Table.grid(padding=(0, 1))
+        upper.add_row(ProgressBar(total=1.0, completed=progress.fraction, width=_BAR), Text(far, no_wrap=True))
+        first, *others = _figures(progress) or [""]
+        lower = _fitting([_loss(progress), first, _speed(progress, self._unit), *others], self._console.width)
+        self._live.update(Group(upper, Text(lower, no_wrap=True)), refresh=True)
         self._shown_at = _clock()
 
 
