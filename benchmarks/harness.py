@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from elman.system import processor
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -121,14 +123,7 @@ def machine() -> str:
     """Processor, cores, and the versions that decide speed."""
     import torch
 
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-        flags = next((line for line in lines if line.startswith("flags")), "")
-        model += "".join(f", {name}" for name, flag in (("AVX-512", "avx512f"), ("AMX", "amx_bf16")) if flag in flags)
     versions = [f"Python {platform.python_version()}", f"torch {torch.__version__}"]
     if importlib.util.find_spec("onnxruntime") is not None:
         versions.append(f"ONNX Runtime {metadata.version('onnxruntime')}")
-    return ", ".join([model, f"{os.cpu_count()} cores", f"{torch.get_num_threads()} threads", *versions])
+    return ", ".join([processor(), f"{os.cpu_count()} cores", f"{torch.get_num_threads()} threads", *versions])

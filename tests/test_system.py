@@ -22,6 +22,7 @@ from elman.system import (
     is_terminal,
     lock_folder,
     physical_cores,
+    processor,
     publish,
     replacing_files,
     write_atomically,
@@ -211,6 +212,15 @@ def test_terminals_are_told_from_files() -> None:
     closed.close()
     assert is_terminal(Terminal())
     assert not any(is_terminal(stream) for stream in (io.StringIO(), closed, None))
+
+
+def test_the_processor_has_a_name(tmp_path: Path) -> None:
+    assert processor()
+    told = tmp_path / "cpuinfo"
+    told.write_text("processor\t: 0\nmodel name\t: Fast One\nflags\t\t: avx2 avx512f\n\n" * 2, encoding="utf-8")
+    assert processor(told) == "Fast One, AVX-512"
+    told.write_text("processor\t: 0\nFeatures\t: asimd\n", encoding="utf-8")
+    assert processor(told) == processor(tmp_path / "nothing")
 
 
 def test_ctrl_c_first_asks_then_forces_and_is_given_back() -> None:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import math
 import os
+import platform
 import secrets
 import shutil
 import signal
@@ -226,6 +227,18 @@ def _mac_cores() -> int:
         return int(answer.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError):
         return 0
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Name of the processor as the system tells it; on Linux also whether it has AVX-512 and matrix units (AMX)."""
+    name = platform.processor() or platform.machine()
+    if not cpuinfo.exists():
+        return name
+    lines = [line.partition(":") for line in cpuinfo.read_text(encoding="utf-8").splitlines()]
+    told = {key.strip(): value.strip() for key, _, value in lines}
+    flags = told.get("flags", "").split()
+    units = [unit for unit, flag in (("AVX-512", "avx512f"), ("AMX", "amx_bf16")) if flag in flags]
+    return ", ".join([told.get("model name", name), *units])
 
 
 def is_terminal(stream: Any) -> bool:
