@@ -150,3 +150,10 @@ def test_tensorboard_reads_what_was_logged(tmp_path: Path) -> None:
     assert [event.step for event in events.Scalars("loss")] == [50, 100, 150, 200, 250, 300, 350]
     assert [(event.step, event.value) for event in events.Scalars("held-out/bits")] == [(350, 2.25)]
     assert events.Scalars("held-out/score")[0].value == 1.5
+
+
+@pytest.mark.parametrize("log", [TensorBoardLog, CsvLog])
+def test_a_place_that_cannot_be_written_to_is_said(log: type[TensorBoardLog | CsvLog], tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SaveError, match="taken"):
+        log(tmp_path / "taken" / "log").on_start(START)

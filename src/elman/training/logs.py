@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from elman.errors import DataError, SaveError
 from elman.system import write_atomically
 from elman.training.events import Callback, Progress
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 #: Steps between two entries; every held-out score has its own as well.
 _EVERY = 50
@@ -104,48 +103,58 @@ def _step(row: dict[str, str]) -> float:
 class TensorBoardLog(Callback):
     """Event files for ``tensorboard --logdir``: loss, learning rate, gradient norm, speed, held-out figures.
 
-    TensorBoard hides what a killed run wrote after the step from which it is resumed.
+    TensorBoard hides what a killed run wrote after the step from which it is resumed. Its own writer is not
+    used: it works in a thread, which a full disk ends with a traceback, and names the file after the machine.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._writer: SummaryWriter | None = None
+        self._path: Path | None = None
 
     def on_start(self, progress: Progress) -> None:
-        """Open an event file."""
-        from torch.utils.tensorboard import SummaryWriter  # a second of imports that only this class needs
+        """Begin an event file."""
+        from tensorboard.compat.proto.event_pb2 import SessionLog
 
-        self._writer = SummaryWriter(str(self._directory), purge_step=progress.step + 1 if progress.step else None)
+        self._path = self._directory / f"events.out.tfevents.{time.time_ns()}"
+        self._write(file_version="brain.Event:2")
+        if progress.step:
+            self._write(step=progress.step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def on_step(self, progress: Progress) -> None:
         """Keep every 50th step."""
         if progress.step % _EVERY == 0:
-            self._add(progress, "loss", progress.loss)
-            self._add(progress, "learning rate", progress.learning_rate)
-            self._add(progress, "gradient norm", progress.grad_norm)
-            self._add(progress, "symbols per second", progress.symbols_per_second)
+            values = {
+                "loss": progress.loss,
+                "learning rate": progress.learning_rate,
+                "gradient norm": progress.grad_norm,
+                "symbols per second": progress.symbols_per_second,
+            }
+            self._scalars(progress.step, values)
 
     def on_score(self, progress: Progress) -> None:
         """Keep the score and its figures."""
-        if progress.score is not None:
-            self._add(progress, "held-out/score", progress.score)
-        for name, value in progress.figures.items():
-            self._add(progress, f"held-out/{name}", value)
+        score = {} if progress.score is None else {"score": progress.score}
+        figures = {**score, **progress.figures}
+        self._scalars(progress.step, {f"held-out/{name}": value for name, value in figures.items()})
 
-    def on_checkpoint(self, progress: Progress) -> None:
-        """Bring all entries to the disk, where the checkpoint is."""
-        if self._writer is not None:
-            self._writer.flush()
+    def _scalars(self, step: int, values: Mapping[str, float]) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
-    def on_end(self, progress: Progress) -> None:
-        """Close the event file."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        scalars = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._write(step=step, summary=Summary(value=scalars))
 
-    def _add(self, progress: Progress, name: str, value: float) -> None:
-        if self._writer is not None:
-            self._writer.add_scalar(name, value, progress.step)
+    def _write(self, **fields: Any) -> None:
+        """Append one event to the file."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        assert self._path is not None
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab") as file:
+                RecordWriter(file).write(Event(wall_time=time.time(), **fields).SerializeToString())
+        except OSError as error:
+            raise SaveError(f"{self._path}: cannot be written ({error.strerror}).") from error
 
 
 def read_curve(path: Path, figure: str) -> tuple[list[float], list[float]]:
