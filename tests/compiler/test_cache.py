@@ -79,25 +79,24 @@ def test_every_host_has_its_own(kind: str) -> None:
 
 def test_another_compiler_makes_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     load(Text(1), HOST, "graph")
-    monkeypatch.setattr(cache, "_compiler", lambda: "changed")
+    monkeypatch.setattr(cache, "_COMPILER", "changed")
     assert result(load(Text(2), HOST, "graph")) == 2
 
 
 def test_the_compiler_is_its_source_and_llvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = cache._compiler.__wrapped__
-    before = compiler()
+    before = cache._compiler()
     with monkeypatch.context() as patch:
         patch.setattr(cache.llvm, "llvm_version_info", (1, 2, 3))
-        assert compiler() != before
+        assert cache._compiler() != before
     copied = tmp_path / "compiler"
     copied.mkdir()
     for file in Path(cache.__file__).parent.glob("*.py"):
         (copied / file.name).write_bytes(file.read_bytes())
     monkeypatch.setattr(cache, "__file__", str(copied / "cache.py"))
-    assert compiler() == before
+    assert cache._compiler() == before
     with (copied / "graph.py").open("a") as stream:
         stream.write("\n")
-    assert compiler() != before
+    assert cache._compiler() != before
 
 
 def only(folder: Path) -> Path:

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-import torch
 
 import tolerances
 from compiler import odd_cells
+from compiler.sequences import Sequences
 from compiler.test_schedule import Diagonal, Normed
 from elman import cells
 from elman.cells import Cell
 from elman.compiler.loop import CompiledCell
-from elman.nn.ops import TorchOps
+from elman.compiler.machine import Host
 
 CELLS: list[Cell] = [
     *(cells.make(name, 5, 7) for name in cells.CELLS),
@@ -34,43 +32,8 @@ SIZES = [[1], [3] * 6, [13, 13, 11, 2], [5, 4, 3, 2, 1, 1]]
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-def test_compiled_loops_give_the_values_and_gradients_of_autograd(cell: Cell, sizes: list[int]) -> None:
-    rng = np.random.default_rng(3)
-    rows, batch = sum(sizes), sizes[0]
-    params = {name: rng.normal(0, 0.4, parameter.shape) for name, parameter in cell.parameters().items()}
-    first = {name: rng.normal(size=(batch, size)) for name, size in cell.state_sizes.items()}
-    upstream = {name: rng.normal(size=(rows, size)) for name, size in cell.state_sizes.items()}
-    last = {name: rng.normal(size=value.shape) for name, value in first.items()}
-    x = rng.normal(size=(rows, cell.input_size))
-
-    leaves = {f"first {name}": value for name, value in first.items()} | params | {"x": x}
-    tensors = {name: torch.from_numpy(value).requires_grad_() for name, value in leaves.items()}
-    state: dict[str, Any] = {name: tensors[f"first {name}"] for name in first}
-    total, expected, row = torch.zeros((), dtype=torch.float64), [], 0
-    final: dict[str, Any] = {name: [None] * batch for name in first}
-    for size in sizes:
-        before = {name: value[:size] for name, value in state.items()}
-        state = cell.step(TorchOps(), tensors["x"][row : row + size], before, tensors)
-        expected.append(state)
-        for name, value in state.items():
-            total = total + (value * torch.from_numpy(upstream[name][row : row + size])).sum()
-            final[name][:size] = list(value)
-        row += size
-    (total + sum((torch.stack(final[name]) * torch.from_numpy(last[name])).sum() for name in first)).backward()
-
-    compiled = CompiledCell(cell, "float64")
-    run = compiled.forward(x, sizes, first, params)
-    close = {"rtol": tolerances.COMPILED, "atol": tolerances.COMPILED}
-    inferred = compiled.infer(x, sizes, first, params)
-    for name in first:
-        wanted = np.concatenate([state[name].detach().numpy() for state in expected])
-        np.testing.assert_allclose(run.states[name][batch:], wanted, **close, err_msg=name)
-        np.testing.assert_array_equal(run.states[name], inferred[name])
-        np.testing.assert_allclose(run.final()[name], torch.stack(final[name]).detach(), **close, err_msg=name)
-    grads = compiled.backward(run, upstream, last)
-    for name, tensor in tensors.items():
-        wanted = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
-        np.testing.assert_allclose(grads[name], wanted, **close, err_msg=name)
+def test_compiled_loops_give_the_values_and_gradients_of_autograd(cell: Cell, sizes: list[int], host: Host) -> None:
+    Sequences(cell, sizes).check(CompiledCell(cell, "float64", host))
 
 
 @pytest.mark.parametrize("cell", CELLS[:4], ids=str)
@@ -87,13 +50,13 @@ def test_missing_gradients_are_zero(cell: Cell) -> None:
         np.testing.assert_array_equal(grads[name], value)
 
 
-def test_single_precision_is_as_close_as_it_can_be() -> None:
+def test_single_precision_is_as_close_as_it_can_be(host: Host) -> None:
     cell = cells.make("lstm", 30, 50)
     rng = np.random.default_rng(0)
     params = {name: rng.normal(0, 0.2, parameter.shape) for name, parameter in cell.parameters().items()}
     first = {name: rng.normal(size=(8, size)) for name, size in cell.state_sizes.items()}
     x, sizes = rng.normal(size=(80, 30)), [8] * 10
-    exact = CompiledCell(cell, "float64").forward(x, sizes, first, params).states["hidden"]
+    exact = CompiledCell(cell, "float64", host).forward(x, sizes, first, params).states["hidden"]
     single = [{name: value.astype(np.float32) for name, value in values.items()} for values in (first, params)]
-    found = CompiledCell(cell, "float32").forward(x.astype(np.float32), sizes, *single).states["hidden"]
+    found = CompiledCell(cell, "float32", host).forward(x.astype(np.float32), sizes, *single).states["hidden"]
     np.testing.assert_allclose(found, exact, **tolerances.NUMPY_AGAINST_TORCH)

@@ -46,16 +46,19 @@ def load(write: Callable[[], str], host: Host, *shaped_by: str) -> Code:
 
 
 def _digest(host: Host, *shaped_by: str) -> str:
-    return hashlib.sha256(json.dumps([_compiler(), repr(host), *shaped_by]).encode()).hexdigest()[:40]
+    return hashlib.sha256(json.dumps([_COMPILER, repr(host), *shaped_by]).encode()).hexdigest()[:40]
 
 
-@functools.cache
 def _compiler() -> str:
     """The compiler itself: its source, and the version of the library that makes machine code for it."""
     total = hashlib.sha256(f"LLVM {llvm.llvm_version_info}".encode())
     for file in sorted(Path(__file__).parent.rglob("*.py")):
         total.update(file.read_bytes())
     return total.hexdigest()
+
+
+#: Taken now: the files may change while this process runs on what it has read of them.
+_COMPILER = _compiler()
 
 
 def _recall(name: str, make: Callable[[], bytes]) -> bytes:

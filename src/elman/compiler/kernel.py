@@ -44,9 +44,8 @@ from elman.compiler.tile import (
     write_products,
     write_sum,
 )
-from elman.compiler.vector import Precision
 
-__all__ = ["Frame", "Kernel", "Pack", "write_kernel"]
+__all__ = ["Frame", "Kernel", "Pack"]
 
 
 class Frame(IntEnum):
@@ -61,35 +60,27 @@ class Frame(IntEnum):
     BOUNDS = 3
     #: A whole number, 0 at first, by which threads that share blocks meet.
     COUNTER = 4
-    #: The function that tells a thread its number, for `worker`.
+    #: The function that tells a thread its number, for `worker`, and the one by which it lets others have its core.
     NUMBER = 5
-    SLOTS = 6
+    GIVE_WAY = 6
+    SLOTS = 7
 
 
-@dataclass(frozen=True)
+#: Looks at the counter before a waiting thread lets others have its core: some microseconds.
+PATIENCE = 2000
+
+
 class Kernel:
-    """A written loop, and what it must be given.
+    """A loop to be written, and what it must be given.
 
     Attributes:
-        module: LLVM's text; ``void loop(frame, thread)``, and ``void worker(frame)`` which asks for the thread.
         slots: Nodes whose places are given, in order.
         packs: What the packed weights are made of, in order.
     """
 
-    module: ir.Module
-    slots: tuple[Id, ...]
-    packs: tuple[Pack, ...]
-
-
-def write_kernel(plan: Schedule, precision: Precision, lanes: int, *, reverse: bool) -> Kernel:
-    """Write the loop of ``plan``; ``reverse`` runs from the last step to the first."""
-    return _Writer(plan, Target(precision, lanes), reverse).write()
-
-
-class _Writer:
-    def __init__(self, plan: Schedule, target: Target, reverse: bool) -> None:
+    def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
+        """``reverse`` runs from the last step to the first."""
         self.plan, self.graph, self.target, self.reverse = plan, plan.graph, target, reverse
-        self.module = ir.Module("elman")
         self.slots: dict[Id, int] = {}
         self.stages = [(stage, [self._group(*found) for found in _groups(plan, stage)]) for stage in plan.stages]
         for stage in plan.stages:
@@ -98,12 +89,13 @@ class _Writer:
                 self._slot(place)
         self.packs = [pack for _, groups in self.stages for group in groups for pack in group.packs]
 
-    def write(self) -> Kernel:
-        """The whole module."""
+    def text(self) -> str:
+        """LLVM's text of ``void loop(frame, thread)``, and of ``void worker(frame)`` which asks for the thread."""
+        self.module = ir.Module("elman")
         bodies = [self._functions(number, stage, groups) for number, (stage, groups) in enumerate(self.stages, 1)]
         self._loop(bodies)
         self._worker()
-        return Kernel(self.module, tuple(self.slots), tuple(self.packs))
+        return str(self.module)
 
     # What is needed -----------------------------------------------------------------------------------
 
@@ -254,11 +246,24 @@ class _Step:
             goal = builder.add(builder.load(self.met, typ=INDEX), self.parts)
             builder.store(goal, self.met)
             builder.atomic_rmw("add", counter, out.index(1), "seq_cst")
-            spin, after = (builder.append_basic_block(name) for name in ("spin", "met"))
-            builder.branch(spin)
+            before = builder.block
+            here, spin, politely, after = (builder.append_basic_block(n) for n in ("wait", "spin", "politely", "met"))
+            builder.branch(here)
+            builder.position_at_end(here)
+            turns = builder.phi(INDEX)
+            turns.add_incoming(out.index(0), before)
+            found = builder.load_atomic(counter, "acquire", 8, typ=INDEX)
+            builder.cbranch(builder.icmp_signed("<", found, goal), spin, after)
             builder.position_at_end(spin)
-            here = builder.load_atomic(counter, "acquire", 8, typ=INDEX)
-            builder.cbranch(builder.icmp_signed("<", here, goal), spin, after)
+            more = builder.add(turns, out.index(1))
+            turns.add_incoming(more, spin)
+            builder.cbranch(builder.icmp_signed("<", more, out.index(PATIENCE)), here, politely)
+            # The other thread may be waiting for this very core.
+            builder.position_at_end(politely)
+            turns.add_incoming(more, politely)
+            give_way = out.load_index(self.frame, out.index(Frame.GIVE_WAY))
+            builder.call(builder.inttoptr(give_way, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
+            builder.branch(here)
             builder.position_at_end(after)
 
         together = builder.zext(builder.icmp_signed(">", self.parts, out.index(1)), INDEX)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeAlias, final
+from functools import cache
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells import Cell
 from elman.compiler.adjoint import CARRIED, GRAD, ParameterGradient, adjoint
+from elman.compiler.cache import load
 from elman.compiler.graph import OPS, Graph, Id
-from elman.compiler.kernel import Frame, Pack, write_kernel
-from elman.compiler.machine import Code, lanes
+from elman.compiler.kernel import Frame, Kernel, Pack
+from elman.compiler.machine import Host
 from elman.compiler.memory import Memory
 from elman.compiler.packing import write_packing
 from elman.compiler.schedule import Schedule, schedule_step, schedule_training
@@ -86,23 +87,26 @@ class CompiledCell:
     (9, 3)
     """
 
-    def __init__(self, cell: Cell, precision: Precision = "float32") -> None:
-        self.cell, self.precision = cell, precision
+    def __init__(self, cell: Cell, precision: Precision = "float32", host: Host | None = None) -> None:
+        self.cell, self.precision, self.host = cell, precision, host or Host.here()
         self.step = trace(cell)
         self.derived = adjoint(self.step)
-        self._ahead, self._back = schedule_training(self.step, self.derived)
+        self._inputs = self.derived.graph.leaves("input")
+        self._states = self.step.leaves("state")
+        matrices = [parameter.shape for parameter in cell.parameters().values() if len(parameter.shape) == 2]
+        self._weight_bytes = sum(rows * columns for rows, columns in matrices) * np.dtype(precision).itemsize
+        self._loops: dict[tuple[str, bool], Loop] = {}
 
-    @cached_property
-    def _forward(self) -> Loop:
-        return Loop(self._ahead, self.precision, reverse=False)
-
-    @cached_property
-    def _backward(self) -> Loop:
-        return Loop(self._back, self.precision, reverse=True)
-
-    @cached_property
-    def _infer(self) -> Loop:
-        return Loop(schedule_step(self.step), self.precision, reverse=False)
+    def _loop(self, purpose: Literal["forward", "backward", "infer"], batch: int) -> Loop:
+        """The loop for a purpose; products that could stand outside stay inside where the weights keep near."""
+        hoist = batch < MANY_ROWS or self._weight_bytes > NEAR_WEIGHTS
+        if (purpose, hoist) not in self._loops:
+            if purpose == "infer":
+                plan = schedule_step(self.step, hoist=hoist)
+            else:
+                plan = schedule_training(self.step, self.derived, hoist=hoist)[purpose == "backward"]
+            self._loops[purpose, hoist] = Loop(plan, self.precision, self.host, reverse=purpose == "backward")
+        return self._loops[purpose, hoist]
 
     def forward(
         self,
@@ -114,7 +118,7 @@ class CompiledCell:
         extras: Mapping[str, Array] | None = None,
     ) -> Run:
         """Run over ``inputs`` (N, input_size) from ``state`` (name -> (B, size)) and keep what a gradient needs."""
-        return self._run(self._forward, inputs, Steps.of(sizes), state, params, extras or {})
+        return self._run("forward", inputs, Steps.of(sizes), state, params, extras or {})
 
     def infer(
         self,
@@ -126,20 +130,20 @@ class CompiledCell:
         extras: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """As `forward`, but returns the states (name -> (B + N, size)) alone."""
-        return self._run(self._infer, inputs, Steps.of(sizes), state, params, extras or {}).states
+        return self._run("infer", inputs, Steps.of(sizes), state, params, extras or {}).states
 
     def _run(
         self,
-        loop: Loop,
+        purpose: Literal["forward", "infer"],
         inputs: Array,
         steps: Steps,
         state: Mapping[str, Array],
         params: Mapping[str, Array],
         extras: Mapping[str, Array],
     ) -> Run:
-        graph, plan = self.step, loop.plan
-        weights = loop.prepare(params)
-        places = _leaves(graph, {"x": inputs, **extras}, steps)
+        graph, loop = self.step, self._loop(purpose, steps.batch)
+        plan, weights = loop.plan, loop.prepare(params)
+        places = self._leaves({"x": inputs, **extras}, steps)
         _compute(graph, plan.hoisted, weights.values, places, steps)
         states = {
             name: memory.empty((steps.batch + steps.rows, value.shape[1]), inputs.dtype)
@@ -148,7 +152,7 @@ class CompiledCell:
         places |= _rows(plan, set(plan.saved), steps, inputs.dtype)
         for name, value in state.items():
             states[name][: steps.batch] = value
-            places[graph.leaves("state")[name]] = (states[name], "before")
+            places[self._states[name]] = (states[name], "before")
             places[graph.outputs[AFTER.format(name)]] = (states[name], "after")
         loop.run(weights, places, steps)
         return Run(inputs, steps, states, {node: places[node] for node in plan.saved}, params, extras)
@@ -164,17 +168,17 @@ class CompiledCell:
         Returns:
             ``x`` (N, input_size), ``"first hidden"`` and so on (B, size), and every parameter.
         """
-        loop, graph, steps, dtype = self._backward, self.derived.graph, run.steps, run.inputs.dtype
+        graph, steps, dtype = self.derived.graph, run.steps, run.inputs.dtype
+        loop = self._loop("backward", steps.batch)
         plan, weights = loop.plan, loop.prepare(run.params)
-        states = graph.leaves("state")
-        places = _leaves(graph, {"x": run.inputs, **run.extras}, steps) | run.saved
-        places |= {states[name]: (value, "before") for name, value in run.states.items()}
+        places = self._leaves({"x": run.inputs, **run.extras}, steps) | run.saved
+        places |= {self._states[name]: (value, "before") for name, value in run.states.items()}
         kept = {graph.outputs[GRAD.format("x")]} | {
             node for share in self.derived.parameters for node in (share.grad, share.operand) if node is not None
         }
         kept |= {operand for node in plan.deferred for operand in graph.nodes[node].operands}
         places |= _rows(plan, kept, steps, dtype)
-        inputs, carried = graph.leaves("input"), {}
+        inputs, carried = self._inputs, {}
         for name, size in self.cell.state_sizes.items():
             carried[name] = np.zeros((2, steps.batch, size), dtype)
             if name in last:
@@ -188,6 +192,19 @@ class CompiledCell:
         found = {"x": _all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
         found |= {f"first {name}": value[0] for name, value in carried.items()}
         return found | _parameter_gradients(self.derived.parameters, places, run, steps)
+
+    def _leaves(self, given: Mapping[str, Array], steps: Steps) -> dict[Id, Place]:
+        """Where the inputs lie; those with one row for each sequence hold for all steps."""
+        return {
+            self._inputs[name]: (value, "now" if len(value) == steps.rows else "always")
+            for name, value in given.items()
+            if name in self._inputs
+        }
+
+
+#: Sequences at once that make products inside the loop worth while, and bytes of weights that stay near it.
+MANY_ROWS = 8
+NEAR_WEIGHTS = 600_000
 
 
 @final
@@ -203,11 +220,10 @@ class Weights:
 class Loop:
     """One schedule's loop in machine code."""
 
-    def __init__(self, plan: Schedule, precision: Precision, *, reverse: bool) -> None:
-        self.plan = plan
-        self.target = Target(precision, lanes(precision))
-        self.kernel = write_kernel(plan, precision, self.target.lanes, reverse=reverse)
-        self._code = Code(self.kernel.module)
+    def __init__(self, plan: Schedule, precision: Precision, host: Host, *, reverse: bool) -> None:
+        self.plan, self.target = plan, Target(precision, host)
+        self.kernel = Kernel(plan, self.target, reverse=reverse)
+        self._code = load(self.kernel.text, host, repr(plan), precision, f"reverse={reverse}")
         self._call = LOOP(self._code.address("loop"))
         self._worker = self._code.address("worker")
         depths = [plan.graph.nodes[pack.operand].width * len(pack.products) * pack.unit for pack in self.kernel.packs]
@@ -228,17 +244,17 @@ class Loop:
 
     def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> None:
         """Run all steps; ``places`` has every slot that does not depend on parameters alone."""
-        tables = {where: table.ctypes.data for where, table in steps.tables.items()}
         threads, together = self._share(steps)
         bounds = steps.slices(1 if together else threads)
         counter = np.zeros(1, np.int64)
         words = [0] * Frame.SLOTS
         words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), threads if together else 1
         words[Frame.SIZES], words[Frame.BOUNDS] = steps.sizes.ctypes.data, bounds.ctypes.data
-        words[Frame.COUNTER], words[Frame.NUMBER] = counter.ctypes.data, pool().number
+        words[Frame.COUNTER] = counter.ctypes.data
+        words[Frame.NUMBER], words[Frame.GIVE_WAY] = pool().number, pool().give_way
         for slot in self.kernel.slots:
             array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
-            words += [array.__array_interface__["data"][0], tables[where]]  # type: ignore[index]
+            words += [array.__array_interface__["data"][0], steps.addresses[where]]  # type: ignore[index]
         words += [packed.__array_interface__["data"][0] for packed in weights.packed]
         frame = (ctypes.c_int64 * len(words))(*words)
         run_loop(self._call, self._worker, ctypes.addressof(frame), threads)
@@ -282,25 +298,11 @@ def pack_weights(graph: Graph, pack: Pack, values: Mapping[Id, Array], target: T
     return packed
 
 
-_packers: dict[Target, tuple[Code, Any]] = {}
-
-
-def _packing(target: Target) -> Any:
-    if target not in _packers:
-        code = Code(write_packing(target))
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 6)
-        _packers[target] = code, kind(code.address("pack"))
-    return _packers[target][1]
-
-
-def _leaves(graph: Graph, given: Mapping[str, Array], steps: Steps) -> dict[Id, Place]:
-    """Where the inputs lie; those with one row for each sequence hold for all steps."""
-    nodes = graph.leaves("input")
-    found: dict[Id, Place] = {}
-    for name, value in given.items():
-        if name in nodes:
-            found[nodes[name]] = (value, "now" if len(value) == steps.rows else "always")
-    return found
+@cache
+def _packing(target: Target) -> Callable[..., None]:
+    code = load(lambda: str(write_packing(target)), target.host, "packing", target.precision)
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 6)
+    return kind(code.address("pack"))
 
 
 def _rows(plan: Schedule, kept: set[Id], steps: Steps, dtype: Any) -> dict[Id, Place]:

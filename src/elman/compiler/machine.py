@@ -72,10 +72,10 @@ class Host:
         """Numbers in a vector."""
         return self.vector_bytes // np.dtype(precision).itemsize
 
-
-def lanes(precision: str) -> int:
-    """Numbers in the widest vector of this processor."""
-    return Host.here().lanes(precision)
+    @property
+    def registers(self) -> int:
+        """Vectors that it has registers for."""
+        return 32 if self.vector_bytes == 64 or self.triple.startswith(("aarch64", "arm64")) else 16
 
 
 @functools.cache
@@ -123,9 +123,7 @@ def compile_object(text: str, host: Host) -> bytes:
 class Code:
     """The functions of an object file, loaded into this process; they live as long as this object."""
 
-    def __init__(self, object_file: Any) -> None:
-        if not isinstance(object_file, bytes):
-            object_file = compile_object(str(object_file), Host.here())
+    def __init__(self, object_file: bytes) -> None:
         _initialize(native=True)
         target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
         self._engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)

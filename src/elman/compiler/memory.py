@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 #: Arrays begin at multiples of the widest vector.
 ALIGNMENT = 64
 
+#: Smaller arrays than this the system's own allocator keeps ready.
+FEW_BYTES = 2**16
+
 #: Memory that is held ready for the next arrays, at most.
 MOST_BYTES = 2**30
 
@@ -23,9 +26,9 @@ class Memory:
     """Hands out arrays and takes their memory back when nobody holds them any more.
 
     >>> memory = Memory()
-    >>> array = memory.empty((2, 3), np.float32)
+    >>> array = memory.empty((200, 300), np.float32)
     >>> array.shape, array.ctypes.data % ALIGNMENT
-    ((2, 3), 0)
+    ((200, 300), 0)
     """
 
     def __init__(self) -> None:
@@ -37,8 +40,10 @@ class Memory:
         """An array with anything in it."""
         kind = np.dtype(dtype)
         count = math.prod(shape)
-        if not count:
-            return np.empty(shape, kind)
+        if count * kind.itemsize < FEW_BYTES:
+            spare = np.empty(count + ALIGNMENT // kind.itemsize, kind)
+            first = -spare.ctypes.data % ALIGNMENT // kind.itemsize
+            return spare[first : first + count].reshape(shape)
         size = _rounded(count * kind.itemsize)
         with self._lock:
             blocks = self._free[size]

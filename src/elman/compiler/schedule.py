@@ -76,21 +76,24 @@ class Schedule:
         return "\n".join(lines + shown("after the loop", self.deferred) + shown("saved", self.saved))
 
 
-def schedule_step(step: Graph) -> Schedule:
-    """Schedule the step that `trace` returned, for inference."""
-    return _schedule(step, list(step.outputs.values()), given=set())
+def schedule_step(step: Graph, *, hoist: bool = True) -> Schedule:
+    """Schedule the step that `trace` returned, for inference; without ``hoist`` every product stays in the loop."""
+    return _schedule(step, list(step.outputs.values()), given=set(), hoist=hoist)
 
 
-def schedule_training(step: Graph, derived: Adjoint) -> tuple[Schedule, Schedule]:
-    """Schedule a step and its gradient; ``derived`` is the `adjoint` of ``step``."""
+def schedule_training(step: Graph, derived: Adjoint, *, hoist: bool = True) -> tuple[Schedule, Schedule]:
+    """Schedule a step and its gradient; ``derived`` is the `adjoint` of ``step``.
+
+    Without ``hoist`` every product stays in the loop, none is hoisted or deferred.
+    """
     saved = _saved(step, derived)
-    forward = _schedule(step, list(step.outputs.values()), given=set(), saved=saved)
+    forward = _schedule(step, list(step.outputs.values()), given=set(), saved=saved, hoist=hoist)
     results = list(derived.graph.outputs.values())
     for share in derived.parameters:
         results += [share.grad] if share.operand is None else [share.grad, share.operand]
     graph = derived.graph
     always = set(step.leaves("state").values()) | set(step.leaves("input").values())
-    backward = _schedule(graph, results, given=set(saved) | always, loop=_carried(derived))
+    backward = _schedule(graph, results, given=set(saved) | always, loop=_carried(derived), hoist=hoist)
     return forward, backward
 
 
@@ -142,7 +145,12 @@ def _needed(graph: Graph, results: Iterable[Id], given: set[Id]) -> set[Id]:
 
 
 def _schedule(
-    graph: Graph, results: list[Id], given: set[Id], saved: tuple[Id, ...] = (), loop: set[Id] | None = None
+    graph: Graph,
+    results: list[Id],
+    given: set[Id],
+    saved: tuple[Id, ...] = (),
+    loop: set[Id] | None = None,
+    hoist: bool = True,
 ) -> Schedule:
     """Sort the needed nodes into once, hoisted, stages and deferred.
 
@@ -154,8 +162,8 @@ def _schedule(
     loop = set(graph.leaves("state").values()) if loop is None else loop
     once = tuple(place for place in computed if of_parameters(graph, place))
     carried = _after(graph, loop)
-    hoisted = set(_hoisted(graph, computed, set(once), carried, given))
-    deferred = set(_deferred(graph, computed, set(once) | hoisted, results, loop))
+    hoisted = set(_hoisted(graph, computed, set(once), carried, given)) if hoist else set()
+    deferred = set(_deferred(graph, computed, set(once) | hoisted, results, loop)) if hoist else set()
     body = [place for place in computed if place not in hoisted | deferred | set(once)]
     stages = _stages(graph, body)
     rows = _rows(graph, stages, deferred, {*results, *saved})

@@ -73,14 +73,29 @@ class Steps:
     @cached_property
     def last(self) -> Integers:
         """For each sequence the row of its final state, (B,)."""
-        lengths = (self.sizes[:, None] > np.arange(self.batch)).sum(0)
-        return np.asarray(self.tables["after"][lengths - 1] + np.arange(self.batch))
+        return np.asarray(self.tables["after"][self.lengths - 1] + np.arange(self.batch))
+
+    @cached_property
+    def lengths(self) -> Integers:
+        """Steps of each sequence, (B,)."""
+        return np.asarray((self.sizes[:, None] > np.arange(self.batch)).sum(0))
+
+    @cached_property
+    def addresses(self) -> dict[Where, int]:
+        """Where the tables lie."""
+        return {where: table.ctypes.data for where, table in self.tables.items()}
 
     def slices(self, parts: int) -> Integers:
         """Cut the sequences into ``parts`` of nearly equal work: first sequence of each, and the end, (parts + 1,)."""
-        lengths = (self.sizes[:, None] > np.arange(self.batch)).sum(0)
-        total = np.concatenate([[0], np.cumsum(lengths)])
-        return np.asarray(np.searchsorted(total, total[-1] * np.arange(parts + 1) / parts), np.int64)
+        if parts not in self._slices:
+            total = np.concatenate([[0], np.cumsum(self.lengths)])
+            ends = np.searchsorted(total, total[-1] * np.arange(parts + 1) / parts)
+            self._slices[parts] = np.asarray(ends, np.int64)
+        return self._slices[parts]
+
+    @cached_property
+    def _slices(self) -> dict[int, Integers]:
+        return {}
 
 
 @lru_cache(maxsize=64)

@@ -25,6 +25,10 @@ class Pool(Protocol):
     def number(self) -> int:
         """Address of a function without arguments that tells a thread its number; 0 where there is only one."""
 
+    @property
+    def give_way(self) -> int:
+        """Address of a function without arguments by which a waiting thread lets others have its core."""
+
     def run(self, worker: int, frame: int, threads: int) -> None:
         """Call ``void worker(frame)`` at that address in so many threads, and wait for all of them."""
 
@@ -35,6 +39,7 @@ class OneThread:
 
     threads = 1
     number = 0
+    give_way = 0
 
     def run(self, worker: int, frame: int, threads: int) -> None:
         """Never asked for: loops of one thread are called directly."""

@@ -19,11 +19,9 @@ from llvmlite import ir
 
 from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Graph, Id
+from elman.compiler.machine import Host
 from elman.compiler.schedule import Stage, of_parameters
 from elman.compiler.vector import FORMATS, Precision, Vectors
-
-#: For vectors of so many bytes: sums that a tile may hold in registers, leaving some for weights and operands.
-ACCUMULATORS = {64: 24, 32: 12, 16: 12}
 
 #: More rows than this a tile never has.
 MOST_ROWS = 6
@@ -34,10 +32,15 @@ Piece = tuple[Id, int]
 
 @dataclass(frozen=True)
 class Target:
-    """What is written for: numbers of a precision, so many to a vector."""
+    """What is written for: numbers of a precision, on a kind of processor."""
 
     precision: Precision
-    lanes: int
+    host: Host
+
+    @property
+    def lanes(self) -> int:
+        """Numbers in a vector."""
+        return self.host.lanes(self.precision)
 
     @property
     def scalar(self) -> Any:
@@ -51,8 +54,8 @@ class Target:
 
     @property
     def accumulators(self) -> int:
-        """Vectors of sums that fit into the registers."""
-        return ACCUMULATORS[self.lanes * self.bytes]
+        """Vectors of sums that a tile may hold in registers; the others are for weights and operands."""
+        return self.host.registers * 3 // 4
 
 
 @dataclass(frozen=True)

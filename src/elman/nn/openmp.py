@@ -39,6 +39,11 @@ class TorchThreads:
         """See `Pool.number`."""
         return ctypes.cast(self._number, ctypes.c_void_p).value or 0
 
+    @cached_property
+    def give_way(self) -> int:
+        """See `Pool.give_way`."""
+        return ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value or 0
+
     def run(self, worker: int, frame: int, threads: int) -> None:
         """See `Pool.run`."""
         self._parallel(worker, frame, threads, 0)
