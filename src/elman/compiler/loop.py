@@ -79,6 +79,11 @@ class CompiledCell:
 
     Arrays are packed as `Steps` says, contiguous, in the precision that was compiled for. Missing gradients are zero.
 
+    The loops compute every number of a row as the same sum in the same order, whatever else is in the batch and
+    however many threads there are; large products outside them are whatever their library does. With
+    ``deterministic`` no product of a row is outside, so that its states and the gradients of its inputs are the same
+    bits in any batch, with any padding, thread count and cut into several runs.
+
     >>> from elman.cells import make
     >>> cell = CompiledCell(make("rnn", 2, 3), "float64")
     >>> params = {n: np.zeros(p.shape) for n, p in cell.cell.parameters().items()}
@@ -87,8 +92,16 @@ class CompiledCell:
     (9, 3)
     """
 
-    def __init__(self, cell: Cell, precision: Precision = "float32", host: Host | None = None) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        precision: Precision = "float32",
+        host: Host | None = None,
+        *,
+        deterministic: bool = False,
+    ) -> None:
         self.cell, self.precision, self.host = cell, precision, host or Host.here()
+        self.deterministic = deterministic
         self.step = trace(cell)
         self.derived = adjoint(self.step)
         self._inputs = self.derived.graph.leaves("input")
@@ -99,7 +112,7 @@ class CompiledCell:
 
     def _loop(self, purpose: Literal["forward", "backward", "infer"], batch: int) -> Loop:
         """The loop for a purpose; products that could stand outside stay inside where the weights keep near."""
-        hoist = batch < MANY_ROWS or self._weight_bytes > NEAR_WEIGHTS
+        hoist = not self.deterministic and (batch < MANY_ROWS or self._weight_bytes > NEAR_WEIGHTS)
         if (purpose, hoist) not in self._loops:
             if purpose == "infer":
                 plan = schedule_step(self.step, hoist=hoist)
@@ -224,7 +237,8 @@ class Loop:
         self.plan, self.target = plan, Target(precision, host)
         self.kernel = Kernel(plan, self.target, reverse=reverse)
         self._code = load(self.kernel.text, host, repr(plan), precision, f"reverse={reverse}")
-        self._call = LOOP(self._code.address("loop"))
+        #: ``void loop(frame, thread)``, see `frame`.
+        self.call = LOOP(self._code.address("loop"))
         self._worker = self._code.address("worker")
         depths = [plan.graph.nodes[pack.operand].width * len(pack.products) * pack.unit for pack in self.kernel.packs]
         #: Multiplications for one row of one step, and the numbers that they read.
@@ -245,19 +259,25 @@ class Loop:
     def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> None:
         """Run all steps; ``places`` has every slot that does not depend on parameters alone."""
         threads, together = self._share(steps)
-        bounds = steps.slices(1 if together else threads)
-        counter = np.zeros(1, np.int64)
+        frame = self.frame(weights, places, steps, threads, together=together)
+        run_loop(self.call, self._worker, ctypes.addressof(frame), threads)
+
+    def frame(
+        self, weights: Weights, places: Mapping[Id, Place], steps: Steps, threads: int = 1, *, together: bool = False
+    ) -> Any:
+        """What `call` is given, for as long as the arrays live; several threads meet in it only once."""
         words = [0] * Frame.SLOTS
         words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), threads if together else 1
-        words[Frame.SIZES], words[Frame.BOUNDS] = steps.sizes.ctypes.data, bounds.ctypes.data
-        words[Frame.COUNTER] = counter.ctypes.data
+        words[Frame.SIZES] = steps.sizes.ctypes.data
+        words[Frame.BOUNDS] = steps.slices(1 if together else threads).ctypes.data
         words[Frame.NUMBER], words[Frame.GIVE_WAY] = pool().number, pool().give_way
         for slot in self.kernel.slots:
             array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
             words += [array.__array_interface__["data"][0], steps.addresses[where]]  # type: ignore[index]
         words += [packed.__array_interface__["data"][0] for packed in weights.packed]
-        frame = (ctypes.c_int64 * len(words))(*words)
-        run_loop(self._call, self._worker, ctypes.addressof(frame), threads)
+        frame = (ctypes.c_int64 * (len(words) + 1))(*words)
+        frame[Frame.COUNTER] = ctypes.addressof(frame) + len(words) * ctypes.sizeof(ctypes.c_int64)
+        return frame
 
     def _share(self, steps: Steps) -> tuple[int, bool]:
         """How many threads run, and whether they share the blocks of every row."""

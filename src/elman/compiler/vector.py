@@ -158,7 +158,7 @@ class Vectors:
     def sigmoid(self, x: Any) -> Any:
         """``1 / (1 + e^-x)``; beyond the smallest normal number it stays there."""
         limit = self.format.sigmoid_limit
-        power, rest = self._split(self.negative(self._between(x, -limit, limit)))
+        power, rest = self._split(self._between(self.negative(x), -limit, limit))
         scale = self._power_of_two(power)
         return self._reciprocal(self.add(self.fma(self._exp_series(rest), scale, scale), self.constant(1)))
 
