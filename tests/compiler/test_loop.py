@@ -19,6 +19,8 @@ CELLS: list[Cell] = [
     cells.make("gru", 16, 64),
     cells.make("gru_before", 16, 48),
     cells.make("rnn", 1, 1),
+    cells.make("lstm", 1, 1),
+    cells.make("gru", 2, 1),
     cells.make("gru", 2, 16, bias=False),
     Normed(3, 19),
     Diagonal(3, 40),

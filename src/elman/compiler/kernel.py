@@ -333,5 +333,7 @@ def _unit(graph: Graph, stage: Stage, root: Id) -> int:
     while waiting:
         node = graph.nodes[waiting.pop()]
         unit = gcd(unit, node.width) if node.width > 1 or not unit else unit
+        if node.op == "join":
+            unit = gcd(unit, *(graph.nodes[operand].width for operand in node.operands))
         waiting += [operand for operand in node.operands if operand in own]
     return unit
