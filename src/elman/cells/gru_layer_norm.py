@@ -16,8 +16,8 @@ class GRULayerNormCell(Cell):
     r"""A GRU, reset after the product, that normalises what its gates see.
 
     .. math::
-        (u^r, u^z, u^n)_t &= \gamma_i \odot N(W_i x_t) + b_i \\
-        (v^r, v^z, v^n)_t &= \gamma_h \odot N(W_h h_{t-1}) + b_h \\
+        (u^r, u^z, u^n)_t &= \gamma_i N(W_i x_t) + b_i \\
+        (v^r, v^z, v^n)_t &= \gamma_h N(W_h h_{t-1}) + b_h \\
         r_t, z_t &= \sigma(u^r_t + v^r_t), \sigma(u^z_t + v^z_t) \\
         n_t &= \tanh(u^n_t + r_t v^n_t) \\
         h_t &= (1 - z_t) n_t + z_t h_{t-1}

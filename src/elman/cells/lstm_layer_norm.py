@@ -16,9 +16,9 @@ class LSTMLayerNormCell(Cell):
     r"""An LSTM that normalises what its gates see and what its output reads.
 
     .. math::
-        (i, f, g, o)_t &= \gamma_i \odot N(W_i x_t) + \gamma_h \odot N(W_h h_{t-1}) + b \\
+        (i, f, g, o)_t &= \gamma_i N(W_i x_t) + \gamma_h N(W_h h_{t-1}) + b \\
         c_t &= \sigma(f_t) c_{t-1} + \sigma(i_t) \tanh(g_t) \\
-        h_t &= \sigma(o_t) \tanh(\gamma_c \odot N(c_t) + b_c)
+        h_t &= \sigma(o_t) \tanh(\gamma_c N(c_t) + b_c)
 
     N brings a vector to zero mean and unit variance (`elman.cells.Ops.layer_norm`): the two products over all four
     gates together, the cell state over its units. The state itself stays as it is; only the output reads it

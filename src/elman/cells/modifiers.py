@@ -61,9 +61,9 @@ class Zoneout(Modifier):
     r"""Every unit keeps its former value now and then.
 
     .. math::
-        s_t = d_t s_{t-1} + (1 - d_t) \tilde s_t
+        s_t = d_t s_{t-1} + (1 - d_t) s'_t
 
-    where :math:`\tilde s_t` is what the cell within makes of the state s. The extra ``"zoneout s"`` is :math:`d_t`: in
+    where :math:`s'_t` is what the cell within makes of the state s. The extra ``"zoneout s"`` is :math:`d_t`: in
     training 1 with some probability p and else 0, drawn anew for every step and unit; in evaluation p itself, the
     expectation. States are zoned out after the step, so the LSTM's output sees the new cell state, as published.
 
@@ -108,7 +108,7 @@ class RecurrentDropout(Modifier):
     r"""The recurrent matrices see a state of which some units are dropped, the same ones at every step.
 
     .. math::
-        W_{hh} h_{t-1} \quad\text{becomes}\quad W_{hh} (m \odot h_{t-1})
+        W_{hh} h_{t-1} \rightarrow W_{hh} (m h_{t-1})
 
     in every product with a recurrent matrix, the published GRU's :math:`W_{hn} (r_t h_{t-1})` among them. What a cell
     does with its state outside of these products, such as the mixing of a GRU or the memory of an LSTM, sees the whole
@@ -155,9 +155,9 @@ class Clipped(Modifier):
     r"""All states stay within a bound.
 
     .. math::
-        s_t = \min(\max(\tilde s_t, -b), b)
+        s_t = \min(\max(s'_t, -b), b)
 
-    where :math:`\tilde s_t` is what the cell within makes of the state s. It keeps states that can grow, such as the
+    where :math:`s'_t` is what the cell within makes of the state s. It keeps states that can grow, such as the
     LSTM's cell state or rectified units, from running away; what lies beyond the bound gets no gradient. The LSTM's
     output is computed from the cell state before it is clipped.
 
