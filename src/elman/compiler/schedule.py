@@ -132,18 +132,6 @@ def of_parameters(graph: Graph, place: Id) -> bool:
     return all(of_parameters(graph, operand) for operand in node.operands)
 
 
-def _needed(graph: Graph, results: Iterable[Id], given: set[Id]) -> set[Id]:
-    """The nodes that the results are computed from, as far back as what is given."""
-    needed: set[Id] = set()
-    waiting = list(results)
-    while waiting:
-        place = waiting.pop()
-        if place not in needed:
-            needed.add(place)
-            waiting += () if place in given else graph.nodes[place].operands
-    return needed
-
-
 def _schedule(
     graph: Graph,
     results: list[Id],
@@ -157,11 +145,11 @@ def _schedule(
     ``given`` values are read back at every step; ``loop`` are the leaves by which steps depend on each other (the
     states, unless told otherwise).
     """
-    needed = _needed(graph, [*results, *saved], given)
+    needed = graph.before([*results, *saved], given)
     computed = [p for p in sorted(needed) if p not in given and OPS[graph.nodes[p].op].kind != "leaf"]
     loop = set(graph.leaves("state").values()) if loop is None else loop
     once = tuple(place for place in computed if of_parameters(graph, place))
-    carried = _after(graph, loop)
+    carried = graph.after(loop)
     hoisted = set(_hoisted(graph, computed, set(once), carried, given)) if hoist else set()
     deferred = set(_deferred(graph, computed, set(once) | hoisted, results, loop)) if hoist else set()
     body = [place for place in computed if place not in hoisted | deferred | set(once)]
@@ -170,20 +158,11 @@ def _schedule(
     return Schedule(graph, once, tuple(sorted(hoisted)), stages, tuple(sorted(deferred)), rows, tuple(p for p in saved))
 
 
-def _after(graph: Graph, leaves: set[Id]) -> set[Id]:
-    """All nodes that depend on one of ``leaves``."""
-    found = set(leaves)
-    for place, node in enumerate(graph.nodes):
-        if any(operand in found for operand in node.operands):
-            found.add(place)
-    return found
-
-
 def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], given: set[Id]) -> set[Id]:
     """Products that wait for no step, with what they are made of."""
     free = [place for place in computed if place not in carried and place not in once]
     products = {place for place in free if OPS[graph.nodes[place].op].kind == "product"}
-    return {place for place in _needed(graph, products, given | once) if place in free}
+    return {place for place in graph.before(products, given | once) if place in free}
 
 
 def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: list[Id], loop: set[Id]) -> set[Id]:
@@ -192,7 +171,7 @@ def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: lis
     handed_on = [
         place for name, place in graph.outputs.items() if name.endswith(" after") or f"{name} carried" in carried
     ]
-    waited_for = _needed(graph, handed_on, set())
+    waited_for = graph.before(handed_on)
     users = graph.users()
     return {
         place
