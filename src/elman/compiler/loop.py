@@ -327,12 +327,11 @@ def _packing(target: Target) -> Callable[..., None]:
 
 def _rows(plan: Schedule, kept: set[Id], steps: Steps, dtype: Any) -> dict[Id, Place]:
     """Room for the rows of the loop: for all steps where they are needed afterwards, else for one."""
-    sums = {node for stage in plan.stages for node in stage.sums}
-    found: dict[Id, Place] = {}
-    for node in {*plan.rows, *sums}:
-        rows, where = (steps.rows, "now") if node in kept else (steps.batch, "always")
-        found[node] = (memory.empty((rows, plan.graph.nodes[node].width), dtype), where)  # type: ignore[assignment]
-    return found
+    nodes = [*plan.rows, *(node for stage in plan.stages for node in stage.sums if node not in plan.rows)]
+    rows: list[tuple[int, Where]] = [(steps.rows, "now") if node in kept else (steps.batch, "always") for node in nodes]
+    shapes = [(count, plan.graph.nodes[node].width) for node, (count, _) in zip(nodes, rows, strict=True)]
+    arrays = memory.together(shapes, dtype)
+    return {node: (array, where) for node, array, (_, where) in zip(nodes, arrays, rows, strict=True)}
 
 
 def _all_rows(place: Place, steps: Steps) -> Array:

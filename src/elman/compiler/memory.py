@@ -7,6 +7,7 @@ import math
 import threading
 import weakref
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,15 @@ class Memory:
         flat = np.frombuffer(memoryview(block), kind, count, offset)
         weakref.finalize(flat, self._take_back, size, block).atexit = False
         return flat.reshape(shape)
+
+    def together(self, shapes: Sequence[tuple[int, int]], dtype: Any) -> list[NDArray[Any]]:
+        """Matrices of these shapes in one piece, which is taken back when nobody holds any of them."""
+        kind = np.dtype(dtype)
+        unit = ALIGNMENT // kind.itemsize
+        ends = np.cumsum([0, *(-(-rows * columns // unit) * unit for rows, columns in shapes)]).tolist()
+        flat = self.empty((ends[-1],), kind)
+        pieces = zip(ends[:-1], shapes, strict=True)
+        return [flat[start : start + rows * columns].reshape(rows, columns) for start, (rows, columns) in pieces]
 
     def _take_back(self, size: int, block: Any) -> None:
         with self._lock:
