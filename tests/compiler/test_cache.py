@@ -5,13 +5,21 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from compiler.sequences import Sequences
+from elman.cells import Cell, make
+from elman.cells.rnn import RNNCell
 from elman.compiler import cache
 from elman.compiler.cache import load
+from elman.compiler.loop import CompiledCell
 from elman.compiler.machine import Code, Host
+from elman.compiler.vector import Precision
 from elman.errors import BackendError
 
 HOST = Host.here()
@@ -184,6 +192,36 @@ def test_what_nobody_used_for_long_goes_and_what_is_used_stays(folder: Path) -> 
     assert result(load(Text(0), HOST, "unused")) == 0
     assert (folder / "notes.txt").exists()
     assert not (folder / ".x.kernel.0123.part").exists()
+
+
+class Scaled(RNNCell):
+    """A cell with a constant in its step."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__(3, 5)
+        self.factor = factor
+
+    def step(self, ops: Any, x: Any, state: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+        return {"hidden": super().step(ops, x, state, params)["hidden"] * self.factor}
+
+
+def test_loops_are_kept_apart_by_cell_precision_host_and_direction(folder: Path) -> None:
+    def made(cell: Cell, precision: Precision = "float32", host: Host = HOST) -> int:
+        """Files that a run and its gradient add."""
+        before = len(list(folder.iterdir())) if folder.exists() else 0
+        given, compiled = Sequences(cell, [2, 1], precision), CompiledCell(cell, precision, host)
+        run = compiled.forward(given.x, given.sizes, given.first, given.params)
+        compiled.backward(run, given.upstream, given.last)
+        return len(list(folder.iterdir())) - before
+
+    made(make("rnn", 3, 4))  # and what is shared by all cells, unless this process had it before
+    made(make("rnn", 3, 4), "float64")
+    assert made(make("rnn", 3, 5)) == 2
+    assert made(make("rnn", 3, 5)) == 0
+    assert made(make("rnn", 3, 5), "float64") == 2
+    assert made(make("rnn", 3, 5), host=replace(HOST, features=HOST.features + ",+popcnt")) >= 2
+    assert made(Scaled(0.1)) == 2
+    assert made(Scaled(0.1 + 1e-15)) == 2
 
 
 PROCESS = """

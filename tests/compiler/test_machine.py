@@ -52,6 +52,19 @@ def test_lanes_fill_the_vectors() -> None:
     assert (host.lanes("float32"), host.lanes("float64")) == (16, 8)
 
 
+@pytest.mark.parametrize(
+    ("host", "registers"),
+    [
+        (Host("x86_64-unknown-linux-gnu", "", 64), 32),
+        (Host("x86_64-unknown-linux-gnu", "", 32), 16),
+        (Host("aarch64-unknown-linux-gnu", "", 16), 32),
+        (Host("arm64-apple-darwin", "", 16), 32),
+    ],
+)
+def test_registers_are_those_of_the_architecture(host: Host, registers: int) -> None:
+    assert host.registers == registers
+
+
 def sum_of_products(host: Host) -> str:
     """LLVM's text of ``void f(a, b)``: ``a += b * b`` on one vector of float32."""
     vector = ir.VectorType(ir.FloatType(), host.lanes("float32"))
