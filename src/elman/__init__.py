@@ -9,7 +9,6 @@ Names are imported when they are first used, so that `import elman` is instant a
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from elman import system
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 system.share_cores()
 
-__version__ = metadata.version("elman")
+__version__: str
 
 __all__ = [
     "LanguageModel",
@@ -48,6 +47,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("elman")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name in __all__:
