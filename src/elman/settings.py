@@ -100,8 +100,8 @@ class NetworkSettings:
     weight_drop: float = option(0.0, "DropConnect on the recurrent weights, one mask per window (Merity et al. 2017).")
     learn_initial_state: bool = option(False, "Learn the state before the first symbol instead of zeros.")
     memory: int = option(0, "Expected length of dependencies; 2 or more selects chrono initialisation.")
-    backend: Literal["auto", "torch", "reference"] = option(
-        "auto", "What runs the recurrence: torch's kernels, or the plain loop over the equations."
+    backend: Literal["auto", "compiled", "torch", "reference"] = option(
+        "auto", "What runs the recurrence: machine code made of its equations, torch's kernels, or a plain loop."
     )
 
 

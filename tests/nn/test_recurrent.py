@@ -19,7 +19,7 @@ def close(one: torch.Tensor, other: torch.Tensor, tolerance: float = FLOAT32_REC
     torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("backend", ["torch", "reference"])
+@pytest.mark.parametrize("backend", ["compiled", "torch", "reference"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize(("cell", "kind"), [("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)])
 def test_a_stack_is_torchs(cell: str, kind: Any, bidirectional: bool, backend: str) -> None:
@@ -86,7 +86,7 @@ def test_resets_go_to_the_learnt_state_not_to_the_carried_one() -> None:
     close(outputs[1], layer(inputs, carried)[0][1])
 
 
-@pytest.mark.parametrize("backend", ["torch", "reference"])
+@pytest.mark.parametrize("backend", ["compiled", "torch", "reference"])
 def test_dropout_between_layers_acts_in_training_only(backend: str) -> None:
     for locked in (False, True):
         layer = Recurrent("gru", 3, 50, 2, dropout=0.5, locked_dropout=locked, backend=backend)
@@ -146,7 +146,7 @@ def test_live_weights_are_used() -> None:
 def test_it_shows_itself() -> None:
     layer = Recurrent("lstm", 3, [5, 4], bidirectional=True)
     assert repr(layer).startswith("Recurrent(\n  lstm, 3 -> 5, 4, bidirectional, backend=auto")
-    assert layer.why() == "torch: torch has a kernel for the cell lstm."
+    assert layer.why() == "compiled: machine code for this CPU, made of the equations of the cell lstm."
 
 
 WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [

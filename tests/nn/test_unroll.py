@@ -33,7 +33,7 @@ def test_no_time_steps_is_an_error() -> None:
         unroll(CELL, PARAMS, torch.zeros(2, 0, 3))
 
 
-@pytest.mark.parametrize("backend", ["torch", "reference"])
+@pytest.mark.parametrize("backend", ["compiled", "torch", "reference"])
 def test_what_changes_nothing_takes_the_plain_path(backend: str) -> None:
     inputs = torch.randn(2, 7, 3)
     plain = unroll(CELL, PARAMS, inputs, backend=backend)
@@ -45,7 +45,7 @@ def test_what_changes_nothing_takes_the_plain_path(backend: str) -> None:
 
 def test_an_evaluating_module_still_has_gradients() -> None:
     """torch's kernels keep what backward needs only in their training mode, which is not the module's."""
-    layer = Recurrent("lstm", 3, 5).eval()
+    layer = Recurrent("lstm", 3, 5, backend="torch").eval()
     layer(torch.randn(2, 7, 3))[0].sum().backward()
     assert layer.weight_hh_l0.grad.abs().sum() > 0
 

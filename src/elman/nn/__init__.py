@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from elman.nn.backends import Choice, choose
+from elman.nn.call import State, Unrolled
 from elman.nn.drop_in import GRU, LSTM, RNN
 from elman.nn.dropout import LockedDropout, drop_weights, drop_words
 from elman.nn.ops import TorchOps
 from elman.nn.recurrent import Recurrent
-from elman.nn.unroll import State, Unrolled, unroll, unroll_stack
+from elman.nn.unroll import unroll, unroll_stack
 
 __all__ = [
     "GRU",

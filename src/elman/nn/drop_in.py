@@ -12,15 +12,34 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from elman.cells import Cell, make
-from elman.nn.backends import choose
-from elman.nn.unroll import State, suffixes, unroll_stack
+from elman.nn.backends import Circumstances, choose
+from elman.nn.call import State
+from elman.nn.unroll import suffixes, unroll_stack
+
+
+class _WithBackend(nn.RNNBase):
+    """What torch.nn's recurrent layers have in common here."""
+
+    weight_ih_l0: Tensor
+
+    def __init__(self, *args: Any, backend: str = "auto", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.backend = backend
+        self.cells = tuple(_cells(self))
+        choose(self.cells[0], backend)
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """See the namesake in ``torch.nn``."""
+        choice = choose(self.cells[0], self.backend, Circumstances.of(self.weight_ih_l0))
+        # Torch's own class passes all its layers to its kernel at once.
+        return super().forward(input, hx) if choice.backend == "torch" else _forward(self, input, hx)
 
 
 @final
-class RNN(nn.RNN):
+class RNN(_WithBackend, nn.RNN):
     """``torch.nn.RNN`` with a choice of backend.
 
     >>> layer = RNN(3, 5, nonlinearity="relu", batch_first=True, backend="reference")
@@ -29,106 +48,27 @@ class RNN(nn.RNN):
     (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
-        *,
-        backend: str = "auto",
-        **unsupported: Any,
-    ) -> None:
-        super().__init__(
-            input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional,
-            device=device, dtype=dtype, **unsupported,
-        )  # fmt: skip
-        choose(_cells(self)[0], backend)
-        self.backend = backend
-
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
-        """See ``torch.nn.RNN``."""
-        return _forward(self, input, hx) if self.backend == "reference" else super().forward(input, hx)
-
 
 @final
-class LSTM(nn.LSTM):
+class LSTM(_WithBackend, nn.LSTM):
     """``torch.nn.LSTM`` with a choice of backend.
 
-    >>> layer = LSTM(3, 5, proj_size=2, backend="reference")
+    >>> layer = LSTM(3, 5, proj_size=2)
     >>> outputs, (h_n, c_n) = layer(torch.zeros(7, 2, 3))
     >>> outputs.shape, h_n.shape, c_n.shape
     (torch.Size([7, 2, 2]), torch.Size([1, 2, 2]), torch.Size([1, 2, 5]))
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
-        *,
-        backend: str = "auto",
-    ) -> None:
-        super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size,
-            device=device, dtype=dtype,
-        )  # fmt: skip
-        choose(_cells(self)[0], backend)
-        self.backend = backend
-
-    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:
-        """See ``torch.nn.LSTM``."""
-        return _forward(self, input, hx) if self.backend == "reference" else super().forward(input, hx)
-
 
 @final
-class GRU(nn.GRU):
+class GRU(_WithBackend, nn.GRU):
     """``torch.nn.GRU`` with a choice of backend.
 
-    >>> layer = GRU(3, 5, bidirectional=True, backend="reference")
+    >>> layer = GRU(3, 5, bidirectional=True)
     >>> outputs, h_n = layer(torch.zeros(7, 2, 3))
     >>> outputs.shape, h_n.shape
     (torch.Size([7, 2, 10]), torch.Size([2, 2, 5]))
     """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
-        *,
-        backend: str = "auto",
-        **unsupported: Any,
-    ) -> None:
-        super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-            device=device, dtype=dtype, **unsupported,
-        )  # fmt: skip
-        choose(_cells(self)[0], backend)
-        self.backend = backend
-
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
-        """See ``torch.nn.GRU``."""
-        return _forward(self, input, hx) if self.backend == "reference" else super().forward(input, hx)
 
 
 def _cells(layer: nn.RNNBase) -> list[Cell]:
@@ -143,15 +83,12 @@ def _cells(layer: nn.RNNBase) -> list[Cell]:
     return cells
 
 
-def _forward(layer: nn.RNNBase, given: Any, hx: Any) -> Any:
+def _forward(layer: _WithBackend, given: Any, hx: Any) -> Any:
     """What torch.nn's ``forward`` does, on `unroll_stack`: put the arguments into its form and back."""
     if isinstance(given, PackedSequence):
         data, batch_sizes, in_order, back = given
-        padded, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes), batch_first=True)
-        hx = hx if hx is None else layer.permute_hidden(hx, in_order)
-        outputs, final = _run(layer, padded, hx, lengths)
-        packed = pack_padded_sequence(outputs, lengths, batch_first=True)
-        return PackedSequence(packed.data, batch_sizes, in_order, back), layer.permute_hidden(final, back)
+        outputs, final = _run(layer, data, hx if hx is None else layer.permute_hidden(hx, in_order), batch_sizes)
+        return PackedSequence(outputs, batch_sizes, in_order, back), layer.permute_hidden(final, back)
     if given.dim() not in (2, 3):
         raise ValueError(f"{type(layer).__name__}: Expected input to be 2D or 3D, got {given.dim()}D instead")
     for state in () if hx is None else _parts(hx):
@@ -160,25 +97,21 @@ def _forward(layer: nn.RNNBase, given: Any, hx: Any) -> Any:
             raise RuntimeError(f"For {kind} input, hx should also be {given.dim()}-D but got {state.dim()}-D tensor")
     if given.dim() == 2:
         hx = hx if hx is None else _like(hx, [state.unsqueeze(1) for state in _parts(hx)])
-        outputs, final = _run(layer, given.unsqueeze(0), hx, None)
-        return outputs.squeeze(0), _like(final, [state.squeeze(1) for state in _parts(final)])
-    if layer.batch_first:
-        return _run(layer, given, hx, None)
-    outputs, final = _run(layer, given.transpose(0, 1), hx, None)
-    return outputs.transpose(0, 1), final
+        batch = 0 if layer.batch_first else 1
+        outputs, final = _run(layer, given.unsqueeze(batch), hx)
+        return outputs.squeeze(batch), _like(final, [state.squeeze(1) for state in _parts(final)])
+    return _run(layer, given, hx)
 
 
-def _run(layer: nn.RNNBase, inputs: Tensor, hx: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
-    """Inputs (batch, time, features) and torch's ``hx`` to outputs (batch, time, features) and ``hx``."""
+def _run(layer: _WithBackend, inputs: Tensor, hx: Any, batch_sizes: Tensor | None = None) -> tuple[Tensor, Any]:
+    """Inputs in the layer's own layout, or packed, and torch's ``hx``, to outputs and ``hx``."""
     layer._update_flat_weights()
-    as_given = inputs if layer.batch_first else inputs.transpose(0, 1)
     if hx is None:
-        layer.check_input(as_given, None)
+        layer.check_input(inputs, batch_sizes)
     else:
-        layer.check_forward_args(as_given, hx, None)
-    cells = _cells(layer)
-    places = [(suffix, cell) for k, cell in enumerate(cells) for suffix in suffixes(k, layer.bidirectional)]
-    names = list(cells[0].state_sizes)
+        layer.check_forward_args(inputs, hx, batch_sizes)
+    places = [(suffix, cell) for k, cell in enumerate(layer.cells) for suffix in suffixes(k, layer.bidirectional)]
+    names = list(layer.cells[0].state_sizes)
     state: State | None = None
     if hx is not None:
         state = {
@@ -186,23 +119,28 @@ def _run(layer: nn.RNNBase, inputs: Tensor, hx: Any, lengths: Tensor | None) -> 
             for name, part in zip(names, _parts(hx), strict=True)
             for index, (suffix, _) in enumerate(places)
         }
+    turned = batch_sizes is None and not layer.batch_first
     run = unroll_stack(
-        cells,
+        layer.cells,
         {name + suffix: getattr(layer, name + suffix) for suffix, cell in places for name in cell.parameters()},
-        inputs,
+        inputs.transpose(0, 1) if turned else inputs,
         state,
         bidirectional=layer.bidirectional,
         between=lambda outputs: _dropout(outputs, layer),
-        lengths=lengths,
-        backend="reference",
+        batch_sizes=batch_sizes,
+        backend=layer.backend,
     )
     final = tuple(torch.stack([run.state[name + suffix] for suffix, _ in places]) for name in names)
-    return run.outputs, final if len(final) > 1 else final[0]
+    return run.outputs.transpose(0, 1) if turned else run.outputs, final if len(final) > 1 else final[0]
 
 
 def _dropout(outputs: Tensor, layer: nn.RNNBase) -> Tensor:
-    """Dropout between layers, drawn over (time, batch, features) as torch's kernels do: same seed, same mask."""
-    return F.dropout(outputs.transpose(0, 1).contiguous(), layer.dropout, layer.training).transpose(0, 1)
+    """Dropout between layers, drawn over (time, batch, features) or packed rows as torch does: same seed, same mask."""
+    if not layer.training or not layer.dropout:
+        return outputs
+    if outputs.dim() == 2:
+        return F.dropout(outputs, layer.dropout)
+    return F.dropout(outputs.transpose(0, 1).contiguous(), layer.dropout).transpose(0, 1)
 
 
 def _parts(hx: Any) -> tuple[Tensor, ...]:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from elman.errors import SettingsError
+from elman.nn.call import State
 from elman.nn.cross_entropy import linear_cross_entropy
 from elman.nn.dropout import LockedDropout, checked, drop_words
 from elman.nn.recurrent import Recurrent
-from elman.nn.unroll import State
 
 
 class Features(NamedTuple):
@@ -64,7 +64,7 @@ class LanguageModelNetwork(nn.Module):
         learn_initial_state: Learn the state before the first symbol.
         initial: Scheme for the recurrent weights, see `elman.cells.initialise`.
         memory: Expected length of dependencies in symbols; 0 leaves it open.
-        backend: ``auto``, ``torch`` or ``reference``.
+        backend: ``auto``, ``compiled``, ``torch`` or ``reference``; see `elman.nn.choose`.
 
     Parameters: ``embedding.weight`` (vocabulary, embedding_size); ``recurrent.*`` as in `Recurrent`;
     ``softmax.weight`` (vocabulary, features), absent when tied; ``softmax.bias`` (vocabulary,).

@@ -1,55 +1,96 @@
-"""Sequences that begin and end anywhere in a batch, laid out as one packed batch of torch."""
+"""Sequences that begin and end anywhere in a batch, laid out as packed rows."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 
 class Pieces(NamedTuple):
-    """A batch cut at its resets and lengths: every piece is a sequence of its own, longest piece first.
+    """A batch cut into sequences, longest first, and where its steps lie when they are packed.
+
+    Packed rows are in the order of steps: at step t the first ``sizes[t]`` pieces are still running. A *place* is a row
+    of the data as it came: t * batch + b of (time, batch, features), or simply the row of packed data.
 
     Attributes:
-        steps: For each packed step its place b * time + t in the batch, (valid steps,).
-        batch_sizes: How many pieces have a first, second, ... step, (longest piece,).
+        places: For each packed row its place, (valid steps,).
+        sizes: How many pieces have a first, second, ... step, (longest piece,); torch's ``batch_sizes``.
         rows: The row of the batch that each piece lies in, (pieces,).
         entering: Whether the piece begins with the state handed to its row, (pieces,) bool.
         leaving: For each row the piece whose final state is the row's, (batch,).
+        final: For each piece the packed row of its last step, (pieces,).
     """
 
-    steps: Tensor
-    batch_sizes: Tensor
-    rows: Tensor
-    entering: Tensor
-    leaving: Tensor
+    places: Array
+    sizes: Array
+    rows: Array
+    entering: Array
+    leaving: Array
+    final: Array
 
     @classmethod
-    def of(cls, batch: int, time: int, lengths: Tensor | None, resets: Tensor | None, reverse: bool) -> Pieces:
-        """Cut a batch of ``batch`` rows with ``time`` steps; everything is on the CPU."""
-        inside = torch.arange(time) < (torch.full((batch,), time) if lengths is None else lengths)[:, None]
-        begins = torch.zeros_like(inside) if resets is None else inside & resets
-        restart = begins[:, 0].clone()
-        begins[:, 0] = True
-
-        rows, starts = begins.nonzero(as_tuple=True)
-        steps = inside.flatten().nonzero().squeeze(1)
-        piece = begins.flatten().cumsum(0)[steps] - 1
-        sizes = piece.bincount()
-        offset = steps - (rows * time + starts)[piece]
-        if reverse:
-            offset = sizes[piece] - 1 - offset
-        order = sizes.argsort(descending=True, stable=True)
-        rank = order.argsort()
-        last = rows.bincount().cumsum(0) - 1
-        first = torch.cat([last.new_zeros(1), last[:-1] + 1])
-        entering = torch.zeros(len(rows), dtype=torch.bool)
-        entering[last if reverse else first] = True if reverse else ~restart
-        return cls(
-            steps=steps[(offset * len(rows) + rank[piece]).argsort()],
-            batch_sizes=offset.bincount(),
-            rows=rows[order],
-            entering=entering[order],
-            leaving=rank[first if reverse else last],
+    def of(cls, batch: int, time: int, lengths: Array | None, resets: Array | None, reverse: bool) -> Pieces:
+        """Cut a batch at its lengths (batch,) and resets (batch, time); ``reverse`` runs every piece from its end."""
+        return _cut(
+            batch,
+            time,
+            None if lengths is None else lengths.astype(np.int64).tobytes(),
+            None if resets is None else resets.tobytes(),
+            reverse,
         )
+
+    @classmethod
+    def of_packed(cls, sizes: Array, reverse: bool) -> Pieces:
+        """The sequences of rows that are packed already; they are the rows of the batch."""
+        batch = int(sizes[0])
+        lengths = _lengths(sizes, batch)
+        starts = np.cumsum(sizes) - sizes
+        rows = np.arange(batch)
+        step, piece = _steps_and_pieces(sizes)
+        step = lengths[piece] - 1 - step if reverse else step
+        return cls(starts[step] + piece, sizes, rows, np.ones(batch, bool), rows, starts[lengths - 1] + rows)
+
+
+# Layers and directions ask for the same batch again and again, and so does the way back.
+@functools.lru_cache(maxsize=8)
+def _cut(batch: int, time: int, lengths_bytes: bytes | None, resets_bytes: bytes | None, reverse: bool) -> Pieces:
+    lengths = np.full(batch, time) if lengths_bytes is None else np.frombuffer(lengths_bytes, np.int64)
+    begins = np.zeros((batch, time), bool)
+    if resets_bytes is not None:
+        begins |= np.frombuffer(resets_bytes, bool).reshape(batch, time)
+        begins &= np.arange(time) < lengths[:, None]
+    restart = begins[:, 0].copy()
+    begins[:, 0] = True
+
+    rows, starts = begins.nonzero()
+    is_last = np.append(rows[1:] != rows[:-1], True)
+    is_first = np.append(True, is_last[:-1])
+    ends = np.where(is_last, lengths[rows], np.append(starts[1:], 0))
+    order = np.argsort(starts - ends, kind="stable")
+    place_of = np.empty_like(order)
+    place_of[order] = np.arange(len(order))
+    leaving = place_of[is_first if reverse else is_last]
+    entering = is_last if reverse else is_first & ~restart[rows]
+    entering, rows, starts, lengths = entering[order], rows[order], starts[order], (ends - starts)[order]
+
+    sizes = len(lengths) - np.cumsum(np.bincount(lengths))[:-1]
+    step, piece = _steps_and_pieces(sizes)
+    step = starts[piece] + (lengths[piece] - 1 - step if reverse else step)
+    final = (np.cumsum(sizes) - sizes)[lengths - 1] + np.arange(len(lengths))
+    return Pieces(step * batch + rows[piece], sizes, rows, entering, leaving, final)
+
+
+def _steps_and_pieces(sizes: Array) -> tuple[Array, Array]:
+    """For each packed row its step and its piece."""
+    step = np.repeat(np.arange(len(sizes)), sizes)
+    return step, np.arange(len(step)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+
+
+def _lengths(sizes: Array, batch: int) -> Array:
+    """How many steps each of the pieces has: those at which more than its number of pieces run."""
+    return np.searchsorted(-sizes, -np.arange(batch), side="left")

@@ -1,0 +1,220 @@
+"""The compiled backend: a cell's time loops in machine code, as an operator of torch.
+
+``torch.ops.elman.unroll`` is what torch.compile and torch.export see: one node for one layer in one direction, whatever
+the batch, the steps and the lengths, which are arguments. It returns every state at every step and then every final
+state. In training two more operators do the work: ``unroll_keep``, the same run with all that the gradient needs, and
+``unroll_backward``, the gradients.
+
+First gradients are the engine's. Gradients of gradients, forward mode and the transforms of ``torch.func`` are taken
+of the reference loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from elman.nn import reference
+from elman.nn.call import Call, Unrolled
+from elman.nn.cell_keys import cell_of, key_of
+from elman.nn.engine import Arguments, Packed, engine
+
+_ARGUMENTS = (
+    "str cell, Tensor inputs, Tensor[] state, Tensor[] params, Tensor[] initial, Tensor[] extras, "
+    "Tensor? batch_sizes, Tensor? lengths, Tensor? resets, bool reverse"
+)
+_library = torch.library.Library("elman", "DEF")  # type: ignore[no-untyped-call]
+for _schema in (
+    f"unroll({_ARGUMENTS}, bool recompute) -> Tensor[]",
+    f"unroll_keep({_ARGUMENTS}) -> Tensor[]",
+    f"unroll_backward({_ARGUMENTS}, Tensor[] kept, Tensor?[] upstream) -> Tensor[]",
+):
+    _library.define(_schema, tags=torch.Tag.pt2_compliant_tag)  # type: ignore[no-untyped-call]
+
+
+def run(call: Call) -> Unrolled:
+    """Run a layer in machine code."""
+    if _is_transformed():
+        return reference.run(call)
+    # What is kept for the gradient is as long as the lengths and resets say; a graph has room of one size only.
+    recompute = torch.compiler.is_compiling() and (call.lengths is not None or call.resets is not None)
+    # Outside of graphs torch's dispatcher would only lead to the same function, a little later.
+    operator = torch.ops.elman.unroll.default if torch.compiler.is_compiling() else _differentiable
+    found = operator(*_arguments(call), recompute)
+    names = list(call.cell.state_sizes)
+    states = {name: _batch_major(value) for name, value in zip(names, found, strict=False)}
+    return Unrolled(next(iter(states.values())), dict(zip(names, found[len(names) :], strict=True)), states)
+
+
+def _arguments(call: Call) -> Arguments:
+    cell = call.cell
+    params = [call.params[name] for name in cell.parameters()]
+    inputs, state = call.inputs, [call.state[name] for name in cell.state_sizes]
+    if torch.is_autocast_enabled("cpu"):
+        inputs, *state = (value.to(params[0].dtype) for value in (inputs, *state))
+    return Arguments(
+        key_of(cell),
+        _time_major(inputs),
+        state,
+        params,
+        [] if call.resets is None else [call.initial[name] for name in cell.state_sizes],
+        [_time_major(call.extras[name]) for name in cell.extras],
+        call.batch_sizes,
+        call.lengths,
+        call.resets,
+        call.reverse,
+    )
+
+
+def _time_major(x: Tensor) -> Tensor:
+    return x.transpose(0, 1).contiguous() if x.dim() == 3 else x
+
+
+def _batch_major(x: Tensor) -> Tensor:
+    return x.transpose(0, 1) if x.dim() == 3 else x
+
+
+def _is_transformed() -> bool:
+    """Whether forward mode or a transform of torch.func is on, which ask what machine code has no answer to."""
+    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
+
+
+def _differentiable(*arguments: Any) -> Sequence[Tensor]:
+    """The operator ``unroll`` where a gradient may be asked for."""
+    if torch.is_grad_enabled() and torch._C._any_requires_grad(*arguments):
+        *own, recompute = arguments
+        given = Arguments(*own)
+        return list(_Unroll.apply(given, recompute, *given.differentiable))  # type: ignore[no-untyped-call]
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.elman.unroll.default(*arguments)  # type: ignore[no-any-return]
+
+
+@final
+class _Unroll(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, arguments: Arguments, recompute: bool, *differentiable: Tensor) -> tuple[Tensor, ...]:
+        number = len(arguments.state)
+        kept: list[Tensor] = []
+        if recompute:
+            found = torch.ops.elman.unroll.default(*arguments, recompute)
+        else:
+            last, kept = _split(torch.ops.elman.unroll_keep.default(*arguments), number)
+            if arguments.in_order:
+                outputs = [_after(states, arguments) for states in kept[:number]]
+            else:
+                outputs, kept = _split(kept, number)
+            found = [*outputs, *last]
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*differentiable, *kept)
+        ctx.arguments, ctx.number = arguments.replaced([None] * len(differentiable)), len(differentiable)
+        return tuple(found)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Tensor | None, ...]:
+        saved = ctx.saved_tensors
+        arguments = ctx.arguments.replaced(saved[: ctx.number])
+        if torch.is_grad_enabled() or _is_transformed():
+            return (None, None, *_gradients_of_the_reference(arguments, upstream))
+        kept = list(saved[ctx.number :])
+        return (None, None, *torch.ops.elman.unroll_backward.default(*arguments, kept, list(upstream)))
+
+
+def _split(values: list[Tensor], number: int) -> tuple[list[Tensor], list[Tensor]]:
+    return values[:number], values[number:]
+
+
+def _after(states: Tensor, arguments: Arguments) -> Tensor:
+    """The states after every step, from rows that begin with those before the first one."""
+    return states[arguments.batch :].view(*arguments.inputs.shape[:-1], -1)
+
+
+def _gradients_of_the_reference(arguments: Arguments, upstream: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Gradients that have gradients themselves."""
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        # Each is a variable of its own, even where one was computed from another.
+        variables = [tensor.view_as(tensor) for tensor in arguments.differentiable]
+        run = reference.run(_call(arguments.replaced(variables)))
+        results = [*map(_time_major, run.states.values()), *run.state.values()]
+        pairs = zip(results, upstream, strict=True)
+        values, grads = zip(*((value, g) for value, g in pairs if g is not None and value.requires_grad), strict=True)
+        wanted = [variable for variable in variables if variable.requires_grad]
+        found = iter(torch.autograd.grad(values, wanted, grads, create_graph=create_graph, allow_unused=True))
+    return [next(found) if variable.requires_grad else None for variable in variables]
+
+
+def _call(arguments: Arguments) -> Call:
+    """What `_arguments` were made of."""
+    cell = cell_of(arguments.cell)
+    names = list(cell.state_sizes)
+    state = dict(zip(names, arguments.state, strict=True))
+    return Call(
+        cell,
+        dict(zip(cell.parameters(), arguments.params, strict=True)),
+        _batch_major(arguments.inputs),
+        state,
+        dict(zip(names, arguments.initial, strict=True)) if arguments.initial else state,
+        {name: _batch_major(value) for name, value in zip(cell.extras, arguments.extras, strict=True)},
+        arguments.lengths,
+        arguments.resets,
+        arguments.batch_sizes,
+        arguments.reverse,
+    )
+
+
+def _unroll(*arguments: Any) -> list[Tensor]:
+    return Packed(Arguments(*arguments[:-1])).infer()
+
+
+def _unroll_keep(*arguments: Any) -> list[Tensor]:
+    packed = Packed(Arguments(*arguments))
+    run = packed.forward()
+    outputs = [] if packed.arguments.in_order else packed.outputs(run.states)
+    return [*packed.final(run.states), *outputs, *packed.kept(run)]
+
+
+def _unroll_backward(*arguments: Any) -> list[Tensor]:
+    *own, kept, upstream = arguments
+    packed = Packed(Arguments(*own))
+    return packed.gradients(packed.again(kept) if kept else packed.forward(), upstream)
+
+
+def _fake_unroll(*arguments: Any) -> list[Tensor]:
+    given = Arguments(*arguments[:-1])
+    return _fake_outputs(given) + _fake_final(given)
+
+
+def _fake_unroll_keep(*arguments: Any) -> list[Tensor]:
+    given = Arguments(*arguments)
+    inputs, rows = given.inputs, math.prod(given.inputs.shape[:-1])
+    known = engine(given.cell, inputs.dtype)
+    states = [inputs.new_empty((given.batch + rows, size)) for size in known.states.values()]
+    kept = [inputs.new_empty((rows, width)) for width in known.kept.values()]
+    return _fake_final(given) + ([] if given.in_order else _fake_outputs(given)) + states + kept
+
+
+def _fake_unroll_backward(*arguments: Any) -> list[Tensor]:
+    return [tensor.new_empty(tensor.shape) for tensor in Arguments(*arguments[:-2]).differentiable]
+
+
+def _fake_outputs(given: Arguments) -> list[Tensor]:
+    sizes = cell_of(given.cell).state_sizes.values()
+    return [given.inputs.new_empty((*given.inputs.shape[:-1], size)) for size in sizes]
+
+
+def _fake_final(given: Arguments) -> list[Tensor]:
+    return [given.inputs.new_empty((given.batch, size)) for size in cell_of(given.cell).state_sizes.values()]
+
+
+_library.impl("unroll", _differentiable, "Autograd")  # type: ignore[no-untyped-call]
+for _name, _real, _fake in (
+    ("unroll", _unroll, _fake_unroll),
+    ("unroll_keep", _unroll_keep, _fake_unroll_keep),
+    ("unroll_backward", _unroll_backward, _fake_unroll_backward),
+):
+    _library.impl(_name, _real, "CPU")  # type: ignore[no-untyped-call]
+    torch.library.register_fake(f"elman::{_name}", _fake, lib=_library)

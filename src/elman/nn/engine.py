@@ -1,0 +1,288 @@
+"""Between torch and the compiled engine: an operator's arguments as packed arrays, and its results back as tensors.
+
+Tensors and arrays share their memory; rows are copied only where they have to change places.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elman.compiler.loop import CompiledCell, Run, use_products
+from elman.compiler.schedule import schedule_training
+from elman.compiler.steps import Steps
+from elman.compiler.threads import use_pool
+from elman.compiler.trace import AFTER
+from elman.compiler.vector import Precision
+from elman.errors import DataError
+from elman.nn.cell_keys import cell_of
+from elman.nn.openmp import torch_pool
+from elman.nn.pieces import Pieces
+
+Array = NDArray[Any]
+
+#: The types of numbers that there is machine code for.
+PRECISIONS: dict[torch.dtype, Precision] = {torch.float32: "float32", torch.float64: "float64"}
+
+
+class Arguments(NamedTuple):
+    """One layer in one direction, in the form in which operators of torch can be given it.
+
+    Attributes:
+        cell: The cell's key (`elman.nn.cell_keys`).
+        inputs: (time, batch, features) or, with ``batch_sizes``, packed (steps, features).
+        state: The states before the first step, (batch, size) each, in the cell's order.
+        params: The parameters, in the cell's order.
+        initial: What resets go back to, (batch, size) each; empty without resets.
+        extras: (time, batch, width) or (batch, width) each, in the cell's order.
+        batch_sizes: Of packed inputs.
+        lengths: (batch,).
+        resets: (batch, time).
+        reverse: Whether to run from the last step to the first.
+    """
+
+    cell: str
+    inputs: Tensor
+    state: Sequence[Tensor]
+    params: Sequence[Tensor]
+    initial: Sequence[Tensor]
+    extras: Sequence[Tensor]
+    batch_sizes: Tensor | None
+    lengths: Tensor | None
+    resets: Tensor | None
+    reverse: bool
+
+    @property
+    def batch(self) -> Any:
+        """Rows of the batch."""
+        return self.state[0].shape[0]
+
+    @property
+    def differentiable(self) -> list[Tensor]:
+        """The tensors that have gradients, in the order of `Packed.gradients`."""
+        return [self.inputs, *self.state, *self.params, *self.initial]
+
+    def replaced(self, tensors: Sequence[Any]) -> Arguments:
+        """The same with other `differentiable` tensors."""
+        states = 1 + len(self.state)
+        params = states + len(self.params)
+        return self._replace(
+            inputs=tensors[0], state=tensors[1:states], params=tensors[states:params], initial=tensors[params:]
+        )
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the engine takes the rows as they lie."""
+        return not self.reverse and self.lengths is None and self.resets is None
+
+
+@final
+class Engine:
+    """A compiled cell, and what it expects."""
+
+    def __init__(self, key: str, dtype: torch.dtype) -> None:
+        cell = cell_of(key)
+        self.compiled = CompiledCell(cell, PRECISIONS[dtype])
+        self.states = cell.state_sizes
+        self.params = {name: parameter.shape for name, parameter in cell.parameters().items()}
+        self.extras = cell.extras
+        self.input_size = cell.input_size
+        step = self.compiled.step
+        forward, _ = schedule_training(step, self.compiled.derived)
+        #: Nodes of the step that a gradient needs, beside the states, and their widths.
+        self.kept = {node: step.nodes[node].width for node in forward.saved if node not in step.outputs.values()}
+
+    def check(self, arguments: Arguments) -> None:
+        """Raise `DataError` for a shape or type that the machine code does not expect."""
+        batch, dtype = arguments.batch, arguments.inputs.dtype
+        packed = arguments.batch_sizes is not None
+        wanted = (arguments.inputs.shape[0], *(() if packed else (batch,)), self.input_size)
+        _check("inputs", arguments.inputs, dtype, wanted)
+        for name, size, value in zip(self.states, self.states.values(), arguments.state, strict=True):
+            _check(f"the state '{name}'", value, dtype, (batch, size))
+        for name, size, value in zip(self.states, self.states.values(), arguments.initial, strict=False):
+            _check(f"the initial state '{name}'", value, dtype, (batch, size))
+        for name, shape, value in zip(self.params, self.params.values(), arguments.params, strict=True):
+            _check(f"the parameter '{name}'", value, dtype, shape)
+        for name, width, value in zip(self.extras, self.extras.values(), arguments.extras, strict=True):
+            each = arguments.inputs.shape[:1] if value.dim() == 3 else ()
+            _check(f"the extra '{name}'", value, dtype, (*each, batch, width))
+
+
+_engines: dict[tuple[str, torch.dtype], Engine] = {}
+_lock = threading.Lock()
+
+
+def engine(key: str, dtype: torch.dtype) -> Engine:
+    """The engine of a cell, compiled once in a process."""
+    known = _engines.get((key, dtype))
+    if known is None:
+        with _lock:
+            known = _engines.get((key, dtype)) or Engine(key, dtype)
+            _engines[key, dtype] = known
+    return known
+
+
+@final
+class Packed:
+    """Arguments as the engine takes them."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self.arguments = arguments
+        self.engine = engine(arguments.cell, arguments.inputs.dtype)
+        self.engine.check(arguments)
+        self.sizes, self.pieces = _layout(arguments)
+        self.places = None if arguments.in_order or self.pieces is None else self.pieces.places
+
+    def infer(self) -> list[Tensor]:
+        """Every state at every step, and every final state."""
+        states = self.engine.compiled.infer(*self._inputs(), extras=self._extras())
+        return [*self.outputs(states), *self.final(states)]
+
+    def forward(self) -> Run:
+        """As `infer`, and keeps what the gradient needs."""
+        return self.engine.compiled.forward(*self._inputs(), extras=self._extras())
+
+    def outputs(self, states: Mapping[str, Array]) -> list[Tensor]:
+        """Every state at every step, where the inputs of the step lie, and zeros elsewhere."""
+        return [torch.from_numpy(self._scatter(value[self.sizes[0] :])) for value in states.values()]
+
+    def final(self, states: Mapping[str, Array]) -> list[Tensor]:
+        """Every final state, (batch, size)."""
+        if self.pieces is None:
+            rows: Any = slice(-self.arguments.batch, None)
+        else:
+            rows = self.sizes[0] + self.pieces.final[self.pieces.leaving]
+        return [torch.from_numpy(value[rows].copy()) for value in states.values()]
+
+    def kept(self, run: Run) -> list[Tensor]:
+        """What a run leaves for the gradient: states and further values, packed."""
+        values = [run.saved[node][0] for node in self.engine.kept]
+        return [torch.from_numpy(value) for value in (*run.states.values(), *values)]
+
+    def again(self, kept: Sequence[Tensor]) -> Run:
+        """The run that left ``kept``."""
+        inputs, sizes, _, params = self._inputs()
+        arrays = [value.numpy() for value in kept]
+        states = dict(zip(self.engine.states, arrays, strict=False))
+        after = self.engine.compiled.step.outputs
+        saved: dict[Any, Any] = {after[AFTER.format(name)]: (value, "after") for name, value in states.items()}
+        saved |= {n: (value, "now") for n, value in zip(self.engine.kept, arrays[len(states) :], strict=True)}
+        return Run(inputs, Steps.of(sizes), states, saved, params, self._extras())
+
+    def gradients(self, run: Run, upstream: Sequence[Tensor | None]) -> list[Tensor]:
+        """Gradients of `Arguments.differentiable`, from those of what `infer` returns."""
+        names = list(self.engine.states)
+        by_step = {n: self._gather(_array(g)) for n, g in zip(names, upstream, strict=False) if g is not None}
+        by_final = {n: _array(g) for n, g in zip(names, upstream[len(names) :], strict=True) if g is not None}
+        if self.pieces is not None:
+            by_final = {name: _placed(value, self.pieces.leaving, self.sizes[0]) for name, value in by_final.items()}
+        found = self.engine.compiled.backward(run, by_step, by_final)
+        first = [found[f"first {name}"] for name in names]
+        states, initial = self._first_gradients(first)
+        return _tensors([self._scatter(found["x"]), *states, *(found[name] for name in self.engine.params), *initial])
+
+    def _first_gradients(self, first: list[Array]) -> tuple[list[Array], list[Array]]:
+        """From the gradients of the first states of all pieces to those of the given and of the initial state."""
+        if self.pieces is None:
+            return first, []
+        batch, rows, entering = self.arguments.batch, self.pieces.rows, self.pieces.entering
+        states = [_placed(value[entering], rows[entering], batch) for value in first]
+        initial = [np.zeros((batch, value.shape[1]), value.dtype) for value in first[: len(self.arguments.initial)]]
+        for total, value in zip(initial, first, strict=False):
+            np.add.at(total, rows[~entering], value[~entering])
+        return states, initial
+
+    def _inputs(self) -> tuple[Array, Array, dict[str, Array], dict[str, Array]]:
+        arguments = self.arguments
+        params = dict(zip(self.engine.params, map(_array, arguments.params), strict=True))
+        return self._gather(_array(arguments.inputs)), self.sizes, self._first(), params
+
+    def _first(self) -> dict[str, Array]:
+        """The first state of every piece."""
+        state = dict(zip(self.engine.states, map(_array, self.arguments.state), strict=True))
+        if self.pieces is None:
+            return state
+        rows = self.pieces.rows
+        first = {name: value[rows] for name, value in state.items()}
+        for name, initial in zip(state, map(_array, self.arguments.initial), strict=False):
+            first[name] = np.where(self.pieces.entering[:, None], first[name], initial[rows])
+        return first
+
+    def _extras(self) -> dict[str, Array]:
+        found = {}
+        for name, value in zip(self.engine.extras, map(_array, self.arguments.extras), strict=True):
+            by_row = value if self.pieces is None else value[self.pieces.rows] if value.ndim == 2 else value
+            found[name] = self._gather(value) if value.ndim == 3 else by_row
+        return found
+
+    def _gather(self, value: Array) -> Array:
+        """Rows in the order of steps."""
+        rows = value.reshape(-1, value.shape[-1])
+        return rows if self.places is None else rows.take(self.places, 0)
+
+    def _scatter(self, packed: Array) -> Array:
+        """Rows where they came from, in the form of the inputs."""
+        if self.places is not None:
+            packed = _placed(packed, self.places, self.arguments.inputs.shape[:-1].numel())
+        return packed.reshape(*self.arguments.inputs.shape[:-1], packed.shape[-1])
+
+
+def _layout(arguments: Arguments) -> tuple[Array, Pieces | None]:
+    """How many rows run at each step, and the pieces that they belong to where these are not simply the batch."""
+    batch, sizes = arguments.batch, arguments.batch_sizes
+    if sizes is not None:
+        counts = sizes.numpy()
+        if Steps.of(counts).batch != batch or Steps.of(counts).rows != arguments.inputs.shape[0]:
+            raise DataError(
+                f"batch_sizes must begin with {batch} and sum up to {arguments.inputs.shape[0]}, "
+                f"found {sizes[0]} and {sizes.sum()}."
+            )
+        return counts, Pieces.of_packed(counts, arguments.reverse)
+    time = arguments.inputs.shape[0]
+    if arguments.in_order:
+        return np.full(time, batch), None
+    lengths, resets = (None if value is None else value.numpy() for value in (arguments.lengths, arguments.resets))
+    pieces = Pieces.of(batch, time, lengths, resets, arguments.reverse)
+    return pieces.sizes, pieces
+
+
+def _check(what: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    if value.shape != shape or value.dtype != dtype:
+        raise DataError(f"{what} must be {dtype} of shape {tuple(shape)}, found {value.dtype} {tuple(value.shape)}.")
+
+
+def _array(tensor: Tensor) -> Array:
+    array: Array = tensor.detach().contiguous().numpy()
+    return array
+
+
+def _placed(values: Array, places: Array, rows: int) -> Array:
+    """``values`` in some of the rows of an array, zeros in the others."""
+    room = (np.empty if len(places) == rows else np.zeros)((rows, values.shape[1]), values.dtype)
+    room[places] = values
+    return room
+
+
+def _tensors(arrays: Iterable[Array]) -> list[Tensor]:
+    """The arrays as tensors; of arrays that share memory all but the first are copied."""
+    found, seen = [], set()
+    for array in arrays:
+        address = array.__array_interface__["data"][0]
+        found.append(torch.from_numpy(array.copy() if address in seen else array))
+        seen.add(address)
+    return found
+
+
+def _product(a: Array, b: Array, out: Array) -> None:
+    torch.mm(torch.from_numpy(a), torch.from_numpy(b), out=torch.from_numpy(out))
+
+
+use_products(_product)
+use_pool(torch_pool())
