@@ -62,9 +62,13 @@ def test_plain_values_come_back_as_they_were() -> None:
         ({"max_time": "soon"}, "max_time takes a time such as 20m or none"),
         ({"lowercase": "perhaps"}, "lowercase takes true or false"),
         ({"seed": None}, "seed takes a whole number, not None"),
+        ({"seed": -1}, "seed must be between 0 and 9223372036854775807, not -1"),
+        ({"network": 5}, "network is a group of options"),
+        ({1: 2}, "there is no option '1'"),
+        (3, "expected options by name, found 3"),
     ],
 )
-def test_what_cannot_be_is_said_with_its_source(values: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_is_said_with_its_source(values: Any, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         update(LanguageModelSettings(), values, "file.yaml")
     assert message in str(caught.value)
@@ -92,7 +96,13 @@ def test_yaml_that_cannot_be_read(content: bytes, message: str, tmp_path: Path) 
         read_yaml(path)
 
 
-def test_yaml_may_be_empty_of_sections(tmp_path: Path) -> None:
+def test_yaml_may_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("# hidden_size: 8\n", encoding="utf-8")
+    assert read_yaml(path) == {}
+
+
+def test_yaml_may_have_sections_or_not(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("hidden_size: 8\ntraining:\n  seed: 4\n", encoding="utf-8")
     values = flat(update(LanguageModelSettings(), read_yaml(path)))

@@ -92,7 +92,9 @@ class NetworkSettings:
     )
     hidden_size: int | Auto = option(AUTO, "Units per recurrent layer; auto chooses by data and time.")
     num_layers: int | Auto = option(AUTO, "Recurrent layers; auto chooses by data and time.")
-    embedding_size: int | Auto = option(AUTO, "Features per symbol; auto takes the hidden size.")
+    embedding_size: int | Auto = option(
+        AUTO, "Features per symbol; auto takes the hidden size, where symbols are few at most 256."
+    )
     tie_weights: bool | Auto = option(AUTO, "Share the embedding with the softmax; auto ties for words and BPE.")
     dropout: float | Auto = option(AUTO, "Locked dropout between layers and before the softmax; auto chooses.")
     dropout_input: float | Auto = option(AUTO, "Locked dropout on the embedded input; auto takes the value of dropout.")
@@ -199,10 +201,14 @@ def update(settings: Settings, values: Mapping[str, Any], source: str = "the cal
     ``{"network.hidden_size": 64}`` mean the same). Raises `SettingsError` that names ``source``, the
     option, what it takes and, for an unknown name, the nearest known one.
     """
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"{source}: expected options by name, found {values!r}.")
     known = {leaf.name: (section, annotation) for section, leaf, annotation in fields_of(settings)}
     sections = {section for section, _ in known.values() if section}
     changes: dict[str | None, dict[str, Any]] = {}
     for name, value in _flatten(values, sections):
+        if name in sections:
+            raise SettingsError(f"{source}: {name} is a group of options, not one; give its options by name.")
         section_given, _, leaf_name = name.rpartition(".")
         leaf_name = leaf_name.replace("-", "_")
         section, annotation = known.get(leaf_name, (None, None))
@@ -219,7 +225,7 @@ def update(settings: Settings, values: Mapping[str, Any], source: str = "the cal
 
 
 def _flatten(values: Mapping[str, Any], sections: set[str]) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
+    for name, value in ((str(name), value) for name, value in values.items()):
         if isinstance(value, Mapping) and name in sections:
             yield from ((f"{name}.{inner}", v) for inner, v in value.items())
         else:
@@ -228,7 +234,7 @@ def _flatten(values: Mapping[str, Any], sections: set[str]) -> Iterator[tuple[st
 
 def parse(name: str, value: Any, annotation: Any, source: str) -> Any:
     """Turn ``value``, or its text form, into what ``annotation`` asks for, or raise `SettingsError`."""
-    for kind in _alternatives(annotation):
+    for kind in alternatives(annotation):
         try:
             return _convert(value, kind)
         except (ValueError, TypeError):
@@ -245,7 +251,7 @@ def describe(annotation: Any) -> str:
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", Path: "a path"}
     words |= {tuple[str, ...]: "texts", Duration: "a time such as 20m", type(None): "none"}
     parts = []
-    for kind in _alternatives(annotation):
+    for kind in alternatives(annotation):
         if typing.get_origin(kind) is Literal:
             parts += [repr(choice) for choice in typing.get_args(kind)]
         else:
@@ -253,7 +259,8 @@ def describe(annotation: Any) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " or " + parts[-1]
 
 
-def _alternatives(annotation: Any) -> tuple[Any, ...]:
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """The kinds of value that an annotation accepts, in the order in which they are tried."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return typing.get_args(annotation)
     return (annotation,)
@@ -294,14 +301,15 @@ def _reject() -> Any:
 
 #: Options with a range, as (smallest, largest); None leaves a side open.
 RANGES: dict[str, tuple[float | None, float | None]] = {
-    "vocabulary_size": (2, None), "held_out": (0.0, 0.9), "hidden_size": (1, None), "num_layers": (1, None),
+    "vocabulary_size": (2, None), "held_out": (0, 0.9), "hidden_size": (1, None), "num_layers": (1, None),
     "embedding_size": (1, None), "dropout": (0, 0.95), "dropout_input": (0, 0.95), "dropout_words": (0, 0.95),
     "weight_drop": (0, 0.95), "memory": (0, None), "epochs": (1, None), "steps": (1, None), "max_time": (1, None),
     "batch_size": (1, None), "window": (1, None), "learning_rate": (0, None), "warmup": (0, 1),
     "final_learning_rate": (0, 1), "weight_decay": (0, None), "momentum": (0, 0.9999), "clip_norm": (0, None),
     "activation_regularisation": (0, None), "temporal_regularisation": (0, None), "patience": (0, None),
     "evaluate_every": (1, None), "checkpoint_every": (0, None), "threads": (1, 1024), "samples": (0, None),
-    "length": (0, None), "temperature": (0, None), "top_k": (0, None), "top_p": (0, 1), "top": (1, None),
+    "seed": (0, 2**63 - 1), "length": (0, None), "temperature": (0, None), "top_k": (0, None), "top_p": (0, 1),
+    "top": (1, None),
 }  # fmt: skip
 
 
@@ -312,7 +320,7 @@ def _validate(settings: Any, source: str) -> None:
             continue
         # Written so that NaN, which compares as false with everything, is out of every range.
         if not ((low is None or value >= low) and (high is None or value <= high)) or value == math.inf:
-            limits = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
+            limits = f"at least {low}" if high is None else f"between {low} and {high}"
             raise SettingsError(f"{source}: {name} must be {limits}, not {value}.")
 
 
@@ -347,6 +355,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise SettingsError(f"{path}{line}: is not valid YAML ({getattr(error, 'problem', error)}).") from None
+    if values is None:  # an empty file, or one of comments alone
+        return {}
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: expected lines such as 'hidden_size: 256', found {type(values).__name__}.")
     return values

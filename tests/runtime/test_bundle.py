@@ -45,6 +45,12 @@ def _weight(folder: Path) -> None:
     safetensors.numpy.save_file(tensors, folder / "model.safetensors")
 
 
+def _overflow(folder: Path) -> None:
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    tensors["embedding.weight"] = tensors["embedding.weight"] * np.float32(1e38)
+    safetensors.numpy.save_file(tensors, folder / "model.safetensors")
+
+
 def _truncate(folder: Path) -> None:
     data = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(data[: len(data) // 2])
@@ -67,7 +73,10 @@ DAMAGE: list[tuple[Callable[[Path], object], str]] = [
     (lambda f: _config(f, version=99), "has bundle version 99; this Elman reads version 1"),
     (lambda f: _config(f, format="other"), "is not an Elman model"),
     (lambda f: _config(f, network={}), "'network' does not describe a network"),
+    (lambda f: _config(f, codec=7), "expected a codec"),
     (_truncate, "is damaged or cut short"),
+    (lambda f: (f / "model.safetensors").write_bytes(b""), "is damaged or cut short"),
+    (_overflow, "does not give its recorded output"),
     (_shape, r"'softmax.bias' has shape"),
     (_weight, "does not give its recorded output"),
 ]
@@ -80,6 +89,16 @@ def test_each_damage_is_one_sentence(damage: Callable[[Path], object], message: 
     with pytest.raises(BundleError, match=message) as caught:
         Bundle.read(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    folder = small_models.bundle(tmp_path / "model")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(BundleError, match=r"model\.safetensors: cannot be read \(Permission denied\)"):
+        Bundle.read(folder)
 
 
 def test_no_folder_at_all(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elman.errors import SettingsError
 from elman.training import probe
 from elman.training.probe import choose_precision, choose_threads, measure
 
@@ -37,6 +38,11 @@ def test_the_machine_is_measured_and_left_ready() -> None:
     assert machine.flops > 1e6
     assert len(machine.sentences) == 2
     assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_a_precision_that_is_not_there_is_refused() -> None:
+    with pytest.raises(SettingsError, match="fp16 needs a GPU"):
+        measure(CPU, threads=1, precision="fp16")
 
 
 def test_what_was_asked_for_is_not_measured() -> None:

@@ -77,9 +77,10 @@ class TextCodec(ABC):
 
         Raises `DataError` where the vocabulary is missing, damaged or of another size than ``config`` says.
         """
-        kind, lowercase, size = config.get("kind"), config.get("lowercase"), config.get("symbols")
+        found = config if isinstance(config, Mapping) else {}
+        kind, lowercase, size = found.get("kind"), found.get("lowercase"), found.get("symbols")
         if kind not in _KINDS or not isinstance(lowercase, bool):
-            raise DataError(f"{folder}: expected a codec (one of {', '.join(_KINDS)}), found {dict(config)}.")
+            raise DataError(f"{folder}: expected a codec (one of {', '.join(_KINDS)}), found {config}.")
         codec = _codec_of(kind)._load(folder, lowercase)
         if len(codec) != size:
             raise DataError(f"{folder}: the vocabulary has {len(codec)} symbols, the configuration says {size}.")

@@ -39,13 +39,15 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def make_fabric(device: torch.device, precision: str) -> Fabric:
-    """Return a Fabric of one device for ``precision`` 32, bf16 or fp16.
-
-    Raises `SettingsError` for float16 on a CPU, which torch cannot train in.
-    """
+def check_precision(device: torch.device, precision: str) -> None:
+    """Raise `SettingsError` for float16 on a CPU, which torch cannot train in."""
     if precision == "fp16" and device.type == "cpu":
         raise SettingsError("precision fp16 needs a GPU; take bf16 or 32 on a CPU.")
+
+
+def make_fabric(device: torch.device, precision: str) -> Fabric:
+    """Return a Fabric of one device for ``precision`` 32, bf16 or fp16. Raises as `check_precision` does."""
+    check_precision(device, precision)
     talk = logging.getLogger("lightning_fabric")
     level = talk.level
     talk.setLevel(logging.WARNING)

@@ -18,6 +18,7 @@ from elman.settings import AUTO, Auto
 from elman.system import available_cores, physical_cores
 from elman.timing import interleaved
 from elman.training.checkpoint import own_random_numbers
+from elman.training.device import check_precision
 
 #: The measured step: an LSTM of this batch size, window and number of features and units.
 _BATCH, _WINDOW, _UNITS = 32, 32, 256
@@ -54,8 +55,9 @@ def measure(
     """Choose what is left open of ``threads`` and ``precision``, and measure the speed of the result.
 
     Takes about ``seconds`` for the threads and again for the precision. Sets torch's number of threads;
-    leaves its random numbers alone.
+    leaves its random numbers alone. Raises `SettingsError` for a precision that ``device`` does not have.
     """
+    check_precision(device, precision)
     sentences = []
     if threads == AUTO:
         threads, sentence = choose_threads(seconds) if device.type == "cpu" else _threads_beside(device)
