@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from elman.cells import Cell, initialise, make
 from elman.errors import DataError, SettingsError
 from elman.nn.backends import choose
+from elman.nn.call import State
 from elman.nn.dropout import LockedDropout, checked, drop_weights
 from elman.nn.step_options import StepOptions
-from elman.nn.unroll import State, suffixes, unroll_stack
+from elman.nn.unroll import suffixes, unroll_stack
 
 
 @final
@@ -39,7 +40,9 @@ class Recurrent(nn.Module):
         learn_initial_state: Learn the state before the first step, one for all rows, instead of zeros.
         initial: Scheme of `elman.cells.initialise`; drawn from torch's generator (`torch.manual_seed`).
         memory: Expected length of dependencies in steps for chrono initialisation; 0 leaves it open.
-        backend: ``auto``, ``torch`` or ``reference``; see `elman.nn.backends.choose`.
+        checkpoint_every: Steps between those whose state is kept for the gradient, in training; what lies between is
+            computed again, in about 2 sqrt(T) states of memory for the root of the T steps. 0 keeps every step.
+        backend: ``auto``, ``compiled``, ``torch`` or ``reference``; see `elman.nn.choose`.
         **cell_options: The cell's own options, such as ``bias`` or ``projection_size``.
 
     Parameters have torch.nn's names: ``weight_ih_l0``, ``weight_hh_l0_reverse``, ...; a learnt initial state is
@@ -69,6 +72,7 @@ class Recurrent(nn.Module):
         learn_initial_state: bool = False,
         initial: str = "memory",
         memory: int = 0,
+        checkpoint_every: int = 0,
         backend: str = "auto",
         **cell_options: Any,
     ) -> None:
@@ -79,11 +83,19 @@ class Recurrent(nn.Module):
         self.learn_initial_state = learn_initial_state
         self.initial = initial
         self.memory = memory
+        if checkpoint_every < 0:
+            raise SettingsError(f"checkpoint_every must be 0 or a number of steps, not {checkpoint_every}.")
+        self.checkpoint_every = checkpoint_every
         self.backend = backend
         self.dropout = LockedDropout(dropout) if locked_dropout else nn.Dropout(checked("dropout", dropout))
         self.cells = tuple(self._make_cells(cell, input_size, _sizes(hidden_size, num_layers), cell_options))
-        for training in (True, False):
-            choose(self.step_options.around(self.cells[0], training), backend)
+        # Made here and not in every call: torch.compile takes them as they are.
+        self._cells_run = {
+            training: tuple(self.step_options.around(cell, training) for cell in self.cells)
+            for training in (True, False)
+        }
+        for cells in self._cells_run.values():
+            choose(cells[0], backend)
         for suffix, layer_cell in self._parts():
             for name, parameter in layer_cell.parameters().items():
                 self.register_parameter(name + suffix, nn.Parameter(torch.empty(parameter.shape)))
@@ -146,7 +158,7 @@ class Recurrent(nn.Module):
         self._check(inputs, state)
         learnt = {name: getattr(self, f"initial_{name}") for name in self.state_sizes if self.learn_initial_state}
         run = unroll_stack(
-            [self.step_options.around(cell, self.training) for cell in self.cells],
+            self._cells_run[self.training],
             self._params(),
             inputs,
             state,
@@ -158,12 +170,13 @@ class Recurrent(nn.Module):
             resets=resets,
             backend=self.backend,
             all_states=all_states,
+            checkpoint_every=self.checkpoint_every if self.training else 0,
         )
         return run if all_states else (run.outputs, run.state)
 
     def why(self) -> str:
         """Say which backend runs this stack, and why; it may differ between training and evaluation."""
-        return str(choose(self.step_options.around(self.cells[0], self.training), self.backend))
+        return str(choose(self._cells_run[self.training][0], self.backend))
 
     def extra_repr(self) -> str:
         """Show cell, sizes and backend."""
@@ -206,7 +219,8 @@ class Recurrent(nn.Module):
         """What the options of the step need for this forward call: masks in training."""
         return {
             name + suffix: value
-            for suffix, cell in self._parts()
+            for layer, cell in enumerate(self._cells_run[self.training])
+            for suffix in suffixes(layer, self.bidirectional)
             for name, value in self.step_options.extras(cell, inputs, self.training).items()
         }
 
