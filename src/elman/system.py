@@ -23,6 +23,9 @@ from typing import Any
 
 from elman.errors import SaveError
 
+#: File by which a folder is held.
+LOCK = ".lock"
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -125,19 +128,25 @@ def _user_caches() -> Path:
 def lock_folder(folder: Path) -> Iterator[None]:
     """Hold ``folder`` for this process alone; the system lets go of it when the process ends, however it ends.
 
+    Where the folder is missing it is made, and goes again if nothing was put into it.
     Raises `SaveError` when another process holds it or the folder cannot be made.
     """
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("ab")
+        file = (folder / LOCK).open("ab")
     except OSError as error:
         raise SaveError(_reason(folder, error)) from error
-    with file:
-        try:
-            _lock(file.fileno())
-        except OSError:
-            raise SaveError(f"{folder}: another process is training in this folder; choose another one.") from None
-        yield
+    try:
+        with file:
+            try:
+                _lock(file.fileno())
+            except OSError:
+                raise SaveError(f"{folder}: another process is training in this folder; choose another one.") from None
+            yield
+    finally:
+        if made and {entry.name for entry in folder.iterdir()} == {LOCK}:
+            _remove(folder)
 
 
 def _lock(descriptor: int) -> None:
@@ -153,7 +162,7 @@ def _lock(descriptor: int) -> None:
 
 def _reason(path: Path, error: OSError) -> str:
     if error.errno in _FULL:
-        return f"{path}: the disk is full; free some space and save again (nothing was left half-written)."
+        return f"{path}: the disk is full; free some space and try again (nothing was left half-written)."
     if error.errno in _FORBIDDEN:
         return f"{path}: there is no permission to write here; choose another folder or change its rights."
     if error.errno in (errno.EEXIST, errno.ENOTDIR):

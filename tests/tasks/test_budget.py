@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elman.runtime import NetworkShape
 from elman.settings import AUTO, LanguageModelSettings, flat, update
 from elman.tasks.budget import Task, resolve
 from elman.training.probe import Machine
@@ -18,7 +17,7 @@ def resolved(
     symbols: int = 1_000_000, vocabulary: int = 66, machine: Machine = MACHINE, **options: Any
 ) -> dict[str, Any]:
     settings = update(LanguageModelSettings(), options)
-    return flat(resolve(settings, Task(symbols, vocabulary, machine, None)))
+    return flat(resolve(settings, Task(symbols, vocabulary, machine)))
 
 
 @given(st.integers(2, 10**9), st.integers(2, 60_000), st.floats(1e8, 1e15), st.floats(1, 1e6) | st.none())
@@ -63,13 +62,6 @@ def test_many_symbols_are_tied_and_dropped() -> None:
 
 def test_other_optimisers_keep_their_own_learning_rate() -> None:
     assert resolved(optimizer="sgd", steps=10)["learning_rate"] == AUTO
-
-
-def test_a_model_to_start_from_gives_its_sizes() -> None:
-    start = NetworkShape(66, "gru", 24, (40, 40), False, True)
-    settings = update(LanguageModelSettings(), {"max_time": "1h", "cell": "lstm"})
-    found = flat(resolve(settings, Task(1_000_000, 66, MACHINE, start)))
-    assert (found["cell"], found["hidden_size"], found["num_layers"], found["embedding_size"]) == ("gru", 40, 2, 24)
 
 
 @pytest.mark.parametrize("limit", [{"epochs": 3}, {"steps": 100}, {"max_time": "2m"}])

@@ -94,11 +94,23 @@ def test_a_run_killed_before_its_first_checkpoint_can_be_resumed(book: Path, tmp
     LanguageModel(steps=3, **SMALL).fit(book, out=tmp_path / "whole")
     LanguageModel(steps=3, **SMALL).fit(book, out=tmp_path / "cut")
     for file in [*(tmp_path / "cut").rglob("*")]:
-        if file.is_file() and file.name not in ("run.json", "vocabulary.json", ".lock"):
+        if file.is_file() and file.parent.name != "run":
             file.unlink()
     LanguageModel().fit(book, out=tmp_path / "cut", resume=True)
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(np.array_equal(whole[name], cut[name]) for name in whole)
+
+
+def test_a_resumed_run_measures_nothing(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    LanguageModel(steps=2, **{**SMALL, "threads": "auto", "precision": "auto"}).fit(book, out=tmp_path / "run")
+    for module in ("elman.tasks.language_model_training", "elman.training.loop"):
+        monkeypatch.setattr(f"{module}.measure", None)
+    LanguageModel(steps=4).fit(book, out=tmp_path / "run", resume=True)
+
+
+def test_resuming_needs_a_folder(book: Path) -> None:
+    with pytest.raises(UsageError, match="needs the folder"):
+        LanguageModel(steps=2, **SMALL).fit(book, resume=True)
 
 
 def test_resuming_with_a_new_limit_goes_further(book: Path, tmp_path: Path) -> None:
@@ -113,6 +125,29 @@ def test_starting_from_an_earlier_model_takes_its_weights_and_symbols(book: Path
     second = LanguageModel(steps=1, threads=1, precision="32").fit(book, start_from=tmp_path / "first")
     assert second.shape == LanguageModel.load(tmp_path / "first").shape
     assert second.score(TEXT).nats_per_symbol < fresh.score(TEXT).nats_per_symbol
+
+
+def test_a_start_from_an_earlier_model_is_killed_before_its_first_checkpoint(book: Path, tmp_path: Path) -> None:
+    LanguageModel(steps=5, **SMALL).fit(book, out=tmp_path / "first")
+    options = {"steps": 3, "threads": 1, "precision": "32"}
+    for name in ("whole", "cut"):
+        LanguageModel(**options).fit(book, out=tmp_path / name, start_from=tmp_path / "first")
+    (tmp_path / "cut" / "checkpoint" / "state.safetensors").unlink()
+    LanguageModel().fit(book, out=tmp_path / "cut", resume=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(np.array_equal(whole[name], cut[name]) for name in whole)
+
+
+def test_a_start_from_an_earlier_model_keeps_its_symbols_and_sizes(book: Path, tmp_path: Path) -> None:
+    LanguageModel(steps=1, cell="gru", codec="words", lowercase=True, **SMALL).fit(book, out=tmp_path / "first")
+    options = {"steps": 1, "threads": 1, "precision": "32"}
+    model = LanguageModel(**options).fit(book, out=tmp_path / "second", start_from=tmp_path / "first")
+    settings = model.settings
+    assert (settings.text.codec, settings.text.lowercase) == ("words", True)
+    assert (settings.network.cell, settings.network.hidden_size, settings.network.num_layers) == ("gru", 12, 2)
+    for option, value in {"hidden_size": 13, "codec": "bytes", "learn_initial_state": True}.items():
+        with pytest.raises(UsageError, match=f"--from goes on with {option} = "):
+            LanguageModel(**options, **{option: value}).fit(book, start_from=tmp_path / "first")
 
 
 @pytest.mark.parametrize("kind", ["characters", "bytes", "words", "bpe"])
@@ -152,7 +187,11 @@ def test_lines_add_up_to_the_whole(trained: LanguageModel) -> None:
     lines = score.per_line()
     assert sum(nats for _, nats, _ in lines) == pytest.approx(score.nats.sum())
     assert sum(count for _, _, count in lines) == len(score.nats)
-    assert [line for line, _, _ in lines] == [line[i == 0 :] for i, line in enumerate(small_models.TEXT.splitlines())]
+    assert [line for line, _, _ in lines] == small_models.TEXT.splitlines()
+
+
+def test_lines_of_a_text_that_opens_with_an_empty_one(trained: LanguageModel) -> None:
+    assert [(line, count) for line, _, count in trained.score("\n\nSo\n").per_line()] == [("", 0), ("", 1), ("So", 3)]
 
 
 def test_long_text_is_scored_nearly_as_by_one_stream(trained: LanguageModel) -> None:
@@ -194,6 +233,16 @@ def test_text_that_is_too_short(content: str, message: str, tmp_path: Path) -> N
         LanguageModel(steps=1, **SMALL).fit(path, out=tmp_path / "run")
 
 
+@pytest.mark.parametrize("part", ["valid", "test"])
+def test_a_part_that_is_too_short_is_said_before_training(part: str, book: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("word", encoding="utf-8")
+    model = LanguageModel(codec="words", steps=1, **SMALL, **{part: tmp_path / "short.txt"})
+    name = {"valid": "held-out", "test": "test"}[part]
+    with pytest.raises(DataError, match=f"The {name} text is too short"):
+        model.fit(book, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_text_of_one_symbol_has_no_score(trained: LanguageModel) -> None:
     with pytest.raises(DataError, match="at least 2 symbols, found 1"):
         trained.score("T")
@@ -215,6 +264,24 @@ def test_a_loss_that_turns_nan_keeps_the_last_good_model(
     kept = elman.load(tmp_path / "run")
     assert kept.metrics["training"]["stopped_by"] == "non-finite loss"
     assert all(np.isfinite(value).all() for value in kept.tensors.values())
+
+
+def test_ctrl_c_does_not_wait_for_the_baseline(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: object, documents: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("elman.baselines.ngram.KneserNey.fit", interrupted)
+    LanguageModel(steps=2, **SMALL).fit(book, out=tmp_path / "run")
+    assert set(elman.load(tmp_path / "run").metrics["held_out"]) == {"model"}
+
+
+@pytest.mark.parametrize("settings", [3, {"network": {"hiden_size": 4}}])
+def test_settings_that_make_no_sense_are_the_bundles_fault(settings: Any, tmp_path: Path) -> None:
+    folder = small_models.bundle(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "settings": settings}), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"config\.json"):
+        elman.load(folder)
 
 
 def test_a_bundle_of_another_task_is_refused(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from elman.settings import LanguageModelSettings, update
 from elman.tasks.run_folder import RunRecord, own_folder
 
 
-def record(kind: str = "characters") -> RunRecord:
+def record(kind: str = "characters", start: str | None = None) -> RunRecord:
     codec = small_models.codec(kind)
     settings = update(LanguageModelSettings(), {"hidden_size": 9, "steps": 5, "codec": kind})
-    return RunRecord(settings, codec, small_models.shape(len(codec)), "book.txt", "f00")
+    return RunRecord(settings, codec, small_models.shape(len(codec)), "book.txt", "f00", start)
 
 
 @pytest.mark.parametrize("kind", ["characters", "bytes", "words", "bpe"])
@@ -21,24 +21,80 @@ def test_a_record_comes_back_as_it_was(kind: str, tmp_path: Path) -> None:
     record(kind).write(tmp_path)
     read = RunRecord.read(tmp_path)
     assert (read.source, read.sha256) == ("book.txt", "f00")
+    assert read.start is None
     assert read.settings == record(kind).settings
     assert read.shape == record(kind).shape
     assert read.codec.encode(small_models.TEXT).tolist() == record(kind).codec.encode(small_models.TEXT).tolist()
 
 
-def test_a_damaged_record_says_so(tmp_path: Path) -> None:
+DAMAGE = {
+    "cut short": lambda text: text[:-9],
+    "empty": lambda text: "{}",
+    "unknown option": lambda text: text.replace("hidden_size", "hiden_size"),
+    "no settings": lambda text: text.replace('"settings": {', '"settings": 3, "x": {'),
+    "no codec": lambda text: text.replace('"codec": {', '"codec": 3, "x": {'),
+    "another codec": lambda text: text.replace('"kind": "characters"', '"kind": "letters"'),
+    "no network": lambda text: text.replace('"network": {', '"network": 3, "x": {'),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_record_says_so(kind: str, tmp_path: Path) -> None:
     record().write(tmp_path)
-    (tmp_path / "run.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(CheckpointError, match="is damaged"):
+    file = tmp_path / "run" / "record.json"
+    file.write_text(DAMAGE[kind](file.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"record\.json: is damaged"):
         RunRecord.read(tmp_path)
 
 
+def test_a_record_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(self: object, folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with own_folder(tmp_path / "run", False):
+        pass
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setattr(type(record().codec), "save", killed)
+    with pytest.raises(KeyboardInterrupt), own_folder(tmp_path / "run", False):
+        record().write(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_run_killed_at_its_start_left_behind_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".run.part").mkdir()
+    (tmp_path / ".run.part" / "vocabulary.json").write_text("[")
+    with own_folder(tmp_path, False):
+        record().write(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {".lock", "run"}
+
+
+def test_a_hard_stop_says_how_to_go_on(tmp_path: Path) -> None:
+    def stopped() -> None:
+        with own_folder(tmp_path, False):
+            record().write(tmp_path)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="--resume goes on"):
+        stopped()
+
+
 def test_limits_may_change_and_nothing_else() -> None:
-    longer = record().resumed(update(LanguageModelSettings(), {"steps": 50, "max_time": "1m"}))
+    longer = record().resumed(update(LanguageModelSettings(), {"steps": 50, "max_time": "1m"})).settings
     assert (longer.training.steps, longer.training.max_time) == (50, 60)
     assert longer.network.hidden_size == 9
     with pytest.raises(UsageError, match="--resume goes on with hidden_size = 9"):
         record().resumed(update(LanguageModelSettings(), {"hidden_size": 10}))
+
+
+def test_a_run_goes_on_from_where_it_started(tmp_path: Path) -> None:
+    asked, start = LanguageModelSettings(), tmp_path / "first"
+    begun = record(start=str(start))
+    assert begun.resumed(asked).start == begun.resumed(asked, tmp_path / "." / "first").start == str(start)
+    with pytest.raises(UsageError, match=r"began from .*first; leave out --from"):
+        begun.resumed(asked, tmp_path / "second")
+    with pytest.raises(UsageError, match="began from a fresh network"):
+        record().resumed(asked, start)
 
 
 def test_another_text_is_refused() -> None:
@@ -61,5 +117,5 @@ def test_a_folder_with_anything_in_it_is_in_use_unless_resuming(tmp_path: Path) 
         pass
     with own_folder(tmp_path, True):
         pass
-    with pytest.raises(SaveError, match="is in use"), own_folder(tmp_path / "letter.txt", False):
+    with pytest.raises(SaveError, match="is a file"), own_folder(tmp_path / "letter.txt", False):
         pass

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from elman.runtime.engine import NetworkShape
 from elman.settings import AUTO, LanguageModelSettings, flat, update
 from elman.training.probe import Machine
 
@@ -39,13 +38,11 @@ class Task:
         symbols: In the training text.
         vocabulary: Distinct symbols.
         machine: Threads, precision and speed that were measured.
-        start: The network of the model to start from, whose sizes then hold; None for a fresh one.
     """
 
     symbols: int
     vocabulary: int
     machine: Machine
-    start: NetworkShape | None
 
     @property
     def many(self) -> bool:
@@ -60,7 +57,6 @@ def resolve(settings: LanguageModelSettings, task: Task) -> LanguageModelSetting
         chosen["epochs"] = max(1, min(40, round(DEFAULT_SYMBOLS / task.symbols)))
     chosen |= {"threads": task.machine.threads, "precision": task.machine.precision}
     _fill(chosen, batch_size=min(32, max(1, task.symbols // 2_000)), window=35 if task.many else 64)
-    chosen |= _sizes_of(task.start) if task.start is not None else {}
     _fill(chosen, tie_weights=task.many, num_layers=2 if task.many else 1)
     _fill(chosen, hidden_size=_hidden_size(_arithmetic(chosen, task), chosen["num_layers"], task))
     _fill(chosen, embedding_size=chosen["hidden_size"] if task.many else min(chosen["hidden_size"], 256))
@@ -73,17 +69,6 @@ def resolve(settings: LanguageModelSettings, task: Task) -> LanguageModelSetting
 
 def _fill(chosen: dict[str, Any], **values: Any) -> None:
     chosen |= {name: value for name, value in values.items() if chosen[name] == AUTO}
-
-
-def _sizes_of(start: NetworkShape) -> dict[str, Any]:
-    return {
-        "cell": start.cell,
-        "hidden_size": start.hidden_sizes[0],
-        "num_layers": len(start.hidden_sizes),
-        "embedding_size": start.embedding_size,
-        "tie_weights": start.tie_weights,
-        "learn_initial_state": start.learn_initial_state,
-    }
 
 
 def _symbols_read(chosen: dict[str, Any], task: Task) -> float:

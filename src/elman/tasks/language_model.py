@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from elman.codecs import TextCodec
 from elman.decoding.sampling import Sampling
-from elman.errors import UsageError
+from elman.errors import BundleError, SettingsError, UsageError
 from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
 from elman.runtime.bundle import Bundle
 from elman.runtime.engine import Array, Engine, NetworkShape
@@ -108,22 +108,22 @@ class TextScore:
         return text_figures(float(self.nats.sum()), len(self.nats), self.characters, self.unknown)
 
     def per_line(self) -> list[tuple[str, float, int]]:
-        """``(line, nats, symbols)`` for each line of the text; the line end belongs to its line."""
-        lines: list[tuple[str, float, int]] = []
-        text, nats, count = "", 0.0, 0
-        for piece, cost in zip(self._pieces(), self.nats, strict=True):
-            text, nats, count = text + piece, nats + float(cost), count + 1
-            if piece.endswith("\n"):
-                lines.append((text.rstrip("\n"), nats, count))
-                text, nats, count = "", 0.0, 0
-        return [*lines, (text, nats, count)] if count else lines
+        """``(line, nats, symbols)`` for each line of the text as the model reads it; the line end belongs to its line.
 
-    def _pieces(self) -> Iterator[str]:
-        """The text of each scored symbol."""
+        A document's first symbol stands in its line and is not scored.
+        """
+        lines: list[tuple[str, float, int]] = []
+        costs = iter(self.nats.tolist())
         for ids in self.documents:
             decoder = self.codec.decoder()
-            decoder.push(ids[:1])
-            yield from (decoder.push([symbol]) for symbol in ids[1:])
+            text, nats, count = decoder.push(ids[:1]), 0.0, 0
+            for symbol in ids[1:]:
+                if text.endswith("\n"):
+                    lines.append((text.rstrip("\n"), nats, count))
+                    text, nats, count = "", 0.0, 0
+                text, nats, count = text + decoder.push([symbol]), nats + next(costs), count + 1
+            lines.append((text.rstrip("\n"), nats, count))
+        return lines
 
 
 def text_figures(nats: float, symbols: int, characters: int, unknown: int) -> dict[str, float]:
@@ -165,7 +165,10 @@ class LanguageModel:
         """Read a model folder. Raises `BundleError` with one sentence on what is wrong with it."""
         bundle = Bundle.read(folder)
         model = cls()
-        model.settings = update(model.settings, bundle.config.get("settings", {}), f"{folder}/config.json")
+        try:
+            model.settings = update(model.settings, bundle.config.get("settings", {}), f"{folder}/config.json")
+        except SettingsError as error:
+            raise BundleError(str(error)) from None
         model.metrics = bundle.metrics
         model._take(bundle.codec, bundle.shape, bundle.tensors, np.array(bundle.sample["symbols"], np.int64))
         return model
@@ -215,8 +218,7 @@ class LanguageModel:
         """Train on texts in memory; otherwise as `fit`."""
         from elman.tasks import language_model_training as training
 
-        start = None if start_from is None else LanguageModel.load(start_from)
-        trained = training.run(data, self.settings, out=out, resume=resume, start=start, callbacks=callbacks)
+        trained = training.run(data, self.settings, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
         self.settings, self.metrics = trained.settings, trained.metrics
         self._take(trained.codec, trained.shape, trained.tensors, trained.sample)
         if out is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,15 @@ from elman.codecs import TextCodec
 from elman.data.batch import SequenceBatch
 from elman.data.streams import TextStreams, score_streams
 from elman.decoding.sampling import Sampling
-from elman.errors import DataError, NonFiniteLossError
+from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
 from elman.nn.language_model import LanguageModelNetwork
 from elman.runtime.engine import Array, Engine, NetworkShape
 from elman.runtime.stream import Stream
-from elman.settings import LanguageModelSettings
+from elman.settings import LanguageModelSettings, update
 from elman.tasks import budget
 from elman.tasks.language_model import LanguageModel, TextData, TextScore, text_figures
-from elman.tasks.run_folder import RunRecord, own_folder
+from elman.tasks.run_folder import RunRecord, changes, own_folder, start_folder
 from elman.training.checkpoint import checkpoint_file
 from elman.training.device import choose_device
 from elman.training.events import Callback, Progress
@@ -35,6 +35,8 @@ from elman.training.logs import CsvLog, TensorBoardLog
 from elman.training.loop import Trainer
 from elman.training.probe import measure
 from elman.training.problem import Loss, Score
+
+Ids = NDArray[np.int64]
 
 #: The baseline counts at most so many symbols, the last ones: more would take memory by the gigabyte.
 BASELINE_SYMBOLS = 20_000_000
@@ -49,7 +51,7 @@ class Trained:
     shape: NetworkShape
     tensors: dict[str, Array]
     metrics: dict[str, Any]
-    sample: NDArray[np.int64]
+    sample: Ids
     failure: NonFiniteLossError | None
 
 
@@ -97,7 +99,7 @@ class Objective:
         return Loss(total, batch.targets.numel(), out.state)
 
 
-def nats_of(network: torch.nn.Module, documents: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+def nats_of(network: torch.nn.Module, documents: Sequence[Ids]) -> NDArray[np.float64]:
     """``-ln p`` of every symbol but each document's first, in order, in float32 arithmetic; shape (symbols,)."""
     was_training = network.training
     network.eval()
@@ -120,7 +122,10 @@ def nats_of(network: torch.nn.Module, documents: Sequence[NDArray[np.int64]]) ->
 
 def score_texts(network: torch.nn.Module, codec: TextCodec, texts: Sequence[str]) -> TextScore:
     """Score texts, each a document of its own. Raises `DataError` for fewer than two symbols."""
-    documents = _encode(codec, texts, "scored")
+    return _score(network, codec, _encode(codec, texts, "scored"), texts)
+
+
+def _score(network: torch.nn.Module, codec: TextCodec, documents: Sequence[Ids], texts: Sequence[str]) -> TextScore:
     # Nothing predicts a document's first symbol.
     characters = sum(map(len, texts)) - sum(len(codec.decode(ids[:1])) for ids in documents)
     return TextScore(nats_of(network, documents), documents, codec, characters)
@@ -143,58 +148,102 @@ def run(
     *,
     out: str | Path | None,
     resume: bool,
-    start: LanguageModel | None,
+    start_from: str | Path | None,
     callbacks: Sequence[Callback],
 ) -> Trained:
     """Train a language model from start to figures; `LanguageModel.fit` says what the arguments mean."""
     folder = None if out is None else Path(out)
+    if resume and folder is None:
+        raise UsageError("resume needs the folder of the run as out.")
     with own_folder(folder, resume):
-        earlier = RunRecord.read(folder) if resume and folder is not None else None
-        record = _begin(data, settings, start, callbacks) if earlier is None else _go_on(data, settings, earlier)
-        if folder is not None and earlier is None:
-            record.write(folder)
-        return _train(data, record, folder, resume, start, callbacks)
+        if resume and folder is not None:
+            record = RunRecord.read(folder).resumed(settings, start_from)
+            record.check_text(data.sha256, data.source)
+            documents = Documents.encode(data, record.codec)
+        else:
+            record, documents = _begin(data, settings, start_from, callbacks)
+            if folder is not None:
+                record.write(folder)
+        return _train(data, documents, record, folder, resume, callbacks)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """`TextData` in symbols."""
+
+    train: list[Ids]
+    held_out: list[Ids]
+    test: list[Ids]
+
+    @classmethod
+    def encode(cls, data: TextData, codec: TextCodec) -> Documents:
+        """Raises `DataError` where a part has fewer than two symbols; only the test text may be missing."""
+        test = _encode(codec, data.test, "test") if data.test else []
+        return cls(_encode(codec, data.train, "training"), _encode(codec, data.held_out, "held-out"), test)
+
+    @property
+    def symbols(self) -> int:
+        """How many there are to train on."""
+        return sum(map(len, self.train))
 
 
 def _begin(
-    data: TextData, settings: LanguageModelSettings, start: LanguageModel | None, callbacks: Sequence[Callback]
-) -> RunRecord:
+    data: TextData, settings: LanguageModelSettings, start_from: str | Path | None, callbacks: Sequence[Callback]
+) -> tuple[RunRecord, Documents]:
     """Settle what the settings leave open."""
-    text, training = settings.text, settings.training
+    start = None if start_from is None else LanguageModel.load(start_from)
     if start is None:
+        text = settings.text
         codec = TextCodec.fit(text.codec, data.train, text.vocabulary_size, lowercase=text.lowercase)
     else:
-        codec = start.codec
-    symbols = sum(map(len, _encode(codec, data.train, "training")))
+        codec, settings = start.codec, _as_in(start, settings)
+    documents = Documents.encode(data, codec)
+    training = settings.training
     machine = measure(choose_device(training.device), threads=training.threads, precision=training.precision)
     for callback in callbacks:
         for sentence in machine.sentences:
             callback.on_note(sentence)
-    shape = None if start is None else start.shape
-    settings = budget.resolve(settings, budget.Task(symbols, len(codec), machine, shape))
-    return RunRecord(settings, codec, shape or _shape(settings, len(codec)), data.source, data.sha256)
+    settings = budget.resolve(settings, budget.Task(documents.symbols, len(codec), machine))
+    shape = _shape(settings, len(codec)) if start is None else start.shape
+    begun_from = None if start_from is None else start_folder(start_from)
+    return RunRecord(settings, codec, shape, data.source, data.sha256, begun_from), documents
 
 
-def _go_on(data: TextData, settings: LanguageModelSettings, earlier: RunRecord) -> RunRecord:
-    earlier.check_text(data.sha256, data.source)
-    return replace(earlier, settings=earlier.resumed(settings))
+def _as_in(start: LanguageModel, settings: LanguageModelSettings) -> LanguageModelSettings:
+    """The settings with symbols and sizes of the model to start from; `UsageError` where others are asked for."""
+    shape = start.shape
+    own = {
+        "codec": start.codec.kind,
+        "lowercase": start.codec.lowercase,
+        "cell": shape.cell,
+        "hidden_size": shape.hidden_sizes[0],
+        "num_layers": len(shape.hidden_sizes),
+        "embedding_size": shape.embedding_size,
+        "tie_weights": shape.tie_weights,
+        "learn_initial_state": shape.learn_initial_state,
+    }
+    for name, value in changes(settings).items():
+        if name in own and value != own[name]:
+            raise UsageError(f"--from goes on with {name} = {own[name]}, as that model has it, not {value}.")
+    return update(settings, own, "--from")
 
 
 def _train(
     data: TextData,
+    documents: Documents,
     record: RunRecord,
     folder: Path | None,
     resume: bool,
-    start: LanguageModel | None,
     callbacks: Sequence[Callback],
 ) -> Trained:
     settings, codec, training = record.settings, record.codec, record.settings.training
-    train = _encode(codec, data.train, "training")
-    held_out = _encode(codec, data.held_out, "held-out")
+    # A run that was killed before its first checkpoint has nothing to go on from but its record.
+    goes_on = resume and folder is not None and checkpoint_file(folder).exists()
+    start = None if record.start is None or goes_on else LanguageModel.load(record.start).tensors
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
-        network = build(record.shape, None if start is None else start.tensors, **_training_only(settings))
-    batches = TextStreams(train, int(training.batch_size), int(training.window), seed=training.seed)
+        network = build(record.shape, start, **_training_only(settings))
+    batches = TextStreams(documents.train, int(training.batch_size), int(training.window), seed=training.seed)
     objective = Objective(training.activation_regularisation, training.temporal_regularisation)
     progress = LastProgress()
     logs = [] if folder is None else [CsvLog(folder / "log.csv"), TensorBoardLog(folder / "tensorboard")]
@@ -202,26 +251,24 @@ def _train(
     if settings.samples:
         events.append(Samples(network, codec, record.shape, settings.samples, callbacks))
     trainer = Trainer(training, folder, events=events)
-    # A run that was killed before its first checkpoint has nothing to go on from but its record.
-    goes_on = resume and folder is not None and checkpoint_file(folder).exists()
+    evaluate = _held_out(data, documents, codec)
     failure, stopped_by = None, "non-finite loss"
     try:
-        stopped_by = trainer.fit(network, objective, batches, _held_out(data, held_out), resume=goes_on).stopped_by
+        stopped_by = trainer.fit(network, objective, batches, evaluate, resume=goes_on).stopped_by
     except NonFiniteLossError as error:
         failure = error
-    figures = _figures(data, codec, train, network, with_baselines=stopped_by != "interrupt")
-    symbols = sum(map(len, train))
+    figures = _figures(data, documents, codec, network, with_baseline=stopped_by != "interrupt")
     figures["training"] = {
         "source": data.source,
         "sha256": data.sha256,
-        "symbols": symbols,
-        "epochs": progress.last.symbols / symbols,
+        "symbols": documents.symbols,
+        "epochs": progress.last.symbols / documents.symbols,
         "steps": progress.last.step,
         "seconds": progress.last.elapsed,
         "stopped_by": stopped_by,
     }
     settings = replace(settings, training=trainer.settings)
-    sample = np.concatenate(held_out)[:64]
+    sample = np.concatenate(documents.held_out)[:64]
     return Trained(settings, codec, record.shape, tensors_of(network), figures, sample, failure)
 
 
@@ -230,13 +277,15 @@ def tensors_of(network: torch.nn.Module) -> dict[str, Array]:
     return {name: value.detach().cpu().float().numpy().copy() for name, value in network.state_dict().items()}
 
 
-def _held_out(data: TextData, documents: Sequence[NDArray[np.int64]]) -> Callable[[torch.nn.Module], Score]:
+def _held_out(data: TextData, documents: Documents, codec: TextCodec) -> Callable[[torch.nn.Module], Score]:
     characters = sum(map(len, data.held_out))
 
     def evaluate(module: torch.nn.Module) -> Score:
-        nats = nats_of(module, documents)
+        nats = nats_of(module, documents.held_out)
         total, count = float(nats.sum()), len(nats)
         figures = {"bits per character": bits_per_symbol(total, characters), "perplexity": perplexity(total, count)}
+        if codec.kind == "words":  # whose models are known by their perplexity: it comes first
+            figures = dict(reversed(figures.items()))
         return Score(nats_per_symbol(total, count), figures)
 
     return evaluate
@@ -295,7 +344,7 @@ class Samples(Callback):
             listener.on_note(f"A sample {moment}:\n\n{textwrap.indent(text, '    ')}\n")
 
 
-def _encode(codec: TextCodec, texts: Sequence[str], name: str) -> list[NDArray[np.int64]]:
+def _encode(codec: TextCodec, texts: Sequence[str], name: str) -> list[Ids]:
     documents = [ids for text in texts if len(ids := codec.encode(text))]
     found = sum(map(len, documents))
     if found < 2:
@@ -319,25 +368,26 @@ def _training_only(settings: LanguageModelSettings) -> dict[str, Any]:
 
 
 def _figures(
-    data: TextData, codec: TextCodec, train: Sequence[NDArray[np.int64]], network: torch.nn.Module, with_baselines: bool
+    data: TextData, documents: Documents, codec: TextCodec, network: torch.nn.Module, with_baseline: bool
 ) -> dict[str, Any]:
     """Held-out and test figures of the model, and of a Kneser-Ney 5-gram fitted on the same text."""
-    baseline = KneserNey(len(codec)).fit(_last(train, BASELINE_SYMBOLS)) if with_baselines else None
-    figures: dict[str, Any] = {}
-    for part, texts in (("held_out", data.held_out), ("test", data.test)):
-        if not texts:
-            continue
-        score = score_texts(network, codec, texts)
-        figures[part] = {"model": score.figures()}
-        if baseline is not None:
+    parts = {"held_out": (documents.held_out, data.held_out), "test": (documents.test, data.test)}
+    scores = {name: _score(network, codec, ids, texts) for name, (ids, texts) in parts.items() if ids}
+    figures: dict[str, Any] = {name: {"model": score.figures()} for name, score in scores.items()}
+    if not with_baseline:
+        return figures
+    # Ctrl-C means not to wait for the baseline; the model is saved all the same.
+    with suppress(KeyboardInterrupt):
+        baseline = KneserNey(len(codec)).fit(_last(documents.train, BASELINE_SYMBOLS))
+        for name, score in scores.items():
             total, count = baseline.nats(score.documents)
-            figures[part]["5-gram"] = text_figures(total, count, score.characters, score.unknown)
+            figures[name]["5-gram"] = text_figures(total, count, score.characters, score.unknown)
     return figures
 
 
-def _last(documents: Sequence[NDArray[np.int64]], symbols: int) -> list[NDArray[np.int64]]:
+def _last(documents: Sequence[Ids], symbols: int) -> list[Ids]:
     """The documents, or the end of them with so many symbols."""
-    kept: list[NDArray[np.int64]] = []
+    kept: list[Ids] = []
     for ids in reversed(documents):
         kept.insert(0, ids[max(0, len(ids) - symbols) :])
         symbols -= len(kept[0])

@@ -5,84 +5,131 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from elman import system
 from elman.codecs import TextCodec
-from elman.errors import CheckpointError, SaveError, UsageError
+from elman.errors import CheckpointError, ElmanError, SaveError, UsageError
 from elman.runtime.engine import NetworkShape
 from elman.settings import LanguageModelSettings, flat, to_dict, update
 from elman.training.checkpoint import CHANGEABLE
 
-FILE = "run.json"
+#: Folder in the folder of the run, and the file in it beside the vocabulary.
+FOLDER, FILE = "run", "record.json"
+
+#: What a run that was killed at its very start may leave behind.
+REMAINS = {system.LOCK, f".{FOLDER}.part"}
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run was started with: settings without any 'auto', symbols, network, and the text's fingerprint."""
+    """What a run was started with.
+
+    Attributes:
+        settings: Without any 'auto'.
+        codec: Its symbols.
+        shape: Its network.
+        source: Names of the files.
+        sha256: The text's fingerprint.
+        start: Folder of the model that it started from; None for a fresh one.
+    """
 
     settings: LanguageModelSettings
     codec: TextCodec
     shape: NetworkShape
     source: str
     sha256: str
+    start: str | None = None
 
     def write(self, folder: Path) -> None:
-        """Write ``run.json`` and the vocabulary. Raises `SaveError`."""
+        """Write the record and the vocabulary, both or none. Raises `SaveError`."""
         values = {
             "settings": to_dict(self.settings),
             "codec": self.codec.to_config(),
             "network": self.shape.to_dict(),
             "source": self.source,
             "sha256": self.sha256,
+            "start": self.start,
         }
-        with system.replacing_files(folder) as draft:
+
+        def write_files(draft: Path) -> None:
+            draft.mkdir()
             self.codec.save(draft)
             (draft / FILE).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+        system.write_atomically(folder / FOLDER, write_files)
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:
         """Read what `write` wrote; `CheckpointError` where there is no run or its record is damaged."""
+        file = folder / FOLDER / FILE
         try:
-            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            values = json.loads(file.read_text(encoding="utf-8"))
             return cls(
-                settings=update(LanguageModelSettings(), values["settings"], str(folder / FILE)),
-                codec=TextCodec.load(folder, values["codec"]),
+                settings=update(LanguageModelSettings(), values["settings"], str(file)),
+                codec=TextCodec.load(folder / FOLDER, values["codec"]),
                 shape=NetworkShape.from_dict(values["network"]),
                 source=values["source"],
                 sha256=values["sha256"],
+                start=values["start"],
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise CheckpointError(f"{folder}: holds no run to resume; start one without --resume.") from None
-        except (OSError, ValueError, KeyError) as error:
-            raise CheckpointError(f"{folder / FILE}: is damaged ({error}); start a new run.") from None
+        except (OSError, ValueError, KeyError, TypeError, ElmanError) as error:
+            raise CheckpointError(f"{file}: is damaged ({error}); start a new run.") from None
 
     def check_text(self, sha256: str, source: str) -> None:
         """Raise `CheckpointError` unless the text is the one of this run."""
         if sha256 != self.sha256:
             raise CheckpointError(f"The run was trained on another text than {source}; resume with the same files.")
 
-    def resumed(self, asked: LanguageModelSettings) -> LanguageModelSettings:
-        """The settings of the run with the limits that are asked for now; `UsageError` for any other change."""
-        default, saved = flat(LanguageModelSettings()), flat(self.settings)
-        changed = {name: value for name, value in flat(asked).items() if value not in (default[name], saved[name])}
+    def resumed(self, asked: LanguageModelSettings, start: str | Path | None = None) -> RunRecord:
+        """The record with the limits that are asked for now; `UsageError` for any other change."""
+        saved = flat(self.settings)
+        changed = {name: value for name, value in changes(asked).items() if value != saved[name]}
         if fixed := [name for name in changed if name not in CHANGEABLE]:
             raise UsageError(
                 f"--resume goes on with {fixed[0]} = {saved[fixed[0]]}, as the run began; to change it, start a new "
                 "run with --from."
             )
-        return update(self.settings, changed, "--resume")
+        if start is not None and start_folder(start) != self.start:
+            began = "from a fresh network" if self.start is None else f"from {self.start}"
+            raise UsageError(f"--resume goes on with a run that began {began}; leave out --from, or start a new run.")
+        return replace(self, settings=update(self.settings, changed, "--resume"))
+
+
+def changes(asked: LanguageModelSettings) -> dict[str, Any]:
+    """The options that are not at their default."""
+    default = flat(LanguageModelSettings())
+    return {name: value for name, value in flat(asked).items() if value != default[name]}
+
+
+def start_folder(start: str | Path) -> str:
+    """The name under which a record keeps a model to start from: one that holds from any folder."""
+    return str(Path(start).resolve())
 
 
 @contextmanager
 def own_folder(folder: Path | None, resume: bool) -> Iterator[None]:
-    """Hold ``folder`` for this run alone; `SaveError` if it already holds something, unless resuming."""
+    """Hold ``folder`` for this run alone.
+
+    Raises:
+        SaveError: It already holds something, unless resuming; or another process holds it.
+        KeyboardInterrupt: As it came, with a sentence on how to go on where there is a run to go on with.
+    """
     if folder is None:
         yield
         return
-    lock = {folder / ".lock"}  # left behind by a run that was killed at its very start
-    if not resume and folder.exists() and (not folder.is_dir() or set(folder.iterdir()) - lock):
+    if folder.is_file():
+        raise SaveError(f"{folder}: is a file; choose a folder as --out.")
+    if not resume and folder.exists() and {entry.name for entry in folder.iterdir()} - REMAINS:
         raise SaveError(f"{folder}: is in use; choose another --out, or go on with that run by --resume.")
     with system.lock_folder(folder):
-        yield
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not (folder / FOLDER).exists():
+                raise
+            raise KeyboardInterrupt(f"stopped at once; --resume goes on with what {folder} holds") from None
