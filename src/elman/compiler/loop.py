@@ -320,9 +320,11 @@ def pack_weights(graph: Graph, pack: Pack, values: Mapping[Id, Array], target: T
 
 @cache
 def _packing(target: Target) -> Callable[..., None]:
-    code = load(lambda: str(write_packing(target)), target.host, "packing", target.precision)
+    code = load(lambda: str(write_packing(target)), target.host, "packing", repr(target))
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 6)
-    return kind(code.address("pack"))
+    pack: Any = kind(code.address("pack"))
+    pack.code = code  # the function lives as long as the code
+    return pack  # type: ignore[no-any-return]
 
 
 def _rows(plan: Schedule, kept: set[Id], steps: Steps, dtype: Any) -> dict[Id, Place]:
