@@ -19,7 +19,7 @@ CELLS: list[Cell] = [
     cells.make("lstm", 5, 7),
     cells.make("lstm", 3, 20, projection_size=9),
     cells.make("gru", 6, 16),
-    Normed(3, 19),
+    Normed(3, 8),
 ]
 
 
