@@ -6,6 +6,7 @@ Tensors and arrays share their memory; rows are copied only where they have to c
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, final
 
@@ -115,6 +116,43 @@ class Engine:
             _check(f"the extra '{name}'", value, dtype, (*each, batch, width))
 
 
+@final
+class Version:
+    """What tells whether parameters are still the same, so that they need not be packed again.
+
+    Equal if the tensors are the same objects, torch counted no change in place since, and some numbers taken from all
+    over them are equal: torch does not count what is done to ``weight.data``.
+    """
+
+    def __init__(self, params: Sequence[Tensor]) -> None:
+        self._tensors = [weakref.ref(tensor) for tensor in params]
+        self._counts = [tensor._version for tensor in params]
+        self._samples = [tensor.detach().reshape(-1)[:: max(1, tensor.numel() // SAMPLES)].clone() for tensor in params]
+
+    @classmethod
+    def of(cls, params: Sequence[Tensor]) -> Version | None:
+        """Of these tensors now; None where torch does not count their changes, or packing is quicker than looking."""
+        uncounted = any(tensor.is_inference() for tensor in params)
+        few = sum(tensor.numel() for tensor in params) < FEW_NUMBERS
+        return None if uncounted or few else cls(params)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Version) or self._counts != other._counts:
+            return False
+        pairs = zip(self._tensors, other._tensors, strict=True)
+        return all(one() is not None and one() is two() for one, two in pairs) and all(
+            torch.equal(one, two) for one, two in zip(self._samples, other._samples, strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+#: Numbers of a parameter that are looked at.
+SAMPLES = 64
+
+#: Parameters with fewer numbers are packed anew every time.
+FEW_NUMBERS = 60_000
+
 _engines: dict[tuple[str, torch.dtype], Engine] = {}
 _lock = threading.Lock()
 
@@ -142,12 +180,14 @@ class Packed:
 
     def infer(self) -> list[Tensor]:
         """Every state at every step, and every final state."""
-        states = self.engine.compiled.infer(*self._inputs(), extras=self._extras())
+        version = Version.of(self.arguments.params)
+        states = self.engine.compiled.infer(*self._inputs(), extras=self._extras(), version=version)
         return [*self.outputs(states), *self.final(states)]
 
     def forward(self) -> Run:
         """As `infer`, and keeps what the gradient needs."""
-        return self.engine.compiled.forward(*self._inputs(), extras=self._extras())
+        version = Version.of(self.arguments.params)
+        return self.engine.compiled.forward(*self._inputs(), extras=self._extras(), version=version)
 
     def outputs(self, states: Mapping[str, Array]) -> list[Tensor]:
         """Every state at every step, where the inputs of the step lie, and zeros elsewhere."""
@@ -174,7 +214,8 @@ class Packed:
         after = self.engine.compiled.step.outputs
         saved: dict[Any, Any] = {after[AFTER.format(name)]: (value, "after") for name, value in states.items()}
         saved |= {n: (value, "now") for n, value in zip(self.engine.kept, arrays[len(states) :], strict=True)}
-        return Run(inputs, Steps.of(sizes), states, saved, params, self._extras())
+        version = Version.of(self.arguments.params)
+        return Run(inputs, Steps.of(sizes), states, saved, params, self._extras(), version)
 
     def gradients(self, run: Run, upstream: Sequence[Tensor | None]) -> list[Tensor]:
         """Gradients of `Arguments.differentiable`, from those of what `infer` returns."""
