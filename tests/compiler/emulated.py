@@ -31,8 +31,9 @@ class EmulatedLoop(Loop):
     """A loop that is run as a program of another processor, with its arrays in files."""
 
     def __init__(self, plan: Schedule, precision: Precision, host: Host, *, reverse: bool) -> None:
+        self.plan = plan
         # What surrounds the loop, the packing of weights above all, runs here, for vectors of the same size.
-        super().__init__(plan, precision, Host.named("portable"), reverse=reverse)
+        self.target = Target(precision, Host.named("portable"))
         self.kernel = Kernel(plan, Target(precision, ARM), reverse=reverse)
         self.object_file = compile_object(self.kernel.text(), ARM)
 
