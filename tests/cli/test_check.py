@@ -19,10 +19,15 @@ def test_check_shows_versions_and_ends_well(
 def test_check_says_what_is_missing_and_how_to_get_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "NEEDED", (*check.NEEDED, "no-such-package"))
+    monkeypatch.setattr(check, "needed", lambda: ["torch", "no-such-package"])
     with pytest.raises(typer.Exit):
         check.check()
     assert "pip install no-such-package" in capsys.readouterr().out
+
+
+def test_what_is_needed_is_what_the_package_says() -> None:
+    assert {"torch", "lightning-fabric", "pyyaml"} <= set(check.needed())
+    assert not {"pytest", "ruff"} & set(check.needed())
 
 
 def test_check_fails_where_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import platform
+import re
 from importlib import metadata
 
 import typer
-
-#: Packages that Elman needs, as `pip install` knows them.
-NEEDED = ("torch", "lightning-fabric", "numpy", "safetensors", "tokenizers", "rich", "tensorboard", "matplotlib")
 
 
 def check() -> None:
     """Show versions and threads, learn for five seconds, and say what is missing and how to get it."""
     typer.echo(f"elman {metadata.version('elman')}, Python {platform.python_version()}, {platform.platform()}")
-    missing = [name for name in NEEDED if _version(name) is None]
-    typer.echo(", ".join(f"{name} {_version(name)}" for name in NEEDED if name not in missing))
+    versions = {name: _version(name) for name in needed()}
+    typer.echo(", ".join(f"{name} {version}" for name, version in versions.items() if version is not None))
+    missing = [name for name, version in versions.items() if version is None]
     if missing:
         typer.secho(f"missing: {', '.join(missing)}; get it with: pip install {' '.join(missing)}", fg="red")
         raise typer.Exit(1)
@@ -48,6 +47,12 @@ def learn() -> tuple[float, float]:
     data = TextData([text[:-4000]], [text[-4000:]])
     model = LanguageModel(max_time=5, hidden_size=64, num_layers=1, batch_size=16, window=32).fit_texts(data)
     return math.log(len(model.codec)), model.metrics["held_out"]["model"]["nats_per_symbol"]
+
+
+def needed() -> list[str]:
+    """Packages that Elman needs, as `pip install` knows them."""
+    requirements = metadata.requires("elman") or []
+    return [re.split(r"[^\w.-]", line)[0] for line in requirements if "extra ==" not in line]
 
 
 def _version(name: str) -> str | None:

@@ -33,15 +33,15 @@ def demo(
     folder = free_folder(out)
     say: Callable[[str], None] = (lambda text: None) if quiet else typer.echo
     say(
-        f"Text: {sum(map(len, data.train)):,} characters of Python's help topics; "
+        f"Text: {sum(map(len, data.train)):,} characters of Python's help topics;\n"
         f"{sum(map(len, data.held_out)):,} more, in topics of their own, are held out."
     )
     model = LanguageModel(max_time=seconds, seed=seed, samples=240)
-    model.fit_texts(data, out=folder, callbacks=[display_for("characters", quiet, json=False)])
+    model.fit_texts(data, out=folder, callbacks=[display_for(quiet, json=False)])
     if model.metrics["training"]["stopped_by"] == "interrupt":
         typer.echo(f"The model so far is in {folder}.")
         raise KeyboardInterrupt
-    say(f"Now a rival for the same {seconds}: a feed-forward network, which sees a fixed window and has no memory.")
+    say(f"Now a rival for the same {seconds}: a feed-forward network,\nwhich sees a fixed window and has no memory.")
     add_rival(model, data, seconds, seed)
     model.save(folder)
     report(model, folder)

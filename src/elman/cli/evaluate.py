@@ -13,7 +13,7 @@ from elman.cli.generate import DirArgument
 
 def evaluate(
     folder: DirArgument,
-    file: Annotated[Path, typer.Argument(help="Text file, plain or .gz.")],
+    file: Annotated[Path, typer.Argument(help="Text file, plain or .gz.", readable=False)],
     per_line: Annotated[bool, typer.Option("--per-line", help="Print nats, symbols and text of each line.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

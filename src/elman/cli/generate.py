@@ -12,7 +12,7 @@ import typer
 from elman.cli.options import with_settings
 from elman.settings import GenerationSettings, to_dict
 
-DirArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a trained model.")]
+DirArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a trained model.", readable=False)]
 
 
 @with_settings(GenerationSettings())

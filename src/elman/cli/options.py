@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import types
 import typing
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from elman.errors import SettingsError
-from elman.settings import Duration, Settings, fields_of, read_yaml, update
+from elman.settings import Duration, Settings, alternatives, fields_of, read_yaml, update
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="YAML file with any of these options.", show_default=False)
+    Path | None,
+    typer.Option("--config", help="YAML file with any of these options.", show_default=False, readable=False),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any option by name; may be repeated.")
@@ -85,8 +85,16 @@ def resolve(default: Settings, config: Path | None, assignments: list[str], give
 
 
 def _metavar(annotation: Any) -> str:
-    """What stands for the value in --help: its choices, or a word for its kind."""
-    kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    if typing.get_origin(kinds[0]) is typing.Literal:
-        return "|".join(typing.get_args(kinds[0]))
-    return {int: "N", float: "X", bool: "BOOL", Path: "FILE", Duration: "TIME"}.get(kinds[0], "TEXT")
+    """What stands for the value in --help: its choices, or a word for its kind.
+
+    >>> _metavar(int | Literal["auto"]), _metavar(int | None)
+    ('N|auto', 'N')
+    """
+    names = {int: "N", float: "X", bool: "BOOL", Path: "FILE", Duration: "TIME"}
+    words: list[str] = []
+    for kind in alternatives(annotation):
+        if typing.get_origin(kind) is Literal:
+            words += typing.get_args(kind)
+        elif kind is not type(None):
+            words.append(names.get(kind, "TEXT"))
+    return "|".join(words)

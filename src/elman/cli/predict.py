@@ -26,6 +26,6 @@ def predict(
         rows = [{"symbol": symbol, "probability": probability} for symbol, probability in likeliest]
         typer.echo(json_format.dumps({"prompt": settings.prompt, "next": rows}, ensure_ascii=False))
         return
-    width = max(len(repr(symbol)) for symbol, _ in likeliest)
+    width = max(len(symbol) for symbol, _ in likeliest)
     for symbol, probability in likeliest:
-        typer.echo(f"{symbol!r:<{width}}  {probability:6.4f}  {'█' * round(40 * probability)}".rstrip())
+        typer.echo(f"{symbol:<{width}}  {probability:6.4f}  {'█' * round(40 * probability)}".rstrip())

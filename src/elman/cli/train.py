@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elman.cli.options import with_settings
+from elman.errors import UsageError
 from elman.settings import LanguageModelSettings
 
 if TYPE_CHECKING:
     from elman.training.events import Callback
 
-#: What one symbol of each codec is called when speed is told.
-UNITS = {"characters": "characters", "bytes": "bytes", "words": "words", "bpe": "pieces"}
-
-OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for the model, its logs and checkpoints.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder for the model, its logs and checkpoints.", readable=False)
+]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out as if it never stopped.")]
-FromOption = Annotated[Path | None, typer.Option("--from", help="Start from the weights of an earlier model.")]
+FromOption = Annotated[
+    Path | None, typer.Option("--from", help="Start from the weights of an earlier model.", readable=False)
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
@@ -26,7 +28,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 @with_settings(LanguageModelSettings())
 def language_model(
     settings: LanguageModelSettings,
-    files: Annotated[list[Path], typer.Argument(help="Text files, plain or .gz; each is one document.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Text files, plain or .gz; each is one document.", readable=False)
+    ],
     out: OutOption,
     resume: ResumeOption = False,
     start_from: FromOption = None,
@@ -38,16 +42,22 @@ def language_model(
     from elman.tasks.language_model import LanguageModel
 
     model = LanguageModel(**flat(settings))
-    display = display_for(settings.text.codec, quiet, json)
-    model.fit(*files, out=out, resume=resume, start_from=start_from, callbacks=[display])
-    if not quiet and not json:
-        for name, figures in model.metrics["held_out"].items():
-            typer.echo(f"held-out text, {name}: {figures['bits_per_character']:.4f} bits per character")
+    model.fit(*files, out=out, resume=resume, start_from=start_from, callbacks=[display_for(quiet, json)])
+    if quiet or json:
+        return
+    for name, figures in model.metrics["held_out"].items():
+        bits, perplexity = figures["bits_per_character"], figures["perplexity"]
+        typer.echo(f"held-out text, {name}: {bits:.4f} bits per character, perplexity {perplexity:.4g}")
+    if model.metrics["training"]["stopped_by"] == "interrupt":
+        typer.echo(f"The best model so far is in {out}. The same command with --resume goes on.")
+    else:
         typer.echo(f"The model is in {out}. Try: elman generate {out}")
 
 
-def display_for(codec: str, quiet: bool, json: bool) -> Callback:
+def display_for(quiet: bool, json: bool) -> Callback:
     """What shows a run: nothing, JSON lines, or whatever suits the terminal."""
     from elman.training.display import make_display
 
-    return make_display("quiet" if quiet else "json" if json else "auto", unit=UNITS[codec])
+    if quiet and json:
+        raise UsageError("--quiet prints nothing and --json prints everything; give one of them.")
+    return make_display("quiet" if quiet else "json" if json else "auto", unit="symbols")
