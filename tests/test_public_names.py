@@ -16,6 +16,7 @@ PUBLIC = {
         "__version__",
         "cells",
         "errors",
+        "explain",
         "load",
         "nn",
         "runtime",

@@ -15,6 +15,7 @@ from elman import system
 
 if TYPE_CHECKING:
     from elman import cells, errors, nn, runtime, settings, training
+    from elman.nn.explain import explain
     from elman.runtime import Stream
     from elman.tasks import load
     from elman.tasks.language_model import LanguageModel, TextScore
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "cells",
     "errors",
+    "explain",
     "load",
     "nn",
     "runtime",
@@ -42,6 +44,7 @@ _HOMES = {
     "LanguageModel": "elman.tasks.language_model",
     "Stream": "elman.runtime",
     "TextScore": "elman.tasks.language_model",
+    "explain": "elman.nn.explain",
     "load": "elman.tasks",
 }
 

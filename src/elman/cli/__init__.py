@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from elman.cli import check, demo, evaluate, generate, info, predict, train
+from elman.cli import check, demo, evaluate, explain, generate, info, predict, train
 from elman.errors import ElmanError
 
 
@@ -65,6 +65,7 @@ app.command("generate")(generate.generate)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
+app.command("explain")(explain.explain)
 
 
 def main() -> None:

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from elman.cells import Cell
 from elman.compiler.adjoint import ParameterGradient, adjoint
 from elman.compiler.graph import OPS, Graph, Id
+from elman.compiler.loop import MANY_ROWS, NEAR_WEIGHTS
 from elman.compiler.schedule import DEAR, Schedule, schedule_training
 from elman.compiler.trace import trace
+
+#: Of a float32 number.
+BYTES = 4
 
 #: Operations that are written between their operands.
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "greater": ">"}
@@ -120,8 +124,16 @@ class CellPlan:
         """Numbers that a training run keeps of every sequence at every step: the states, and what is saved."""
         return sum(self.cell.state_sizes.values()) + sum(self.step.nodes[place].width for place in self.forward.saved)
 
+    def schedule(self) -> str:
+        """What is computed when, forward and backward."""
+        return "\n".join(_schedule_lines(self))
+
+    def work(self) -> str:
+        """How much that is."""
+        return "\n".join(_work_lines(self))
+
     def __str__(self) -> str:
-        return "\n".join(_lines(self))
+        return f"{self.schedule()}\n{self.work()}"
 
 
 def _work(plan: Schedule, products_outside: int) -> Work:
@@ -142,17 +154,23 @@ def _work(plan: Schedule, products_outside: int) -> Work:
     )
 
 
-def _lines(plan: CellPlan) -> Iterator[str]:
+def _schedule_lines(plan: CellPlan) -> Iterator[str]:
+    shapes = [parameter.shape for parameter in plan.cell.parameters().values() if len(parameter.shape) == 2]
+    near = sum(rows * columns for rows, columns in shapes) * BYTES <= NEAR_WEIGHTS
+    moved = f"; in the loop for batches of {MANY_ROWS} and more" if near else ""
     yield "Forward"
-    yield from _phases(plan.forward)
+    yield from _phases(plan.forward, moved)
     yield "Backward, from the last step to the first"
-    yield from _phases(plan.backward)
+    yield from _phases(plan.backward, moved)
     yield "  gradients of the parameters, sums over all steps and sequences"
     graph = plan.backward.graph
     for share in plan.parameters:
         whole = share.name if share.part == (0, 1) else _block(share.name, share.part)
         grad = _shown(graph, share.grad)
         yield f"    {whole}: {grad if share.operand is None else f'outer({grad}, {_shown(graph, share.operand)})'}"
+
+
+def _work_lines(plan: CellPlan) -> Iterator[str]:
     yield "Work for one sequence at one step"
     yield f"  {'':<10}{'multiply-adds in products':>34}{'values of':>14}{'other':>14}"
     yield f"  {'':<10}{'in the loop':>15}{'all steps at once':>19}{'functions':>14}{'arithmetic':>14}"
@@ -161,15 +179,15 @@ def _lines(plan: CellPlan) -> Iterator[str]:
     yield f"  kept for the gradient: {plan.saved_numbers:,} numbers, the states and what is marked above"
 
 
-def _phases(plan: Schedule) -> Iterator[str]:
+def _phases(plan: Schedule, moved: str) -> Iterator[str]:
     titles = {
         "once a call, from the weights alone": plan.once,
-        "before the loop, for all steps at once": plan.hoisted,
+        f"before the loop, for all steps at once{moved}": plan.hoisted,
         **{
             f"at every step, stage {number} of {len(plan.stages)}": (*stage.products, *stage.run, *stage.sums)
             for number, stage in enumerate(plan.stages, 1)
         },
-        "after the loop, for all steps at once": plan.deferred,
+        f"after the loop, for all steps at once{moved}": plan.deferred,
     }
     results = {place: name for name, place in plan.graph.outputs.items()}
     for title, places in titles.items():
