@@ -1,0 +1,48 @@
+"""Benchmarks of the compiled engine run, on the smallest shapes; what they measure there means nothing."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from benchmarks import harness
+from benchmarks.__main__ import NAMES
+from benchmarks.harness import Data, Figure
+
+QUICK = [
+    *("compile_time", "custom_cells", "flags", "inference_grid", "layer_norm", "matrix_rate", "streaming_step"),
+    *("training_grid", "variable_lengths"),
+]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_it_runs(name: str) -> None:
+    module = importlib.import_module(f"benchmarks.{name}")
+    figures = module.measure(Data(None, quick=True))
+    assert figures
+    for figure in figures:
+        assert math.isfinite(figure.value)
+        assert figure.unit or figure.value <= 1
+    names = [figure.name for figure in figures]
+    assert len(set(names)) == len(names)
+
+
+def test_every_name_is_a_benchmark() -> None:
+    assert set(QUICK) <= set(NAMES)
+    for name in NAMES:
+        assert callable(importlib.import_module(f"benchmarks.{name}").measure)
+
+
+def test_only_a_whole_run_leaves_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "RESULTS", tmp_path)
+    figure = Figure("loss", 1.0, "nats", "lower", 2.0)
+    assert harness.record("loss", lambda data: [figure], Data(None, quick=True)) == [figure]
+    assert not list(tmp_path.iterdir())
+    harness.record("loss", lambda data: [figure], Data(None))
+    (path,) = tmp_path.iterdir()
+    assert harness.read(path) == [figure]
+    assert json.loads(path.read_text(encoding="utf-8"))["command"] == "python -m benchmarks loss"
