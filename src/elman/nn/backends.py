@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -57,8 +57,6 @@ class Circumstances(NamedTuple):
 USUAL = Circumstances()
 
 
-# A choice is a matter of types and settings, never of values: torch.compile need not look inside.
-@constant_result
 def choose(cell: Cell, backend: str = "auto", circumstances: Circumstances = USUAL) -> Choice:
     """Say which backend runs ``cell`` and why.
 
@@ -79,6 +77,13 @@ def choose(cell: Cell, backend: str = "auto", circumstances: Circumstances = USU
     if backend not in BACKENDS:
         raise BackendError(f"There is no backend '{backend}', only {', '.join(BACKENDS)}.{nearest(backend, BACKENDS)}")
     return _choose(cell, backend, circumstances)
+
+
+# A matter of types and settings, never of values: torch.compile need not look inside.
+@constant_result
+def name_chosen(cell: Cell, backend: str, *circumstances: Any) -> str:
+    """The name of the backend that `choose` picks."""
+    return choose(cell, backend, Circumstances(*circumstances)).backend
 
 
 def preferred(circumstances: Circumstances) -> tuple[str, ...]:

@@ -83,6 +83,11 @@ def _is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
 
 
+def _is_batched(gradient: Tensor) -> bool:
+    """Whether it stands for many gradients at once, ``is_grads_batched`` of `torch.autograd.grad`."""
+    return torch._C._functorch.is_legacy_batchedtensor(gradient)
+
+
 def _differentiable(*arguments: Any) -> Sequence[Tensor]:
     """The operator ``unroll`` where a gradient may be asked for."""
     if torch.is_grad_enabled() and torch._C._any_requires_grad(*arguments):
@@ -117,7 +122,7 @@ class _Unroll(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         arguments = ctx.arguments.replaced(saved[: ctx.number])
-        if torch.is_grad_enabled() or _is_transformed():
+        if torch.is_grad_enabled() or _is_transformed() or any(g is not None and _is_batched(g) for g in upstream):
             return (None, None, *_gradients_of_the_reference(arguments, upstream))
         kept = list(saved[ctx.number :])
         return (None, None, *torch.ops.elman.unroll_backward.default(*arguments, kept, list(upstream)))

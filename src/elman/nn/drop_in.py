@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.rnn import PackedSequence
 
 from elman.cells import Cell, make
-from elman.nn.backends import Circumstances, choose
+from elman.nn.backends import Circumstances, choose, name_chosen
 from elman.nn.call import State
 from elman.nn.unroll import suffixes, unroll_stack
 
@@ -33,9 +33,9 @@ class _WithBackend(nn.RNNBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """See the namesake in ``torch.nn``."""
-        choice = choose(self.cells[0], self.backend, Circumstances.of(self.weight_ih_l0))
+        chosen = name_chosen(self.cells[0], self.backend, *Circumstances.of(self.weight_ih_l0))
         # Torch's own class passes all its layers to its kernel at once.
-        return super().forward(input, hx) if choice.backend == "torch" else _forward(self, input, hx)
+        return super().forward(input, hx) if chosen == "torch" else _forward(self, input, hx)
 
 
 @final

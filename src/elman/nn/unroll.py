@@ -19,7 +19,7 @@ from torch import Tensor
 from elman.cells import Cell
 from elman.errors import DataError
 from elman.nn import compiled, kernels, reference
-from elman.nn.backends import Circumstances, choose
+from elman.nn.backends import Circumstances, name_chosen
 from elman.nn.call import Call, State, Unrolled
 from elman.nn.checkpoint import run_in_parts
 
@@ -77,7 +77,7 @@ def unroll(
     state = initial if state is None else state
     call = Call(cell, params, inputs, state, initial, extras, lengths, resets, batch_sizes, reverse)
     circumstances = Circumstances.of(next(iter(params.values())), all_states=all_states)
-    runner = _RUNNERS[choose(cell, backend, circumstances).backend]
+    runner = _RUNNERS[name_chosen(cell, backend, *circumstances)]
     run = run_in_parts(call, checkpoint_every, runner) if checkpoint_every else runner(call)
     return run if all_states else run._replace(states={})
 
