@@ -29,6 +29,16 @@ def test_masks_are_drawn_with_their_probability(p: float) -> None:
     assert float(mask.mean()) == pytest.approx(p, abs=SAMPLING / 2)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_options_are_compiled_into_one_graph(training: bool) -> None:
+    layer = Recurrent("lstm", 3, 5, 2, zoneout={"hidden": 0.1}, recurrent_dropout=0.2, clip=1.0).train(training)
+    inputs = torch.randn(2, 7, 3)
+    torch.manual_seed(1)
+    expected = layer(inputs)[0]
+    torch.manual_seed(1)
+    close(torch.compile(layer, fullgraph=True, backend="aot_eager")(inputs)[0], expected)
+
+
 def test_a_seed_decides_the_masks() -> None:
     def mask() -> torch.Tensor:
         torch.manual_seed(3)
@@ -50,13 +60,13 @@ def test_without_options_the_cell_stands_for_itself() -> None:
 def test_masks_of_training_and_what_evaluation_takes_for_them() -> None:
     torch.manual_seed(0)
     cell, options = make("lstm", 3, 50), StepOptions({"hidden": 0.25, "cell": 0.5}, recurrent_dropout=0.2)
-    masks = options.extras(cell, INPUTS, training=True)
+    masks = options.extras(options.around(cell, training=True), INPUTS, training=True)
     shapes = {"zoneout hidden": (2, 7, 50), "zoneout cell": (2, 7, 50), "dropout weight_hh": (2, 50)}
     assert {name: tuple(mask.shape) for name, mask in masks.items()} == shapes
     assert masks["dropout weight_hh"].unique().tolist() == pytest.approx([0, 1 / 0.8])
     assert not torch.equal(masks["zoneout cell"][:, 0], masks["zoneout cell"][:, 1])
     assert not torch.equal(masks["dropout weight_hh"][0], masks["dropout weight_hh"][1])
-    constant = options.extras(cell, INPUTS, training=False)
+    constant = options.extras(options.around(cell, training=False), INPUTS, training=False)
     assert {name: value.unique().tolist() for name, value in constant.items()} == {
         "zoneout hidden": [0.25],
         "zoneout cell": [0.5],

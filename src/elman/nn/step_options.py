@@ -49,13 +49,13 @@ class StepOptions:
         return Zoneout(cell, zoned_out) if zoned_out else cell
 
     def extras(self, cell: Cell, inputs: Tensor, training: bool) -> dict[str, Tensor]:
-        """The extras of the cell `around` ``cell`` for inputs (batch, time, features): masks, or their expectation.
+        """The extras of what `around` returned, for inputs (batch, time, features): masks, or their expectation.
 
         Drawn from torch's generator: zoneout (batch, time, size) for every step, dropout (batch, size) for all steps.
         """
         batch, time = inputs.shape[:2]
         found = {}
-        for name, width in self.around(cell, training).extras.items():
+        for name, width in cell.extras.items():
             option, _, part = name.partition(" ")
             if option == "dropout":
                 keep = 1 - self.recurrent_dropout
@@ -76,6 +76,6 @@ def draw_ones(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
     """A new mask, 1 with probability ``p`` (to 16 bits) and else 0, of the device and type of ``like``."""
     count = math.prod(shape)
     # A draw of 64 bits serves four numbers; drawing one by one takes thrice the time.
-    draws = torch.empty(-(-count // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
+    draws = torch.randint(-(2**63), 2**63 - 1, (-(-count // 4),), device=like.device)
     below = min(round(p * 2**16), 2**16 - 1) - 2**15
     return (draws.view(torch.int16)[:count].view(shape) < below).to(like.dtype)
