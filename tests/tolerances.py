@@ -44,3 +44,6 @@ ULPS = 4
 
 #: Compiled float64 loops: functions to a few ulp, sums in another order, a few steps of amplification.
 COMPILED = 1e-11
+
+#: Weights of 8 bits in a stack of three small layers with weights below 2: sums of some dozens of errors of 2**-9.
+BFLOAT16_WEIGHTS = 5e-2

@@ -14,7 +14,7 @@ from elman import cells
 from elman.cells import Cell, Parameter
 from elman.cells.modifiers import Clipped, RecurrentDropout, Zoneout
 from elman.compiler import adjoint, trace
-from elman.compiler.schedule import schedule_step, schedule_training
+from elman.compiler.schedule import schedule_hoisted, schedule_step, schedule_training
 from elman.nn.ops import TorchOps
 
 
@@ -142,3 +142,24 @@ def test_a_diagonal_cell_has_no_product_in_its_loop() -> None:
     plan = schedule_step(trace(Diagonal(3, 4)))
     assert [stage.products for stage in plan.stages] == [()]
     assert "before the loop" in str(plan)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_what_is_hoisted_can_be_a_step_of_its_own(cell: Cell) -> None:
+    plan = schedule_step(trace(cell))
+    ahead = schedule_hoisted(plan)
+    inside = {place for stage in ahead.stages for place in (*stage.products, *stage.run, *stage.sums)}
+    assert inside == {*plan.hoisted}
+    body = {place for stage in plan.stages for place in (*stage.products, *stage.run, *stage.sums)}
+    assert {n for place in body for n in plan.graph.nodes[place].operands} & inside <= {*ahead.rows}
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_without_hoisting_every_product_is_in_the_loop(cell: Cell) -> None:
+    given, first, params, _ = problem(cell)
+    step = trace(cell)
+    plan = schedule_step(step, hoist=False)
+    assert not plan.hoisted
+    whole, parted = (interpreter.forward(each, given, first, params)[0][-1] for each in (plan, schedule_step(step)))
+    for name, value in parted.items():
+        np.testing.assert_allclose(whole[name], value, rtol=tolerances.ROUNDING, atol=tolerances.ROUNDING)

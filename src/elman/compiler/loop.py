@@ -17,8 +17,8 @@ from elman.compiler.cache import load
 from elman.compiler.graph import OPS, Graph, Id
 from elman.compiler.kernel import Frame, Kernel, Pack
 from elman.compiler.machine import Host
-from elman.compiler.memory import Memory
-from elman.compiler.packing import write_packing
+from elman.compiler.memory import memory
+from elman.compiler.packing import in_pairs, write_packing
 from elman.compiler.schedule import Schedule, schedule_step, schedule_training
 from elman.compiler.steps import Steps, Where
 from elman.compiler.threads import LOOP, pool, run_loop
@@ -30,8 +30,6 @@ Array = NDArray[Any]
 
 #: An array, and which of its rows belong to a step.
 Place: TypeAlias = tuple[Array, Where]
-
-memory = Memory()
 
 
 def _numpy_product(a: Array, b: Array, out: Array) -> None:
@@ -59,6 +57,7 @@ class Run:
         saved: Node -> where its values lie.
         params: The parameters it ran with.
         extras: Further inputs, (N, width) or (B, width).
+        version: Of the parameters, see `CompiledCell.forward`.
     """
 
     inputs: Array
@@ -67,6 +66,7 @@ class Run:
     saved: dict[Id, Place]
     params: Mapping[str, Array]
     extras: Mapping[str, Array]
+    version: object = None
 
     def final(self) -> dict[str, Array]:
         """The state after each sequence's last step, (B, size) each."""
@@ -129,9 +129,13 @@ class CompiledCell:
         params: Mapping[str, Array],
         *,
         extras: Mapping[str, Array] | None = None,
+        version: object = None,
     ) -> Run:
-        """Run over ``inputs`` (N, input_size) from ``state`` (name -> (B, size)) and keep what a gradient needs."""
-        return self._run("forward", inputs, Steps.of(sizes), state, params, extras or {})
+        """Run over ``inputs`` (N, input_size) from ``state`` (name -> (B, size)) and keep what a gradient needs.
+
+        Parameters are packed anew at every run, unless ``version`` is given and equal to that of the run before.
+        """
+        return self._run("forward", inputs, Steps.of(sizes), state, params, extras or {}, version)
 
     def infer(
         self,
@@ -141,9 +145,10 @@ class CompiledCell:
         params: Mapping[str, Array],
         *,
         extras: Mapping[str, Array] | None = None,
+        version: object = None,
     ) -> dict[str, Array]:
         """As `forward`, but returns the states (name -> (B + N, size)) alone."""
-        return self._run("infer", inputs, Steps.of(sizes), state, params, extras or {}).states
+        return self._run("infer", inputs, Steps.of(sizes), state, params, extras or {}, version).states
 
     def _run(
         self,
@@ -153,9 +158,10 @@ class CompiledCell:
         state: Mapping[str, Array],
         params: Mapping[str, Array],
         extras: Mapping[str, Array],
+        version: object,
     ) -> Run:
         graph, loop = self.step, self._loop(purpose, steps.batch)
-        plan, weights = loop.plan, loop.prepare(params)
+        plan, weights = loop.plan, loop.prepare(params, version)
         places = self._leaves({"x": inputs, **extras}, steps)
         _compute(graph, plan.hoisted, weights.values, places, steps)
         states = {
@@ -168,7 +174,8 @@ class CompiledCell:
             places[self._states[name]] = (states[name], "before")
             places[graph.outputs[AFTER.format(name)]] = (states[name], "after")
         loop.run(weights, places, steps)
-        return Run(inputs, steps, states, {node: places[node] for node in plan.saved}, params, extras)
+        saved = {node: places[node] for node in plan.saved}
+        return Run(inputs, steps, states, saved, params, extras, version)
 
     def backward(self, run: Run, upstream: Mapping[str, Array], last: Mapping[str, Array]) -> dict[str, Array]:
         """Gradients of a run.
@@ -183,7 +190,7 @@ class CompiledCell:
         """
         graph, steps, dtype = self.derived.graph, run.steps, run.inputs.dtype
         loop = self._loop("backward", steps.batch)
-        plan, weights = loop.plan, loop.prepare(run.params)
+        plan, weights = loop.plan, loop.prepare(run.params, run.version)
         places = self._leaves({"x": run.inputs, **run.extras}, steps) | run.saved
         places |= {self._states[name]: (value, "before") for name, value in run.states.items()}
         kept = {graph.outputs[GRAD.format("x")]} | {
@@ -233,19 +240,30 @@ class Weights:
 class Loop:
     """One schedule's loop in machine code."""
 
-    def __init__(self, plan: Schedule, precision: Precision, host: Host, *, reverse: bool) -> None:
-        self.plan, self.target = plan, Target(precision, host)
+    def __init__(
+        self, plan: Schedule, precision: Precision, host: Host, *, reverse: bool, bfloat16: bool = False
+    ) -> None:
+        self.plan, self.target = plan, Target(precision, host, bfloat16)
         self.kernel = Kernel(plan, self.target, reverse=reverse)
-        self._code = load(self.kernel.text, host, repr(plan), precision, f"reverse={reverse}")
+        self._code = load(self.kernel.text, host, repr(plan), repr(self.target), f"reverse={reverse}")
         #: ``void loop(frame, thread)``, see `frame`.
         self.call = LOOP(self._code.address("loop"))
         self._worker = self._code.address("worker")
+        self._ready: tuple[object, Weights] | None = None
         depths = [plan.graph.nodes[pack.operand].width * len(pack.products) * pack.unit for pack in self.kernel.packs]
         #: Multiplications for one row of one step, and the numbers that they read.
         self.weight_count = sum(depths)
 
-    def prepare(self, params: Mapping[str, Array]) -> Weights:
-        """Compute what depends on parameters alone, and pack the matrices that the loop reads."""
+    def prepare(self, params: Mapping[str, Array], version: object = None) -> Weights:
+        """Compute what depends on parameters alone, and pack the matrices that the loop reads.
+
+        A ``version`` that is equal to that of the last call promises that the parameters are the same.
+        """
+        if version is None or self._ready is None or self._ready[0] != version:
+            self._ready = version, self._prepared(params)
+        return self._ready[1]
+
+    def _prepared(self, params: Mapping[str, Array]) -> Weights:
         graph, precision = self.plan.graph, self.target.precision
         constants = [(number, node) for number, node in enumerate(graph.nodes) if node.op == "constant"]
         values = {number: np.full(node.width, node.value, precision) for number, node in constants}
@@ -315,7 +333,7 @@ def pack_weights(graph: Graph, pack: Pack, values: Mapping[Id, Array], target: T
         by_feature, by_operand = (rows, columns) if graph.nodes[node].op == "linear" else (columns, rows)
         source = matrix.ctypes.data + start * by_feature * matrix.itemsize
         _packing(target)(packed.ctypes.data, source, pack.unit, by_feature, depth, by_operand, number, products)
-    return packed
+    return in_pairs(packed) if target.bfloat16 else packed
 
 
 @cache

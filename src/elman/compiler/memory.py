@@ -78,3 +78,7 @@ def _rounded(size: int) -> int:
     """Sizes a quarter apart, so that batches of nearly one size share their memory."""
     step = 1 << max(6, size.bit_length() - 3)
     return -(-size // step) * step
+
+
+#: What all loops of this process use.
+memory = Memory()

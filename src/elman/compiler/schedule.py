@@ -81,6 +81,15 @@ def schedule_step(step: Graph, *, hoist: bool = True) -> Schedule:
     return _schedule(step, list(step.outputs.values()), given=set(), hoist=hoist)
 
 
+def schedule_hoisted(plan: Schedule) -> Schedule:
+    """What ``plan`` computes before its loop, as a step of its own, for the rows of all steps at once."""
+    graph, users = plan.graph, plan.graph.users()
+    body = {place for stage in plan.stages for place in (*stage.products, *stage.run, *stage.sums)}
+    handed_on = {place for place in plan.hoisted if body.intersection(users[place])}
+    stages = _stages(graph, list(plan.hoisted))
+    return Schedule(graph, plan.once, (), stages, (), _rows(graph, stages, set(), handed_on))
+
+
 def schedule_training(step: Graph, derived: Adjoint, *, hoist: bool = True) -> tuple[Schedule, Schedule]:
     """Schedule a step and its gradient; ``derived`` is the `adjoint` of ``step``.
 

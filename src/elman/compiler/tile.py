@@ -9,7 +9,7 @@ Both become functions of their own, ``(pointers of this step, ..., scratch, row,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -32,10 +32,16 @@ Piece = tuple[Id, int]
 
 @dataclass(frozen=True)
 class Target:
-    """What is written for: numbers of a precision, on a kind of processor."""
+    """What is written for: numbers of a precision, on a kind of processor.
+
+    Attributes:
+        bfloat16: Whether packed weights are the upper halves of float32 numbers. Those of two neighbouring features of
+            an operand share a word, the first in its lower half.
+    """
 
     precision: Precision
     host: Host
+    bfloat16: bool = False
 
     @property
     def lanes(self) -> int:
@@ -51,6 +57,11 @@ class Target:
     def bytes(self) -> int:
         """Of a number."""
         return FORMATS[self.precision].scalar_bytes
+
+    @property
+    def sharing(self) -> int:
+        """Features of an operand whose weights share a word."""
+        return 2 if self.bfloat16 else 1
 
     @property
     def accumulators(self) -> int:
@@ -114,15 +125,15 @@ def write_products(
 ) -> ir.Function:
     """``void name(pointers, weights, scratch, row, rows, block, blocks)`` for the shapes of the group.
 
-    Weights are read in order, ``[block][operand's feature][product][vector]``; ``slot`` is the operand's place among
-    the pointers.
+    Weights are read in order, ``[block][operand's feature][product][vector]``, or pairs of features where two weights
+    share a word; ``slot`` is the operand's place among the pointers.
     """
     out = Emitter(module, name, [POINTER, POINTER, POINTER, INDEX, INDEX, INDEX, INDEX])
     pointers, weights, scratch, row, rows, block, blocks = out.function.args
     depth = graph.nodes[pack.operand].width
     first = out.builder.mul(row, out.index(depth))
     operand = out.offset(out.load_pointer(pointers, out.index(slot)), first, target.scalar)
-    per_block = depth * len(pack.products) * target.lanes
+    per_block = -(-depth // target.sharing) * len(pack.products) * target.lanes
     start = out.offset(weights, out.builder.mul(block, out.index(per_block)), target.scalar)
     before, total = group.products.index(pack.products[0]), len(group.products)
 
@@ -145,39 +156,63 @@ def _multiply(
 ) -> dict[tuple[int, int, int], Any]:
     """The sums over an operand's features, (row, block, product) -> vector."""
     builder, vectors = out.builder, Vectors(out.builder, target.precision, target.lanes)
-    keys = list(product(range(rows), range(blocks), range(products)))
-    before = builder.block
-    body, after = (builder.append_basic_block(name) for name in ("multiply", "multiplied"))
-    builder.branch(body)
-    builder.position_at_end(body)
-    index = builder.phi(INDEX)
-    index.add_incoming(out.index(0), before)
-    sums = {key: builder.phi(vectors.type) for key in keys}
-    for total in sums.values():
-        total.add_incoming(vectors.constant(0), before)
-    column, new = builder.mul(index, out.index(products * target.lanes)), {}
+    words, rest = divmod(depth, target.sharing)
+    per_block = (words + (rest > 0)) * products
 
-    def number_of(row: int) -> Any:
-        place = builder.add(index, out.index(row * depth))
+    def number_of(row: int, feature: Any) -> Any:
+        place = builder.add(feature, out.index(row * depth))
         return vectors.everywhere(builder.load(out.offset(operand, place, target.scalar), typ=target.scalar))
 
-    def weight_of(block: int, n: int) -> Any:
-        place = builder.add(column, out.index((block * depth * products + n) * target.lanes))
-        address = out.offset(weights, place, target.scalar)
-        return builder.load(address, typ=vectors.type, align=target.lanes * target.bytes)
+    def add(word: Any, sums: dict[tuple[int, int, int], Any], features: int) -> dict[tuple[int, int, int], Any]:
+        """The sums and what so many features of one word add to them."""
+        found, first = {}, builder.mul(word, out.index(target.sharing))
+        column = builder.mul(word, out.index(products * target.lanes))
+        numbers = [[number_of(row, builder.add(first, out.index(n))) for row in range(rows)] for n in range(features)]
+        for block, n in product(range(blocks), range(products)):
+            place = builder.add(column, out.index((block * per_block + n) * target.lanes))
+            address = out.offset(weights, place, target.scalar)
+            shared = _weights(vectors, target, address)[:features]
+            for row in range(rows):
+                total = sums[row, block, n]
+                for number, weight in zip(numbers, shared, strict=True):
+                    total = vectors.fma(number[row], weight, total)
+                found[row, block, n] = total
+        return found
 
-    numbers = [number_of(row) for row in range(rows)]
-    for block, n in product(range(blocks), range(products)):
-        weight = weight_of(block, n)
-        for row in range(rows):
-            new[row, block, n] = vectors.fma(numbers[row], weight, sums[row, block, n])
+    keys = list(product(range(rows), range(blocks), range(products)))
+    sums = {key: vectors.constant(0) for key in keys}
+    if words:
+        sums = _repeat(out, words, sums, lambda word, before: add(word, before, target.sharing))
+    return add(out.index(words), sums, rest) if rest else sums
+
+
+def _repeat(out: Emitter, count: int, sums: dict[Any, Any], body: Callable[[Any, dict[Any, Any]], Any]) -> Any:
+    """``for n in range(count): sums = body(n, sums)``, for a count of at least one."""
+    builder = out.builder
+    before = builder.block
+    inside, after = (builder.append_basic_block(name) for name in ("multiply", "multiplied"))
+    builder.branch(inside)
+    builder.position_at_end(inside)
+    index = builder.phi(INDEX)
+    index.add_incoming(out.index(0), before)
+    running = {key: builder.phi(first.type) for key, first in sums.items()}
+    for key, first in sums.items():
+        running[key].add_incoming(first, before)
+    done = body(index, running)
     index_after = builder.add(index, out.index(1))
-    index.add_incoming(index_after, body)
-    for key, total in sums.items():
-        total.add_incoming(new[key], body)
-    builder.cbranch(builder.icmp_signed("<", index_after, out.index(depth)), body, after)
+    index.add_incoming(index_after, inside)
+    for key, total in running.items():
+        total.add_incoming(done[key], inside)
+    builder.cbranch(builder.icmp_signed("<", index_after, out.index(count)), inside, after)
     builder.position_at_end(after)
-    return new
+    return done
+
+
+def _weights(vectors: Vectors, target: Target, address: Any) -> Sequence[Any]:
+    """The vectors of weights that share the words at an address."""
+    kind = vectors.integers if target.bfloat16 else vectors.type
+    word = vectors.builder.load(address, typ=kind, align=target.lanes * target.bytes)
+    return vectors.halves(word) if target.bfloat16 else [word]
 
 
 def write_elementwise(

@@ -92,6 +92,12 @@ class Vectors:
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(one, empty, zeros)
 
+    def halves(self, words: Any) -> tuple[Any, Any]:
+        """The bfloat16 numbers in the lower halves of words, and those in the upper ones, as float32."""
+        lower = self.builder.shl(words, self._integer(16))
+        upper = self.builder.and_(words, self._integer(0xFFFF0000))
+        return self.builder.bitcast(lower, self.type), self.builder.bitcast(upper, self.type)
+
     def add(self, x: Any, y: Any) -> Any:
         """``x + y``."""
         return self.builder.fadd(x, y)
