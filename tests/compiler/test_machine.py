@@ -6,7 +6,7 @@ import pytest
 from llvmlite import ir
 
 from elman.compiler import machine
-from elman.compiler.machine import Code, Host, compile_object
+from elman.compiler.machine import Code, Host, assembly, compile_object
 from elman.errors import BackendError
 
 FEATURES = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma", "sse2"})
@@ -83,6 +83,13 @@ def test_object_files_run_for_every_host(host: Host) -> None:
     a, b = numbers(*[1] * len(numbers())), numbers(*range(len(numbers())))
     ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(code.address("f"))(a, b)
     assert list(a) == [1 + number**2 for number in range(len(a))]
+
+
+def test_instructions_can_be_read(host: Host) -> None:
+    written = assembly(sum_of_products(host), host)
+    assert "f:" in written
+    if host.triple.startswith("x86_64"):
+        assert {64: "%zmm", 32: "%ymm", 16: "%xmm"}[host.vector_bytes] in written
 
 
 def test_512_bits_are_used_whole_where_they_are_there(host: Host) -> None:

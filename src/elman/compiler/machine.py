@@ -102,6 +102,18 @@ def compile_object(text: str, host: Host) -> bytes:
 
     For this system it is one that `Code` loads, for others one that their linkers take.
     """
+    target, module = _optimised(text, host)
+    return bytes(target.emit_object(module))
+
+
+def assembly(text: str, host: Host) -> str:
+    """As `compile_object`, but the instructions are written out, for people to read."""
+    target, module = _optimised(text, host)
+    return str(target.emit_assembly(module))
+
+
+def _optimised(text: str, host: Host) -> tuple[Any, Any]:
+    """What makes machine code for a host, and a module in its best form for that."""
     native = host.triple == llvm.get_process_triple()
     _initialize(native)
     target = llvm.Target.from_triple(host.triple).create_target_machine(
@@ -117,7 +129,7 @@ def compile_object(text: str, host: Host) -> bytes:
     module.verify()
     passes = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=2))
     passes.getModulePassManager().run(module, passes)
-    return bytes(target.emit_object(module))
+    return target, module
 
 
 class Code:
