@@ -78,4 +78,4 @@ def draw_ones(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
     # A draw of 64 bits serves four numbers; drawing one by one takes thrice the time.
     draws = torch.randint(-(2**63), 2**63 - 1, (-(-count // 4),), device=like.device)
     below = min(round(p * 2**16), 2**16 - 1) - 2**15
-    return (draws.view(torch.int16)[:count].view(shape) < below).to(like.dtype)
+    return torch.lt(draws.view(torch.int16)[:count].view(shape), below, out=like.new_empty(shape))
