@@ -106,6 +106,10 @@ class CompiledCell:
         self.derived = adjoint(self.step)
         self._inputs = self.derived.graph.leaves("input")
         self._states = self.step.leaves("state")
+        #: What is asked for at every step of the gradient.
+        self._kept = {self.derived.graph.outputs[GRAD.format("x")]} | {
+            node for share in self.derived.parameters for node in (share.grad, share.operand) if node is not None
+        }
         matrices = [parameter.shape for parameter in cell.parameters().values() if len(parameter.shape) == 2]
         self._weight_bytes = sum(rows * columns for rows, columns in matrices) * np.dtype(precision).itemsize
         self._loops: dict[tuple[str, bool], Loop] = {}
@@ -193,10 +197,7 @@ class CompiledCell:
         plan, weights = loop.plan, loop.prepare(run.params, run.version)
         places = self._leaves({"x": run.inputs, **run.extras}, steps) | run.saved
         places |= {self._states[name]: (value, "before") for name, value in run.states.items()}
-        kept = {graph.outputs[GRAD.format("x")]} | {
-            node for share in self.derived.parameters for node in (share.grad, share.operand) if node is not None
-        }
-        kept |= {operand for node in plan.deferred for operand in graph.nodes[node].operands}
+        kept = self._kept.union(operand for node in plan.deferred for operand in graph.nodes[node].operands)
         places |= _rows(plan, kept, steps, dtype)
         inputs, carried = self._inputs, {}
         for name, size in self.cell.state_sizes.items():
@@ -240,16 +241,17 @@ class Weights:
 class Loop:
     """One schedule's loop in machine code."""
 
-    def __init__(
-        self, plan: Schedule, precision: Precision, host: Host, *, reverse: bool, bfloat16: bool = False
-    ) -> None:
-        self.plan, self.target = plan, Target(precision, host, bfloat16)
-        self.kernel = Kernel(plan, self.target, reverse=reverse)
-        self._code = load(self.kernel.text, host, repr(plan), repr(self.target), f"reverse={reverse}")
+    def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
+        self.plan, self.target = plan, target
+        self.kernel = Kernel(plan, target, reverse=reverse)
+        self._code = load(self.kernel.text, target.host, repr(plan), repr(target), f"reverse={reverse}")
         #: ``void loop(frame, thread)``, see `frame`.
         self.call = LOOP(self._code.address("loop"))
         self._worker = self._code.address("worker")
         self._ready: tuple[object, Weights] | None = None
+        self._parameters = plan.graph.leaves("parameter")
+        constants = [(number, node) for number, node in enumerate(plan.graph.nodes) if node.op == "constant"]
+        self._constants = {number: np.full(node.width, node.value, precision) for number, node in constants}
         depths = [plan.graph.nodes[pack.operand].width * len(pack.products) * pack.unit for pack in self.kernel.packs]
         #: Multiplications for one row of one step, and the numbers that they read.
         self.weight_count = sum(depths)
@@ -264,10 +266,8 @@ class Loop:
         return self._ready[1]
 
     def _prepared(self, params: Mapping[str, Array]) -> Weights:
-        graph, precision = self.plan.graph, self.target.precision
-        constants = [(number, node) for number, node in enumerate(graph.nodes) if node.op == "constant"]
-        values = {number: np.full(node.width, node.value, precision) for number, node in constants}
-        for name, node in graph.leaves("parameter").items():
+        graph, values = self.plan.graph, dict(self._constants)
+        for name, node in self._parameters.items():
             values[node] = np.ascontiguousarray(params[name])
         for node in self.plan.once:
             operands = (values[operand] for operand in graph.nodes[node].operands)

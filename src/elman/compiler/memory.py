@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class Memory:
         """Matrices of these shapes in one piece, which is taken back when nobody holds any of them."""
         kind = np.dtype(dtype)
         unit = ALIGNMENT // kind.itemsize
-        ends = np.cumsum([0, *(-(-rows * columns // unit) * unit for rows, columns in shapes)]).tolist()
+        ends = list(accumulate((-(-rows * columns // unit) * unit for rows, columns in shapes), initial=0))
         flat = self.empty((ends[-1],), kind)
         pieces = zip(ends[:-1], shapes, strict=True)
         return [flat[start : start + rows * columns].reshape(rows, columns) for start, (rows, columns) in pieces]
