@@ -23,48 +23,43 @@ CODE = """
 import json, sys
 import numpy as np
 from elman import cells
-from elman.compiler.loop import CompiledCell
+from elman.compiler.streaming import StreamingStack
 from elman.timing import interleaved
 
-name, units, steps, seconds = sys.argv[1], *map(float, sys.argv[2:])
-cell = cells.make(name, int(units), int(units))
+name, precision = sys.argv[1:3]
+units, steps, seconds = int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
+cell = cells.make(name, units, units)
 rng = np.random.default_rng(0)
 params = {n: np.float32(rng.normal(0, 0.05, p.shape)) for n, p in cell.parameters().items()}
-state = {n: np.zeros((1, size), np.float32) for n, size in cell.state_sizes.items()}
-inputs = np.float32(rng.normal(size=(int(steps), int(units))))
-sizes, one = np.ones(int(steps), np.int64), np.ones(1, np.int64)
-compiled = CompiledCell(cell)
-times = interleaved(
-    {
-        "loop": lambda: compiled.infer(inputs, sizes, state, params),
-        "call": lambda: compiled.infer(inputs[:1], one, state, params),
-    },
-    seconds,
-    least=3,
-)
+state = {f"{n}_l0": np.zeros((1, size), np.float32) for n, size in cell.state_sizes.items()}
+inputs = np.float32(rng.normal(size=(steps, 1, units)))
+stack = StreamingStack([(cell, params)], precision=precision)
+race = {"loop": lambda: stack.run(inputs, state, hoist=False), "call": lambda: stack.step(inputs[0], state)}
+times = interleaved(race, seconds, least=3)
 print(json.dumps({"loop": times["loop"] / steps, "call": times["call"], "torch": "torch" in sys.modules}))
 """
 
 
 def measure(data: Data) -> Sequence[Figure]:
-    """Two figures for every cell and size."""
+    """For every cell and size the step and the call, and the step with weights of half the size."""
     figures = []
     for cell in CELLS[:1] if data.quick else CELLS:
         for units, goal in {20: None}.items() if data.quick else LOOP.items():
-            found = run(cell, units, STEPS, data.seconds(1.5))
-            loop, call = found["loop"] * 1e6, found["call"] * 1e6
-            name, beside = f"{cell.upper()}, {units} units", f"the step, {loop:.2g} us"
+            name, seconds = f"{cell.upper()}, {units} units", data.seconds(1.5)
+            found, half = (run(cell, precision, units, seconds) for precision in ("float32", "bfloat16"))
+            loop, beside = found["loop"], f"the step, {found['loop']:.2g} us"
             figures += [
                 Figure(f"one of {STEPS:,} steps in the loop: {name}", loop, "us", "lower", goal),
-                Figure(f"call from Python on top: {name}", call - loop, "us", "lower", CALL, beside),
+                Figure(f"call from Python on top: {name}", found["call"] - loop, "us", "lower", CALL, beside),
+                Figure(f"one step with bfloat16 weights: {name}", half["loop"], "us", "lower", None, beside),
             ]
     return figures
 
 
-def run(cell: str, units: int, steps: int, seconds: float) -> dict[str, float]:
-    """Seconds of a step in the loop and in a call of its own, from a fresh process that never loads torch."""
-    command = [sys.executable, "-c", CODE, cell, str(units), str(steps), str(seconds)]
-    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    if found.pop("torch"):
+def run(cell: str, precision: str, units: int, seconds: float) -> dict[str, float]:
+    """Microseconds of a step in the loop and in a call of its own, from a fresh process that never loads torch."""
+    command = [sys.executable, "-c", CODE, cell, precision, str(units), str(STEPS), str(seconds)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    if found["torch"]:
         raise SystemExit("The process has loaded torch; a stream must not.")
-    return found
+    return {name: found[name] * 1e6 for name in ("loop", "call")}

@@ -6,14 +6,16 @@ Before anything is timed, the results are compared: no speed of a layer that com
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+import elman.cells
 import elman.nn
 from elman.baselines.onnx_layer import installed, onnx_runner
+from elman.compiler.streaming import StreamingStack
 from elman.errors import BackendError
 
 Name: TypeAlias = Literal["lstm", "gru", "rnn"]
@@ -95,6 +97,31 @@ def inference(shape: Shape, backend: str = "compiled") -> Race:
         session, arrays = onnx_runner(rival), {"inputs": inputs.numpy()}
         agree(shape, [torch.from_numpy(array) for array in session(arrays)], run(rival))
         race["onnx"] = lambda: session(arrays)
+    return race
+
+
+def one_step(shape: Shape) -> Race:
+    """A single step that takes a state and gives the next one: ``ours`` as a stream does it, without torch."""
+    _, rival, inputs = _pair(replace(shape, time=1), "reference")
+    cell = elman.cells.make(shape.cell, shape.units, shape.units)
+    params = {name: getattr(rival, f"{name}_l0").detach().numpy() for name in cell.parameters()}
+    state = {f"{name}_l0": torch.randn(shape.batch, size) for name, size in cell.state_sizes.items()}
+    arrays, hx = {name: value.numpy() for name, value in state.items()}, [value[None] for value in state.values()]
+    stack, x = StreamingStack([(cell, params)]), inputs[0].numpy()
+
+    @torch.inference_mode()
+    def step() -> Tensor:
+        outputs: Tensor = rival(inputs, tuple(hx) if len(hx) > 1 else hx[0])[0]
+        return outputs[0]
+
+    agree(shape, [torch.from_numpy(stack.step(x, arrays)[0])], [step()])
+    race: Race = {"ours": lambda: stack.step(x, arrays), "torch": step}
+    if installed():
+        session = onnx_runner(rival, stateful=True)
+        given = {"inputs": inputs.numpy()}
+        given |= {f"first_{name[0]}": value[None] for name, value in arrays.items()}
+        agree(shape, [torch.from_numpy(session(given)[0][0])], [step()])
+        race["onnx"] = lambda: session(given)
     return race
 
 
