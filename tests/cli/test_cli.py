@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -88,6 +90,58 @@ def test_quiet_training_prints_nothing(elman: Shell, book: Path, tmp_path: Path)
     assert result == (0, "", "")
 
 
+def interrupt_at(moment: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
+    """Press Ctrl-C when the display is told of ``moment``."""
+    from elman.training.display import LineDisplay
+
+    def press(self: LineDisplay, progress: object) -> None:
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(LineDisplay, moment, press)
+
+
+def test_ctrl_c_leaves_a_model_and_says_how_to_go_on(
+    elman: Shell, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt_at("on_step", patch)
+        code, text, err = elman("train", "language-model", book, "--out", out, "--steps", 9, *SETTLED)
+    assert code == 0
+    assert "Interrupted: ending with a checkpoint" in err
+    assert f"The best model so far is in {out}. The same command with --resume goes on." in text
+    assert elman("generate", out, "--length", 3)[0] == 0
+    code, text, _ = elman("train", "language-model", book, "--out", out, "--resume")
+    assert (code, f"Try: elman generate {out}" in text) == (0, True)
+
+
+def test_a_second_ctrl_c_says_how_to_go_on(
+    elman: Shell, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_at("on_step", monkeypatch, times=2)
+    code, _, err = elman("train", "language-model", book, "--out", tmp_path / "run", "--steps", 9, *SETTLED)
+    assert (code, "stopped at once; --resume goes on" in err) == (130, True)
+
+
+def test_ctrl_c_before_the_first_step_leaves_nothing(
+    elman: Shell, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("elman.tasks.language_model_training.measure", press)
+    code, _, err = elman("train", "language-model", book, "--out", tmp_path / "run", *SETTLED)
+    assert (code, err.strip()) == (130, "interrupted")
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_little_memory_is_a_sentence(elman: Shell, book: Path, tmp_path: Path) -> None:
+    vast = ["--hidden-size", 10**8, "--threads", 1, "--precision", "32"]
+    code, _, err = elman("train", "language-model", book, "--out", tmp_path / "run", *vast)
+    assert (code, "not enough memory" in err) == (1, True)
+
+
 def test_later_ways_of_setting_win(elman: Shell, book: Path, tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text("hidden_size: 5\nnetwork:\n  num_layers: 2\ntraining.steps: 2\nseed: 7\n", encoding="utf-8")
@@ -143,6 +197,11 @@ WRONG = [
     (["train", "language-model", "{book}", "--out", "{new}", "--dropout", "2"], 2, "between 0 and 0.95"),
     (["train", "language-model", "{book}", "--out", "{new}", "--max-time", "soon"], 2, "a time such as 20m"),
     (["train", "language-model", "{book}", "--out", "{new}", "--config", "{missing}"], 2, "cannot be read"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--seed", "-1"], 2, "seed must be between 0 and"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--precision", "fp16"], 2, "fp16 needs a GPU"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--quiet", "--json"], 2, "give one of them"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--held-out", "0"], 1, "held-out text is too short"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--from", "{model}", "--cell", "gru"], 2, "cell = lstm"),
     (["train", "language-model", "{book}", "--out", "{model}"], 1, "is in use"),
     (["train", "language-model", "{missing}", "--out", "{new}"], 1, "there is no such file"),
     (["train", "language-model", "{binary}", "--out", "{new}"], 1, "is binary"),
@@ -153,6 +212,8 @@ WRONG = [
     (["generate", "{missing}"], 1, "is not a folder"),
     (["generate", "{model}", "--prompt", "€"], 2, "never seen"),
     (["generate", "{model}", "--top-p", "0"], 2, "top_p"),
+    (["generate", "{model}", "--stop", ""], 2, "at least one character"),
+    (["generate", "{model}", "--seed", "-1"], 2, "seed must be between 0 and"),
     (["generate", "{model}", "--temperature", "-1"], 2, "temperature"),
     (["evaluate", "{model}", "{missing}"], 1, "there is no such file"),
     (["info", "{book}"], 1, "is not a folder"),
@@ -170,9 +231,18 @@ def test_what_is_wrong_is_said_in_a_sentence(
     found, _, err = elman(*(word.format(**places, book=book, model=model) for word in command))
     assert sentence in re.sub(r"\s+", " ", re.sub(r"[│╭╮╰╯─]", "", err))
     assert found == code
-    assert not places["new"].exists() or not any(
-        file.is_file() and file.name != ".lock" for file in places["new"].rglob("*")
-    )
+    assert not places["new"].exists()
+
+
+def test_a_reader_that_has_gone_is_no_error(model: Path) -> None:
+    command = [sys.executable, "-c", "from elman.cli import main; main()", "generate", str(model), "--length", "50000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.read(1)
+        child.stdout.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 0
 
 
 def test_what_should_not_happen_is_a_sentence_too(elman: Shell, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

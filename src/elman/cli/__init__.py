@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from elman.cli import bench, check, demo, evaluate, explain, generate, info, predict, train
 from elman.errors import ElmanError
 
+
+class Commands(TyperGroup):
+    """Answers Ctrl-C, and a reader that has gone, before typer does, which would end without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            typer.echo(f"\n{str(stop) or 'interrupted'}", err=True)
+            sys.exit(130)
+        except BrokenPipeError:
+            # The reader of our output (head, less) is done; Python would complain when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+
+
 app = typer.Typer(
     name="elman",
+    cls=Commands,
     help="Recurrent neural networks for anyone whose data comes as a sequence.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -59,16 +78,18 @@ def main() -> None:
         app()
     except ElmanError as error:
         _fail(str(error), error.exit_code, error)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1, error)
     except Exception as error:
+        if _out_of_memory(error):
+            _fail("there is not enough memory; take a smaller hidden_size, batch_size or window.", 1, error)
         _fail(f"this should not happen ({type(error).__name__}: {error}); ELMAN_DEBUG=1 shows where.", 1, error)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether NumPy, or torch on a GPU or a CPU, got no memory; the last has no error class of its own."""
+    named = type(error).__name__ == "OutOfMemoryError"
+    return named or isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 def _fail(message: str, code: int, error: BaseException | None = None) -> None:
