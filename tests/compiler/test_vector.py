@@ -9,7 +9,7 @@ from llvmlite import ir
 
 import tolerances
 from elman.compiler.machine import Code, Host, compile_object
-from elman.compiler.vector import FORMATS, Vectors
+from elman.compiler.vector import FAST_EXP, FAST_SIGMOID, FAST_TANH, FORMATS, TANH_END, Vectors
 
 #: Function of one argument -> the same in NumPy, and arguments from where to where.
 UNARY = {
@@ -25,25 +25,25 @@ PRECISIONS = ["float32", "float64"]
 
 
 @cache
-def compiled(name: str, precision: str, host: Host) -> Code:
+def compiled(name: str, precision: str, host: Host, activations: str) -> Code:
     """``void f(in, out)`` on one vector."""
     form, width = FORMATS[precision], host.lanes(precision)
     module = ir.Module()
     vector = ir.VectorType(form.scalar, width)
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [vector.as_pointer()] * 2), "f")
     builder = ir.IRBuilder(function.append_basic_block())
-    vectors = Vectors(builder, precision, width)  # type: ignore[arg-type]
+    vectors = Vectors(builder, precision, width, activations)  # type: ignore[arg-type]
     loaded = builder.load(function.args[0], align=1)
     builder.store(getattr(vectors, name)(loaded), function.args[1], align=1)
     builder.ret_void()
     return Code(compile_object(str(module), host))
 
 
-def run(name: str, values: np.ndarray, host: Host) -> np.ndarray:
+def run(name: str, values: np.ndarray, host: Host, activations: str = "exact") -> np.ndarray:
     width = host.lanes(str(values.dtype))
     padded = np.resize(values, -(-len(values) // width) * width).copy()
     found = np.empty_like(padded)
-    address = compiled(name, str(values.dtype), host).address("f")
+    address = compiled(name, str(values.dtype), host, activations).address("f")
     call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(address)
     for start in range(0, len(padded), width):
         call(padded[start:].ctypes.data, found[start:].ctypes.data)
@@ -74,8 +74,9 @@ def test_functions_are_exact_to_a_few_ulp(name: str, precision: str, host: Host)
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", UNARY)
-def test_nan_stays_nan(name: str, precision: str, host: Host) -> None:
-    assert np.isnan(run(name, np.full(3, np.nan, precision), host)).all()
+@pytest.mark.parametrize("activations", ["exact", "fast"])
+def test_nan_stays_nan(name: str, precision: str, activations: str, host: Host) -> None:
+    assert np.isnan(run(name, np.full(3, np.nan, precision), host, activations)).all()
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -88,3 +89,35 @@ def test_values_at_the_edges(precision: str, host: Host) -> None:
     np.testing.assert_allclose(run("sigmoid", edges, host), [0, 0.5, 0.5, 1], rtol=0, atol=nothing)
     np.testing.assert_array_equal(run("log", edges[1:], host), [-np.inf, -np.inf, np.inf])
     assert np.isnan(run("log", np.array([-1.0], precision), host)).all()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(("name", "bound"), [("tanh", FAST_TANH), ("sigmoid", FAST_SIGMOID)])
+def test_fast_activations_keep_their_bounds(name: str, bound: float, precision: str, host: Host) -> None:
+    exact, low, high = UNARY[name]
+    end = 2 * TANH_END  # of sigmoid; from there on, and from half of it for tanh, the value stays the same
+    x = np.concatenate([np.linspace(-end, end, 40_001), samples(low, high, "float64"), [-np.inf, np.inf]])
+    x = np.sort(x.astype(precision))
+    found = run(name, x, host, "fast")
+    assert np.abs(found - exact(x.astype(np.float64))).max() <= bound
+    assert found.min() >= (-1 if name == "tanh" else 0)
+    assert found.max() <= 1
+    # What grows does so but for the error of an estimated reciprocal.
+    assert np.diff(found).min() >= -2 * bound
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_fast_tanh_is_odd_and_nearly_the_identity_near_zero(precision: str, host: Host) -> None:
+    x = np.concatenate([[0.0], samples(1e-30, 10.0, precision)]).astype(precision)
+    found = run("tanh", x, host, "fast")
+    np.testing.assert_array_equal(run("tanh", -x, host, "fast"), -found)
+    np.testing.assert_allclose(found, np.tanh(x), rtol=FAST_TANH, atol=0)
+    assert run("sigmoid", np.zeros(1, precision), host, "fast") == 0.5
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_fast_exp_keeps_its_bound(precision: str, host: Host) -> None:
+    x = np.append(samples(-80.0, 80.0, precision), np.array([0.0, -np.inf, np.inf], precision))
+    found = run("exp", x, host, "fast")
+    np.testing.assert_allclose(found, np.exp(x), rtol=FAST_EXP, atol=0)
+    assert found[-3] == 1

@@ -38,11 +38,14 @@ class Cell(ABC):
         gates: The order of the gate blocks within weights and biases.
         memory_gates: The gates whose bias decides how long the state is kept: +1 where a larger bias
             keeps it longer, -1 where a larger bias overwrites it sooner.
+        activations: How exact compiled code computes sigmoid, tanh and exp: to a few units of the last place, or
+            faster (`elman.cells.modifiers.FastActivations`).
     """
 
     name: ClassVar[str]
     gates: ClassVar[tuple[str, ...]]
     memory_gates: ClassVar[Mapping[str, int]] = {}
+    activations: ClassVar[Literal["exact", "fast"]] = "exact"
 
     input_size: int
     hidden_size: int

@@ -37,7 +37,7 @@ class Modifier(Cell):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", f"{self.cell.name} with {self.name}")
-        for same in ("input_size", "hidden_size", "bias", "gates", "memory_gates"):
+        for same in ("input_size", "hidden_size", "bias", "gates", "memory_gates", "activations"):
             object.__setattr__(self, same, getattr(self.cell, same))
 
     @property
@@ -178,6 +178,26 @@ class Clipped(Modifier):
         """See `Cell.step`."""
         after = self.cell.step(ops, x, state, params)
         return {name: ops.maximum(ops.minimum(value, self.bound), -self.bound) for name, value in after.items()}
+
+
+@final
+@dataclass(frozen=True)
+class FastActivations(Modifier):
+    """The same equations, with sigmoid, tanh and exp computed faster and less exactly by compiled code.
+
+    There tanh is within 1.3e-4 of the exact value, sigmoid within 6.5e-5, and exp within 1e-5 of itself; tanh(0) is 0,
+    and both stay within their bounds. Everywhere else the step is that of the cell within.
+    """
+
+    name: ClassVar[str] = "fast activations"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "activations", "fast")
+
+    def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
+        """See `Cell.step`."""
+        return self.cell.step(ops, x, state, params)
 
 
 class _Dropping:

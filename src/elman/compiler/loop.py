@@ -100,8 +100,8 @@ class CompiledCell:
         *,
         deterministic: bool = False,
     ) -> None:
-        self.cell, self.precision, self.host = cell, precision, host or Host.here()
-        self.deterministic = deterministic
+        self.cell, self.precision, self.deterministic = cell, precision, deterministic
+        self.target = Target(precision, host or Host.here(), activations=cell.activations)
         self.step = trace(cell)
         self.derived = adjoint(self.step)
         self._inputs = self.derived.graph.leaves("input")
@@ -122,7 +122,7 @@ class CompiledCell:
                 plan = schedule_step(self.step, hoist=hoist)
             else:
                 plan = schedule_training(self.step, self.derived, hoist=hoist)[purpose == "backward"]
-            self._loops[purpose, hoist] = Loop(plan, self.precision, self.host, reverse=purpose == "backward")
+            self._loops[purpose, hoist] = Loop(plan, self.target, reverse=purpose == "backward")
         return self._loops[purpose, hoist]
 
     def forward(
@@ -251,7 +251,7 @@ class Loop:
         self._ready: tuple[object, Weights] | None = None
         self._parameters = plan.graph.leaves("parameter")
         constants = [(number, node) for number, node in enumerate(plan.graph.nodes) if node.op == "constant"]
-        self._constants = {number: np.full(node.width, node.value, precision) for number, node in constants}
+        self._constants = {number: np.full(node.width, node.value, target.precision) for number, node in constants}
         depths = [plan.graph.nodes[pack.operand].width * len(pack.products) * pack.unit for pack in self.kernel.packs]
         #: Multiplications for one row of one step, and the numbers that they read.
         self.weight_count = sum(depths)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, final
 
@@ -192,7 +192,7 @@ class _Fixed:
     """A schedule's loop and its weights."""
 
     def __init__(self, plan: Schedule, params: Mapping[str, Array], target: Target) -> None:
-        self.loop = Loop(plan, target.precision, target.host, reverse=False, bfloat16=target.bfloat16)
+        self.loop = Loop(plan, target, reverse=False)
         self.weights = self.loop.prepare(params)
 
     def run(self, places: dict[Id, Place], steps: Steps) -> None:
@@ -267,6 +267,7 @@ class _Layer:
 def _of_cell(cell: Cell, params: Mapping[str, Array], number: int, target: Target) -> _Layer:
     if cell.extras:
         raise UsageError(f"The cell {cell.name} needs {', '.join(cell.extras)} at every step; it cannot be streamed.")
+    target = replace(target, activations=cell.activations)
     return _Layer(trace(cell), params, {name: f"{name}_l{number}" for name in cell.state_sizes}, target)
 
 

@@ -21,7 +21,7 @@ from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Graph, Id
 from elman.compiler.machine import Host
 from elman.compiler.schedule import Stage, of_parameters
-from elman.compiler.vector import FORMATS, Precision, Vectors
+from elman.compiler.vector import FORMATS, Activations, Precision, Vectors
 
 #: More rows than this a tile never has.
 MOST_ROWS = 6
@@ -37,11 +37,13 @@ class Target:
     Attributes:
         bfloat16: Whether packed weights are the upper halves of float32 numbers. Those of two neighbouring features of
             an operand share a word, the first in its lower half.
+        activations: How exact sigmoid, tanh and exp are, see `elman.compiler.vector`.
     """
 
     precision: Precision
     host: Host
     bfloat16: bool = False
+    activations: Activations = "exact"
 
     @property
     def lanes(self) -> int:
@@ -67,6 +69,10 @@ class Target:
     def accumulators(self) -> int:
         """Vectors of sums that a tile may hold in registers; the others are for weights and operands."""
         return self.host.registers * 3 // 4
+
+    def vectors(self, builder: ir.IRBuilder) -> Vectors:
+        """Its vectors, written where ``builder`` stands."""
+        return Vectors(builder, self.precision, self.lanes, self.activations)
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ def _multiply(
     out: Emitter, target: Target, operand: Any, weights: Any, depth: int, products: int, rows: int, blocks: int
 ) -> dict[tuple[int, int, int], Any]:
     """The sums over an operand's features, (row, block, product) -> vector."""
-    builder, vectors = out.builder, Vectors(out.builder, target.precision, target.lanes)
+    builder, vectors = out.builder, target.vectors(out.builder)
     words, rest = divmod(depth, target.sharing)
     per_block = (words + (rest > 0)) * products
 
@@ -244,7 +250,7 @@ class Body:
         self.out, self.graph, self.target, self.group = out, graph, target, group
         self.bases, self.rest = bases, rest
         self.builder = out.builder
-        self.vectors = Vectors(out.builder, target.precision, target.lanes)
+        self.vectors = target.vectors(out.builder)
         self.own = {*group.stage.products, *group.stage.run}
         self.products = {piece: n for n, piece in enumerate(group.products)}
         self.done: dict[Piece, Any] = {}
@@ -329,7 +335,7 @@ def write_sum(
     bases = {slot: out.load_pointer(pointers, out.index(slots[slot])) for slot in (operand, place)}
     whole, rest = divmod(width, target.lanes)
     group = Group(width, (), Stage((), (), ()), ())
-    kind = Vectors(out.builder, target.precision, target.lanes).type
+    kind = target.vectors(out.builder).type
     total = out.room(kind)
 
     def add(number: Any, masked: int, block: Any) -> None:
@@ -341,7 +347,7 @@ def write_sum(
 
     def sum_row(number: Any) -> None:
         number = out.builder.add(row, number)
-        out.builder.store(Vectors(out.builder, target.precision, target.lanes).constant(0), total)
+        out.builder.store(target.vectors(out.builder).constant(0), total)
         out.loop(out.index(0), out.index(whole), 1, partial(add, number, 0))
         if rest:
             add(number, rest, out.index(whole))
