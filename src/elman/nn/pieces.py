@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.errors import DataError
+
 Array = NDArray[Any]
 
 
@@ -35,7 +37,14 @@ class Pieces(NamedTuple):
 
     @classmethod
     def of(cls, batch: int, time: int, lengths: Array | None, resets: Array | None, reverse: bool) -> Pieces:
-        """Cut a batch at its lengths (batch,) and resets (batch, time); ``reverse`` runs every piece from its end."""
+        """Cut a batch at its lengths (batch,) and resets (batch, time); ``reverse`` runs every piece from its end.
+
+        Raises `DataError` where they do not fit.
+        """
+        if lengths is not None and (lengths.shape != (batch,) or lengths.min() < 1 or lengths.max() > time):
+            raise wrong_lengths(batch, time, lengths)
+        if resets is not None and resets.shape != (batch, time):
+            raise wrong_resets(batch, time, resets)
         return _cut(
             batch,
             time,
@@ -54,6 +63,16 @@ class Pieces(NamedTuple):
         step, piece = _steps_and_pieces(sizes)
         step = lengths[piece] - 1 - step if reverse else step
         return cls(starts[step] + piece, sizes, rows, np.ones(batch, bool), rows, starts[lengths - 1] + rows)
+
+
+def wrong_lengths(batch: int, time: int, found: Any) -> DataError:
+    """The error for lengths, an array or a tensor, that do not fit a batch of so many rows and steps."""
+    return DataError(f"lengths must be {batch} whole numbers from 1 to {time}, found {found.tolist()}.")
+
+
+def wrong_resets(batch: int, time: int, found: Any) -> DataError:
+    """The error for resets of the wrong shape."""
+    return DataError(f"resets must be ({batch}, {time}), as the inputs, found {tuple(found.shape)}.")
 
 
 # Layers and directions ask for the same batch again and again, and so does the way back.

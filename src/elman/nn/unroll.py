@@ -22,6 +22,7 @@ from elman.nn import compiled, kernels, reference
 from elman.nn.backends import Circumstances, name_chosen
 from elman.nn.call import Call, State, Unrolled
 from elman.nn.checkpoint import run_in_parts
+from elman.nn.pieces import wrong_lengths, wrong_resets
 
 _RUNNERS = {"compiled": compiled.run, "torch": kernels.run, "reference": reference.run}
 
@@ -159,12 +160,12 @@ def boundaries(inputs: Tensor, lengths: Tensor | None, resets: Tensor | None) ->
     if lengths is not None:
         lengths = torch.as_tensor(lengths, device="cpu")
         if lengths.shape != (batch,) or int(lengths.min()) < 1 or int(lengths.max()) > time:
-            raise DataError(f"lengths must be {batch} whole numbers from 1 to {time}, found {lengths.tolist()}.")
+            raise wrong_lengths(batch, time, lengths)
         lengths = None if int(lengths.min()) == time else lengths
     if resets is not None:
         resets = torch.as_tensor(resets, device="cpu", dtype=torch.bool)
         if resets.shape != (batch, time):
-            raise DataError(f"resets must be ({batch}, {time}), as the inputs, found {tuple(resets.shape)}.")
+            raise wrong_resets(batch, time, resets)
         resets = resets if resets.any() else None
     return lengths, resets
 
