@@ -40,9 +40,11 @@ def tensors(of: NetworkShape, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: rng.normal(0, 0.5, size).astype(np.float32) for name, size in of.parameter_shapes().items()}
 
 
-def engine(kind: str = "characters", cell: str = "lstm", **changes: Any) -> Engine:
+def engine(
+    kind: str = "characters", cell: str = "lstm", *, backend: str = "auto", precision: Any = "float32", **changes: Any
+) -> Engine:
     of = shape(len(codec(kind)), cell, **changes)
-    return Engine(of, tensors(of))
+    return Engine(of, tensors(of), backend=backend, precision=precision)
 
 
 def bundle(folder: Path, kind: str = "characters", cell: str = "lstm", **changes: Any) -> Path:

@@ -6,8 +6,11 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import small_models
 
 HEAVY = {"torch", "lightning_fabric"}
 LEFT_WING = [
@@ -49,6 +52,23 @@ def test_the_left_wing_loads_no_torch() -> None:
         every_module += "\nfor m in pkgutil.walk_packages(getattr(room, '__path__', []), room.__name__ + '.'): "
         every_module += "importlib.import_module(m.name)"
     assert heavy_modules_after(every_module) == set()
+
+
+@pytest.mark.parametrize("backend", ["compiled", "reference"])
+def test_a_saved_model_runs_without_torch(backend: str, tmp_path: Path) -> None:
+    folder = small_models.bundle(tmp_path / "model")
+    loaded = heavy_modules_after(f"""
+import elman
+model = elman.load({str(folder)!r})
+model.generate("The same", 20)
+model.next("The")
+model.score("The same input")
+stream = model.stream(backend={backend!r})
+stream.push("The same")
+stream.push_symbol(3)
+assert stream.engine.backend == {backend!r}
+""")
+    assert loaded == set()
 
 
 @pytest.mark.parametrize("statement", ["import torch", "import elman.nn"])

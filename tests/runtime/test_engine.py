@@ -9,7 +9,11 @@ import tolerances
 from elman import cells
 from elman.errors import BundleError
 from elman.runtime import Engine, NetworkShape
+from elman.runtime import engine as engine_module
+from elman.runtime.engine import log_softmax
 from elman.tasks.language_model_training import build
+
+BACKENDS = ["compiled", "reference"]
 
 SHAPES = [
     {},
@@ -19,9 +23,11 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("cell", cells.CELLS)
-@pytest.mark.parametrize("changes", SHAPES)
-def test_engine_steps_as_the_torch_network_does(cell: str, changes: dict[str, object]) -> None:
-    engine = small_models.engine(cell=cell, **changes)
+@pytest.mark.parametrize(
+    ("changes", "backend"), [*((changes, "compiled") for changes in SHAPES), (SHAPES[-1], "reference")]
+)
+def test_engine_steps_as_the_torch_network_does(cell: str, changes: dict[str, object], backend: str) -> None:
+    engine = small_models.engine(cell=cell, backend=backend, **changes)
     network = build(engine.shape, small_models.tensors(engine.shape)).eval()
     symbols = np.random.default_rng(1).integers(0, engine.shape.vocabulary, (3, 12))
     with torch.no_grad():
@@ -32,6 +38,40 @@ def test_engine_steps_as_the_torch_network_does(cell: str, changes: dict[str, ob
         np.testing.assert_allclose(logits, expected.logits[:, t], **tolerances.NUMPY_AGAINST_TORCH)
     for name, value in expected.state.items():
         np.testing.assert_allclose(state[name], value, **tolerances.NUMPY_AGAINST_TORCH)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shape", [(0,), (5,), (60,), (3, 11), (2, 40)])
+def test_reading_many_symbols_is_stepping_through_them(
+    backend: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "ROWS_AT_ONCE", 50)
+    engine = small_models.engine(backend=backend)
+    symbols = np.random.default_rng(0).integers(0, engine.shape.vocabulary, shape)
+    rows = np.atleast_2d(symbols)
+    state, expected = engine.initial_state(len(rows)), np.zeros((*rows.shape, engine.shape.vocabulary), np.float32)
+    for t in range(rows.shape[1]):
+        expected[:, t], state = engine.step(rows[:, t], state)
+    logits, after = engine.read(symbols, engine.initial_state(len(rows)))
+    np.testing.assert_array_equal(logits, expected.reshape(*shape, engine.shape.vocabulary))
+    assert all(np.array_equal(after[name], value) for name, value in state.items())
+
+
+def test_the_score_is_the_probability_of_what_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "ROWS_AT_ONCE", 7)
+    engine = small_models.engine()
+    symbols = np.random.default_rng(0).integers(0, engine.shape.vocabulary, 20)
+    logits, _ = engine.read(symbols, engine.initial_state())
+    expected = log_softmax(logits)[np.arange(19), symbols[1:]]
+    np.testing.assert_array_equal(engine.score(symbols), expected)
+
+
+def test_bfloat16_gives_nearly_the_same_logits() -> None:
+    whole, rounded = small_models.engine(), small_models.engine(precision="bfloat16")
+    symbols = np.random.default_rng(0).integers(0, whole.shape.vocabulary, 40)
+    logits, _ = whole.read(symbols, whole.initial_state())
+    nearly, _ = rounded.read(symbols, rounded.initial_state())
+    assert 0 < np.abs(logits - nearly).max() < tolerances.BFLOAT16_WEIGHTS
 
 
 def test_a_step_leaves_the_state_it_was_given() -> None:

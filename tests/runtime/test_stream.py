@@ -14,7 +14,7 @@ import tolerances
 from elman.decoding.sampling import Sampling
 from elman.errors import DataError, UsageError
 from elman.runtime import Stream
-from elman.runtime.stream import log_softmax
+from elman.runtime.engine import log_softmax
 
 KINDS = ["characters", "bytes", "words", "bpe"]
 
@@ -41,6 +41,16 @@ def test_chunking_changes_nothing(kind: str, cuts: list[int]) -> None:
     found = [parts.push(small_models.TEXT[a:b]) for a, b in pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate([*found, parts.flush()]), expected)
     assert all(np.array_equal(parts.state[name], value) for name, value in whole.state.items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reading_is_pushing_without_the_probabilities(kind: str) -> None:
+    pushed, read = stream(kind), stream(kind)
+    for part in (small_models.TEXT[:40], small_models.TEXT[40:]):
+        pushed.push(part)
+        read.read(part)
+    np.testing.assert_array_equal(read.next_logits(), pushed.next_logits())
+    assert write(read) == write(pushed)
 
 
 def test_push_gives_log_probabilities_of_the_next_symbols() -> None:

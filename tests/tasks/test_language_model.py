@@ -12,6 +12,7 @@ import elman
 import small_models
 import tolerances
 from elman.errors import BundleError, CheckpointError, DataError, SaveError, UsageError
+from elman.tasks import language_model
 from elman.tasks.language_model import LanguageModel, TextData
 from elman.tasks.language_model_training import Objective, build, score_texts
 from elman.training.events import Callback, Progress
@@ -194,7 +195,8 @@ def test_lines_of_a_text_that_opens_with_an_empty_one(trained: LanguageModel) ->
     assert [(line, count) for line, _, count in trained.score("\n\nSo\n").per_line()] == [("", 0), ("", 1), ("So", 3)]
 
 
-def test_long_text_is_scored_nearly_as_by_one_stream(trained: LanguageModel) -> None:
+def test_long_text_is_scored_nearly_as_by_one_stream(trained: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language_model, "SHORT_TEXT", 0)
     text = small_models.TEXT * 60
     stream = trained.stream()
     ids = trained.codec.encode(text)

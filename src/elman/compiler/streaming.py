@@ -95,7 +95,9 @@ class StreamingStack:
         free.append(desk)
         return found
 
-    def run(self, inputs: Array, state: Mapping[str, Array], *, hoist: bool = True) -> tuple[Array, State]:
+    def run(
+        self, inputs: Array, state: Mapping[str, Array], *, hoist: bool = True, last: bool = False
+    ) -> tuple[Array, State]:
         """Many steps, all in one or two calls of machine code for each layer.
 
         Args:
@@ -103,19 +105,23 @@ class StreamingStack:
             state: Before the first step, (B, size) each; it is not changed.
             hoist: Where steps are many, multiply their inputs before the loop over them, which is quicker and gives
                 the same numbers; without it a layer is one loop whose every step waits for the one before.
+            last: Only the results of the last step are wanted.
 
         Returns:
-            The results of all steps, (T, B, outputs), and the state after the last.
+            The results of all steps, (T, B, outputs), or of the last, (1, B, outputs), and the state after it.
         """
         time, batch = inputs.shape[:2]
         rows = np.ascontiguousarray(inputs, self._layers[0].dtype).reshape(time * batch, -1)
         after: State = {}
         for layer in self._layers:
+            if last and not layer.states:
+                rows, time = rows[-batch:], 1
             room = layer.room(rows, time, batch)
             room.take(state)
             layer.run(room, hoist=hoist and len(rows) >= MANY_ROWS)
             rows, after = room.results, after | room.give()
-        return rows.reshape(time, batch, -1), after
+        results = rows.reshape(time, batch, -1)
+        return (results[-1:] if last else results), after
 
     def _desk(self, batch: int) -> _Desk:
         rows = np.zeros((batch, self._layers[0].width), self._layers[0].dtype)

@@ -1,7 +1,8 @@
 """Running a saved model without torch: the bundle it is read from, the engine that steps it, the live stream."""
 
+from elman.runtime.backends import State
 from elman.runtime.bundle import Bundle
-from elman.runtime.engine import Engine, NetworkShape, State
+from elman.runtime.engine import Engine, NetworkShape
 from elman.runtime.stream import Stream
 
 __all__ = ["Bundle", "Engine", "NetworkShape", "State", "Stream"]

@@ -13,20 +13,19 @@ Nothing in a bundle is executed: tensors are safetensors, all else is JSON and t
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
-from numpy.typing import NDArray
 
 from elman.codecs import TextCodec
 from elman.errors import BundleError, DataError
-from elman.runtime.engine import Array, Engine, NetworkShape
-from elman.runtime.stream import Stream, log_softmax
+from elman.runtime.backends import Array, StreamPrecision
+from elman.runtime.engine import Engine, NetworkShape
+from elman.runtime.stream import Stream
 
 FORMAT = "elman-bundle"
 VERSION = 1
@@ -45,6 +44,7 @@ class Bundle:
     codec: TextCodec
     metrics: dict[str, Any]
     sample: dict[str, Any]
+    _engines: dict[tuple[str, str], Engine] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, folder: str | Path) -> Bundle:
@@ -71,13 +71,16 @@ class Bundle:
         """What the network is made of."""
         return NetworkShape.from_dict(self.config["network"])
 
-    def engine(self) -> Engine:
-        """The network, ready to step."""
-        return Engine(self.shape, self.tensors)
+    def engine(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> Engine:
+        """The network, ready to step; the same object for all who ask for the same. `Engine` explains the options."""
+        if (backend, precision) not in self._engines:
+            engine = Engine(self.shape, self.tensors, backend=backend, precision=precision)
+            self._engines[backend, precision] = engine
+        return self._engines[backend, precision]
 
-    def stream(self) -> Stream:
-        """A new live session."""
-        return Stream(self.engine(), self.codec)
+    def stream(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> Stream:
+        """A new live session; the options are those of `Engine`."""
+        return Stream(self.engine(backend=backend, precision=precision), self.codec)
 
     def _verify(self, folder: Path) -> None:
         engine = self.engine()
@@ -89,7 +92,7 @@ class Bundle:
             symbols = np.array(self.sample["symbols"], np.int64)
             recorded = np.array(self.sample["log_probabilities"], np.float32)
             with np.errstate(all="ignore"):  # damaged weights may overflow; the difference says so
-                computed = sample_output(engine, symbols)
+                computed = engine.score(symbols)
             difference = float(np.abs(computed - recorded).max())
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise BundleError(f"{folder / 'sample.json'}: does not hold a recorded sample ({error}).") from None
@@ -98,16 +101,6 @@ class Bundle:
                 f"{folder}: the model does not give its recorded output (off by {difference:.3g} nats, at most "
                 f"{SAMPLE_TOLERANCE:g} expected): model.safetensors and sample.json do not belong together."
             )
-
-
-def sample_output(engine: Engine, symbols: NDArray[np.int64]) -> Array:
-    """Log-probability of each symbol after those before it, in nats, shape (len(symbols) - 1,)."""
-    state = engine.initial_state()
-    rows = []
-    for symbol, target in pairwise(symbols):
-        logits, state = engine.step(np.array([symbol]), state)
-        rows.append(log_softmax(logits[0])[target])
-    return np.array(rows, np.float32)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

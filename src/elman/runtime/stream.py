@@ -14,7 +14,8 @@ from elman import system
 from elman.codecs import TextCodec
 from elman.decoding.sampling import Sampling, generate
 from elman.errors import DataError, UsageError
-from elman.runtime.engine import Array, Engine, State
+from elman.runtime.backends import Array, State
+from elman.runtime.engine import Engine, log_softmax
 
 #: Symbols that a decoder must have seen to go on rightly: a UTF-8 character has at most four bytes.
 RECENT = 4
@@ -27,18 +28,21 @@ class Stream:
 
     Weights are shared with every other stream of the same model; the state belongs to this one. What stands
     in the state after a text does not depend on how the text was cut into chunks.
+
+    Attributes:
+        engine: The network that it steps through.
     """
 
     def __init__(self, engine: Engine, codec: TextCodec) -> None:
-        self._engine = engine
+        self.engine = engine
         self._codec = codec
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: back to the state before the first symbol."""
-        self._state = self._engine.initial_state()
+        self._state = self.engine.initial_state()
         self._encoder = self._codec.encoder()
-        self._recent: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._recent: list[int] = []
         self._logits: Array | None = None
 
     @property
@@ -48,7 +52,7 @@ class Stream:
 
     @state.setter
     def state(self, value: Mapping[str, Array]) -> None:
-        expected = {name: array.shape for name, array in self._engine.initial_state().items()}
+        expected = {name: array.shape for name, array in self.engine.initial_state().items()}
         found = {name: np.shape(array) for name, array in value.items()}
         if found != expected:
             raise DataError(f"This model's state is {expected}; found {found}.")
@@ -73,16 +77,24 @@ class Stream:
         """Read what the codec was still keeping back, as at the end of the text. Returns as `push` does."""
         return self._read(self._encoder.flush())
 
+    def read(self, chunk: str) -> None:
+        """Read a piece of text as `push` does, without the probabilities: for what is long, such as a prompt."""
+        self._read(self._encoder.push(chunk), last=True)
+
     def push_symbol(self, symbol: int) -> Array:
         """Read one symbol by its id; returns the logits of the next one, shape (vocabulary,)."""
-        logits, self._state = self._engine.step(np.array([symbol]), self._state)
-        self._recent = np.append(self._recent, symbol)[-RECENT:]
+        logits, self._state = self.engine.step(np.array([symbol]), self._state)
+        self._recent = [*self._recent, symbol][-RECENT:]
         self._logits = logits[0]
         return self._logits
 
-    def _read(self, ids: NDArray[np.int64]) -> Array:
-        rows = [log_softmax(self.push_symbol(int(symbol))) for symbol in ids]
-        return np.stack(rows) if rows else np.zeros((0, self._engine.shape.vocabulary), np.float32)
+    def _read(self, ids: NDArray[np.int64], *, last: bool = False) -> Array:
+        """Log-probabilities after each of these symbols, or after the last alone."""
+        logits, self._state = self.engine.read(ids, self._state, last=last)
+        if len(ids):
+            self._recent = [*self._recent, *ids[-RECENT:].tolist()][-RECENT:]
+            self._logits = logits[-1].copy()
+        return log_softmax(logits)
 
     def next_logits(self) -> Array:
         """Logits of the next symbol, as at a text's first line where nothing was read yet; shape (vocabulary,)."""
@@ -130,14 +142,14 @@ class Stream:
 
     def fork(self) -> Stream:
         """An independent stream that remembers the same."""
-        copy = Stream(self._engine, self._codec)
+        copy = Stream(self.engine, self._codec)
         copy._state, copy._logits, copy._recent = self.state, self._logits, self._recent
         copy._encoder.push(self._encoder.held)
         return copy
 
     def save(self, path: str | Path) -> None:
         """Write what this stream remembers to a safetensors file, for `load` here or on another machine."""
-        tensors = {**self._state, "recent": self._recent}
+        tensors = {**self._state, "recent": np.array(self._recent, np.int64)}
         if self._logits is not None:
             tensors["logits"] = self._logits
         data = safetensors.numpy.save(
@@ -160,14 +172,7 @@ class Stream:
         self.state = tensors
         self._encoder = self._codec.encoder()
         self._encoder.push(metadata["pending"])
-        self._logits, self._recent = logits, recent
-
-
-def log_softmax(logits: Array) -> Array:
-    """Log-probabilities of ``logits`` over the last axis, in nats."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    result: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return result
+        self._logits, self._recent = logits, recent.tolist()
 
 
 def _overlap(text: str, stops: Sequence[str]) -> int:

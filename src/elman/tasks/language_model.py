@@ -1,7 +1,7 @@
 """Language modelling: from text to a network that continues it and says how surprised it is by more.
 
-Training and scoring need torch (`elman.tasks.language_model_training`, imported when they are asked for);
-writing and predicting run on the engine alone.
+Training and scoring long texts need torch (`elman.tasks.language_model_training`, imported when they are asked for);
+writing, predicting and scoring short ones run on the engine alone.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.codecs import TextCodec
 from elman.decoding.sampling import Sampling
-from elman.errors import BundleError, SettingsError, UsageError
+from elman.errors import BundleError, DataError, SettingsError, UsageError
 from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
+from elman.runtime.backends import Array, StreamPrecision
 from elman.runtime.bundle import Bundle
-from elman.runtime.engine import Array, Engine, NetworkShape
-from elman.runtime.stream import Stream, log_softmax
+from elman.runtime.engine import Engine, NetworkShape, log_softmax
+from elman.runtime.stream import Stream
 from elman.settings import LanguageModelSettings, to_dict, update
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 TASK = "language-model"
 
-#: Characters below which a text is scored on one thread.
+Ids: TypeAlias = NDArray[np.int64]
+
+#: Characters below which a text is scored by the engine, sooner than torch is imported.
 SHORT_TEXT = 50_000
 
 
@@ -81,6 +84,15 @@ class TextScore:
     codec: TextCodec
     characters: int
 
+    @classmethod
+    def of(
+        cls, nats: NDArray[np.float64], documents: Sequence[Ids], codec: TextCodec, texts: Sequence[str]
+    ) -> TextScore:
+        """The score of texts by that of their symbols."""
+        # Nothing predicts a document's first symbol.
+        characters = sum(map(len, texts)) - sum(len(codec.decode(ids[:1])) for ids in documents)
+        return cls(nats, documents, codec, characters)
+
     @property
     def unknown(self) -> int:
         """How many of the scored symbols are not in the vocabulary."""
@@ -126,6 +138,15 @@ class TextScore:
         return lines
 
 
+def encode(codec: TextCodec, texts: Sequence[str], name: str) -> list[Ids]:
+    """The symbols of each text that has any; raises `DataError`, with the ``name`` of the texts, for fewer than two."""
+    documents = [ids for text in texts if len(ids := codec.encode(text))]
+    found = sum(map(len, documents))
+    if found < 2:
+        raise DataError(f"The {name} text is too short: expected at least 2 symbols, found {found}. Give more text.")
+    return documents
+
+
 def text_figures(nats: float, symbols: int, characters: int, unknown: int) -> dict[str, float]:
     """What any model's total surprise at a text, in nats, comes to in the units people know."""
     return {
@@ -158,7 +179,7 @@ class LanguageModel:
         self._shape: NetworkShape | None = None
         self._tensors: dict[str, Array] = {}
         self._sample: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._engine: Engine | None = None
+        self._engines: dict[tuple[str, str], Engine] = {}
 
     @classmethod
     def load(cls, folder: str | Path) -> LanguageModel:
@@ -171,13 +192,14 @@ class LanguageModel:
             raise BundleError(str(error)) from None
         model.metrics = bundle.metrics
         model._take(bundle.codec, bundle.shape, bundle.tensors, np.array(bundle.sample["symbols"], np.int64))
+        model._engines["auto", "float32"] = bundle.engine()
         return model
 
     def _take(
         self, codec: TextCodec, shape: NetworkShape, tensors: Mapping[str, Array], sample: NDArray[np.int64]
     ) -> None:
         self._codec, self._shape, self._tensors, self._sample = codec, shape, dict(tensors), sample
-        self._engine = Engine(shape, self._tensors)
+        self._engines = {}
 
     def fit(
         self,
@@ -242,16 +264,22 @@ class LanguageModel:
         """The weights by name, float32."""
         return dict(self._tensors)
 
-    def _ready(self) -> tuple[TextCodec, NetworkShape, Engine]:
-        if self._codec is None or self._shape is None or self._engine is None:
+    def _ready(self) -> tuple[TextCodec, NetworkShape]:
+        if self._codec is None or self._shape is None:
             raise UsageError("This model has not been trained: call fit, or elman.load(DIR).")
-        return self._codec, self._shape, self._engine
+        return self._codec, self._shape
+
+    def _engine(self, backend: str = "auto", precision: StreamPrecision = "float32") -> Engine:
+        if (backend, precision) not in self._engines:
+            engine = Engine(self.shape, self._tensors, backend=backend, precision=precision)
+            self._engines[backend, precision] = engine
+        return self._engines[backend, precision]
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder, whole or not at all. Raises `SaveError`."""
         from elman.export import write_bundle
 
-        codec, shape, _ = self._ready()
+        codec, shape = self._ready()
         write_bundle(
             folder,
             task=TASK,
@@ -263,10 +291,9 @@ class LanguageModel:
             sample=self._sample,
         )
 
-    def stream(self) -> Stream:
-        """A new live session, remembering nothing yet."""
-        codec, _, engine = self._ready()
-        return Stream(engine, codec)
+    def stream(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> Stream:
+        """A new live session, remembering nothing yet; the options are those of `elman.runtime.Engine`."""
+        return Stream(self._engine(backend, precision), self.codec)
 
     def _after(self, prompt: str) -> Stream:
         """A stream that has read ``prompt``; raises `UsageError` for characters the model has never seen."""
@@ -277,7 +304,7 @@ class LanguageModel:
                 "with --codec bytes, which knows every character."
             )
         stream = self.stream()
-        stream.push(prompt)
+        stream.read(prompt)
         return stream
 
     def write(
@@ -315,10 +342,10 @@ class LanguageModel:
 
     def score(self, text: str) -> TextScore:
         """How surprised the model is by ``text``. Raises `DataError` for fewer than two symbols."""
+        codec, shape = self._ready()
+        if len(text) < SHORT_TEXT:
+            documents = encode(codec, [text], "scored")
+            return TextScore.of(-self._engine().score(documents[0]).astype(np.float64), documents, codec, [text])
         from elman.tasks import language_model_training as training
 
-        codec, shape, _ = self._ready()
-        network = training.build(shape, self._tensors)
-        # One row at a time is too little work to share out: threads would only wait for each other.
-        with training.threads(1 if len(text) < SHORT_TEXT else None):
-            return training.score_texts(network, codec, [text])
+        return training.score_texts(training.build(shape, self._tensors), codec, [text])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,15 @@ from elman.codecs import TextCodec
 from elman.data.batch import SequenceBatch
 from elman.data.streams import TextStreams, score_streams
 from elman.decoding.sampling import Sampling
-from elman.errors import DataError, NonFiniteLossError, UsageError
+from elman.errors import NonFiniteLossError, UsageError
 from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
 from elman.nn.language_model import LanguageModelNetwork
-from elman.runtime.engine import Array, Engine, NetworkShape
+from elman.runtime.backends import Array
+from elman.runtime.engine import Engine, NetworkShape
 from elman.runtime.stream import Stream
 from elman.settings import LanguageModelSettings, update
 from elman.tasks import budget
-from elman.tasks.language_model import LanguageModel, TextData, TextScore, text_figures
+from elman.tasks.language_model import Ids, LanguageModel, TextData, TextScore, encode, text_figures
 from elman.tasks.run_folder import RunRecord, changes, own_folder, start_folder
 from elman.training.checkpoint import checkpoint_file
 from elman.training.device import choose_device
@@ -35,8 +36,6 @@ from elman.training.logs import CsvLog, TensorBoardLog
 from elman.training.loop import Trainer
 from elman.training.probe import measure
 from elman.training.problem import Loss, Score
-
-Ids = NDArray[np.int64]
 
 #: The baseline counts at most so many symbols, the last ones: more would take memory by the gigabyte.
 BASELINE_SYMBOLS = 20_000_000
@@ -122,24 +121,11 @@ def nats_of(network: torch.nn.Module, documents: Sequence[Ids]) -> NDArray[np.fl
 
 def score_texts(network: torch.nn.Module, codec: TextCodec, texts: Sequence[str]) -> TextScore:
     """Score texts, each a document of its own. Raises `DataError` for fewer than two symbols."""
-    return _score(network, codec, _encode(codec, texts, "scored"), texts)
+    return _score(network, codec, encode(codec, texts, "scored"), texts)
 
 
 def _score(network: torch.nn.Module, codec: TextCodec, documents: Sequence[Ids], texts: Sequence[str]) -> TextScore:
-    # Nothing predicts a document's first symbol.
-    characters = sum(map(len, texts)) - sum(len(codec.decode(ids[:1])) for ids in documents)
-    return TextScore(nats_of(network, documents), documents, codec, characters)
-
-
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Let torch compute with ``count`` threads inside the block; None leaves it as it is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return TextScore.of(nats_of(network, documents), documents, codec, texts)
 
 
 def run(
@@ -178,8 +164,8 @@ class Documents:
     @classmethod
     def encode(cls, data: TextData, codec: TextCodec) -> Documents:
         """Raises `DataError` where a part has fewer than two symbols; only the test text may be missing."""
-        test = _encode(codec, data.test, "test") if data.test else []
-        return cls(_encode(codec, data.train, "training"), _encode(codec, data.held_out, "held-out"), test)
+        test = encode(codec, data.test, "test") if data.test else []
+        return cls(encode(codec, data.train, "training"), encode(codec, data.held_out, "held-out"), test)
 
     @property
     def symbols(self) -> int:
@@ -342,14 +328,6 @@ class Samples(Callback):
         text = "".join(stream.generate(self._length, Sampling(0.8), np.random.default_rng(0)))
         for listener in self._listeners:
             listener.on_note(f"A sample {moment}:\n\n{textwrap.indent(text, '    ')}\n")
-
-
-def _encode(codec: TextCodec, texts: Sequence[str], name: str) -> list[Ids]:
-    documents = [ids for text in texts if len(ids := codec.encode(text))]
-    found = sum(map(len, documents))
-    if found < 2:
-        raise DataError(f"The {name} text is too short: expected at least 2 symbols, found {found}. Give more text.")
-    return documents
 
 
 def _shape(settings: LanguageModelSettings, vocabulary: int) -> NetworkShape:

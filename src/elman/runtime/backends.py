@@ -1,0 +1,103 @@
+"""What steps a network without torch: machine code for this processor, or the equations in NumPy."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.cells import Cell, NumpyOps
+from elman.errors import BackendError, UsageError, nearest
+
+Array = NDArray[np.float32]
+State = dict[str, Array]
+
+#: Cells from the bottom up, each with its parameters.
+Layers: TypeAlias = Sequence[tuple[Cell, Mapping[str, Array]]]
+
+#: Weight (outputs, features) and bias (outputs,) of the linear layer over the last cell.
+Head: TypeAlias = tuple[Array, Array]
+
+BACKENDS = ("auto", "compiled", "reference")
+StreamPrecision: TypeAlias = Literal["float32", "bfloat16"]
+PRECISIONS = ("float32", "bfloat16")
+
+_logger = logging.getLogger("elman")
+
+
+class Stack(Protocol):
+    """Cells on top of each other with a linear layer over them; states are named ``hidden_l0`` and so on."""
+
+    def step(self, inputs: Array, state: Mapping[str, Array]) -> tuple[Array, State]:
+        """One step: (B, features) and the state to the results (B, outputs) and the state after it."""
+
+    def run(self, inputs: Array, state: Mapping[str, Array], *, last: bool = False) -> tuple[Array, State]:
+        """Many: (T, B, features) to (T, B, outputs), or with ``last`` to (1, B, outputs), and the state after them."""
+
+
+@final
+class ReferenceStack:
+    """A `Stack` of the cells' own equations in NumPy."""
+
+    def __init__(self, layers: Layers, head: Head) -> None:
+        self._layers, (self._weight, self._bias) = layers, head
+
+    def step(self, inputs: Array, state: Mapping[str, Array]) -> tuple[Array, State]:
+        """See `Stack.step`."""
+        after: State = {}
+        for number, (cell, params) in enumerate(self._layers):
+            before = {name: state[f"{name}_l{number}"] for name in cell.state_sizes}
+            stepped = cell.step(NumpyOps(), inputs, before, params)
+            after |= {f"{name}_l{number}": value for name, value in stepped.items()}
+            inputs = stepped[next(iter(cell.state_sizes))]
+        return inputs @ self._weight.T + self._bias, after
+
+    def run(self, inputs: Array, state: Mapping[str, Array], *, last: bool = False) -> tuple[Array, State]:
+        """See `Stack.run`."""
+        results, after = [], dict(state)
+        for each in inputs:
+            result, after = self.step(each, after)
+            results.append(result)
+        return np.stack(results[-1:] if last else results), after
+
+
+def make_stack(layers: Layers, head: Head, backend: str, precision: StreamPrecision) -> tuple[str, str, Stack]:
+    """The backend that runs these layers, the reason in a sentence, and the layers ready to step.
+
+    Raises `BackendError` for an unknown backend or precision, and for one that cannot run though asked for by name.
+    """
+    for name, known in ((backend, BACKENDS), (precision, PRECISIONS)):
+        if name not in known:
+            raise BackendError(f"A stream runs with {', '.join(known)}, not with '{name}'.{nearest(name, known)}")
+    if backend == "reference":
+        if precision != "float32":
+            raise BackendError(f"The backend 'reference' runs in float32, not in {precision}. Use backend 'compiled'.")
+        return backend, "asked for by name; it computes the cells' equations in NumPy.", ReferenceStack(layers, head)
+    stack, obstacle = _compiled(layers, head, precision)
+    if stack is not None:
+        return "compiled", "machine code for this processor, made of the cells' equations.", stack
+    if backend == "compiled" or precision != "float32":
+        raise BackendError(f"The backend 'compiled' cannot run here: {obstacle} Use backend 'reference', in float32.")
+    _tell_once(obstacle)
+    return "reference", obstacle, ReferenceStack(layers, head)
+
+
+def _compiled(layers: Layers, head: Head, precision: StreamPrecision) -> tuple[Stack | None, str]:
+    """The layers in machine code, or what stands against it."""
+    try:
+        from elman.compiler.streaming import StreamingStack
+
+        return StreamingStack(layers, head, precision), ""
+    except (ImportError, OSError) as error:
+        return None, f"llvmlite cannot be loaded ({error})."
+    except UsageError as error:
+        return None, str(error)
+
+
+@functools.cache
+def _tell_once(obstacle: str) -> None:
+    _logger.warning("streams run on the reference, which is slow: %s", obstacle)
