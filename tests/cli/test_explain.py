@@ -19,7 +19,8 @@ def test_a_cell_by_name(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_model_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     explain(small_models.bundle(tmp_path / "model"))
     out = capsys.readouterr().out
-    assert out.startswith("recurrent: Recurrent(")
+    assert out.startswith("As a stream, without torch\n\nBackend compiled: ")
+    assert "As layers of torch\n\nrecurrent: Recurrent(" in out
     assert "at every step" in out
 
 

@@ -25,12 +25,12 @@ def explain(
     from elman.nn.explain import explain as explained
 
     if folder is not None:
-        from elman.runtime.bundle import read_config
-        from elman.runtime.engine import NetworkShape
+        from elman.runtime.bundle import Bundle
         from elman.tasks.language_model_training import build
 
-        shape = NetworkShape.from_dict(read_config(folder)["network"])
-        typer.echo(explained(build(shape)))
+        engine = Bundle.read(folder).engine()
+        typer.echo(f"As a stream, without torch\n\nBackend {engine.explain()}\n\n\nAs layers of torch\n")
+        typer.echo(explained(build(engine.shape)))
     elif cell is not None:
         layer = Recurrent(cell, inputs, hidden, layers, bidirectional=bidirectional)
         typer.echo(explained(layer))
