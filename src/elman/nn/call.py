@@ -30,6 +30,7 @@ class Call(NamedTuple):
     resets: Tensor | None = None
     batch_sizes: Tensor | None = None
     reverse: bool = False
+    all_states: bool = False
 
 
 class Unrolled(NamedTuple):

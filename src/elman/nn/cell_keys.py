@@ -16,6 +16,7 @@ _HOME = "elman.cells."
 
 _cells: dict[str, Cell] = {}
 _keys: dict[Cell, str] = {}
+_parameters: dict[Cell, tuple[str, ...]] = {}
 _lock = threading.Lock()
 
 
@@ -35,6 +36,15 @@ def key_of(cell: Cell) -> str:
             key = _keys.setdefault(cell, json.dumps(_described(cell)) if _is_ours(cell) else _free_name(cell))
             _cells[key] = cell
     return key
+
+
+@constant_result
+def parameter_names(cell: Cell) -> tuple[str, ...]:
+    """The names of a cell's parameters, in its order."""
+    names = _parameters.get(cell)
+    if names is None:
+        names = _parameters[cell] = tuple(cell.parameters())
+    return names
 
 
 def cell_of(key: str) -> Cell:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from elman.nn import reference
 from elman.nn.call import Call, Unrolled
-from elman.nn.cell_keys import cell_of, key_of
+from elman.nn.cell_keys import cell_of, key_of, parameter_names
 from elman.nn.engine import Arguments, Packed, engine
 
 _ARGUMENTS = (
@@ -46,13 +46,16 @@ def run(call: Call) -> Unrolled:
     operator = torch.ops.elman.unroll.default if torch.compiler.is_compiling() else _differentiable
     found = operator(*_arguments(call), recompute)
     names = list(call.cell.state_sizes)
+    state = dict(zip(names, found[len(names) :], strict=True))
+    if not call.all_states:
+        return Unrolled(_batch_major(found[0]), state, {})
     states = {name: _batch_major(value) for name, value in zip(names, found, strict=False)}
-    return Unrolled(next(iter(states.values())), dict(zip(names, found[len(names) :], strict=True)), states)
+    return Unrolled(states[names[0]], state, states)
 
 
 def _arguments(call: Call) -> Arguments:
     cell = call.cell
-    params = [call.params[name] for name in cell.parameters()]
+    params = [call.params[name] for name in parameter_names(cell)]
     inputs, state = call.inputs, [call.state[name] for name in cell.state_sizes]
     if torch.is_autocast_enabled("cpu"):
         inputs, *state = (value.to(params[0].dtype) for value in (inputs, *state))
@@ -83,6 +86,11 @@ def _is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
 
 
+def _is_watched(inputs: Tensor) -> bool:
+    """Whether somebody follows the operators that run: a graph is traced, tensors are fake, work is counted."""
+    return type(inputs) not in (Tensor, torch.nn.Parameter) or torch._C._len_torch_dispatch_stack() > 0
+
+
 def _is_batched(gradient: Tensor) -> bool:
     """Whether it stands for many gradients at once, ``is_grads_batched`` of `torch.autograd.grad`."""
     return torch._C._functorch.is_legacy_batchedtensor(gradient)
@@ -94,6 +102,8 @@ def _differentiable(*arguments: Any) -> Sequence[Tensor]:
         *own, recompute = arguments
         given = Arguments(*own)
         return list(_Unroll.apply(given, recompute, *given.differentiable))  # type: ignore[no-untyped-call]
+    if not _is_watched(arguments[1]):
+        return _unroll(*arguments)
     with torch._C._AutoDispatchBelowAutograd():
         return torch.ops.elman.unroll.default(*arguments)  # type: ignore[no-any-return]
 
@@ -107,7 +117,8 @@ class _Unroll(torch.autograd.Function):
         if recompute:
             found = torch.ops.elman.unroll.default(*arguments, recompute)
         else:
-            last, kept = _split(torch.ops.elman.unroll_keep.default(*arguments), number)
+            operator = torch.ops.elman.unroll_keep.default if _is_watched(arguments.inputs) else _unroll_keep
+            last, kept = _split(operator(*arguments), number)
             if arguments.in_order:
                 outputs = [_after(states, arguments) for states in kept[:number]]
             else:
@@ -124,8 +135,8 @@ class _Unroll(torch.autograd.Function):
         arguments = ctx.arguments.replaced(saved[: ctx.number])
         if torch.is_grad_enabled() or _is_transformed() or any(g is not None and _is_batched(g) for g in upstream):
             return (None, None, *_gradients_of_the_reference(arguments, upstream))
-        kept = list(saved[ctx.number :])
-        return (None, None, *torch.ops.elman.unroll_backward.default(*arguments, kept, list(upstream)))
+        operator = torch.ops.elman.unroll_backward.default if _is_watched(saved[0]) else _unroll_backward
+        return (None, None, *operator(*arguments, list(saved[ctx.number :]), list(upstream)))
 
 
 def _split(values: list[Tensor], number: int) -> tuple[list[Tensor], list[Tensor]]:
@@ -159,7 +170,7 @@ def _call(arguments: Arguments) -> Call:
     state = dict(zip(names, arguments.state, strict=True))
     return Call(
         cell,
-        dict(zip(cell.parameters(), arguments.params, strict=True)),
+        dict(zip(parameter_names(cell), arguments.params, strict=True)),
         _batch_major(arguments.inputs),
         state,
         dict(zip(names, arguments.initial, strict=True)) if arguments.initial else state,
@@ -168,6 +179,7 @@ def _call(arguments: Arguments) -> Call:
         arguments.resets,
         arguments.batch_sizes,
         arguments.reverse,
+        all_states=True,
     )
 
 

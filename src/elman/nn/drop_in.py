@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import PackedSequence
 from elman.cells import Cell, make
 from elman.nn.backends import Circumstances, choose, name_chosen
 from elman.nn.call import State
+from elman.nn.cell_keys import parameter_names
 from elman.nn.unroll import suffixes, unroll_stack
 
 
@@ -122,7 +123,7 @@ def _run(layer: _WithBackend, inputs: Tensor, hx: Any, batch_sizes: Tensor | Non
     turned = batch_sizes is None and not layer.batch_first
     run = unroll_stack(
         layer.cells,
-        {name + suffix: getattr(layer, name + suffix) for suffix, cell in places for name in cell.parameters()},
+        {name + suffix: getattr(layer, name + suffix) for suffix, cell in places for name in parameter_names(cell)},
         inputs.transpose(0, 1) if turned else inputs,
         state,
         bidirectional=layer.bidirectional,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -87,33 +88,36 @@ class Arguments(NamedTuple):
 class Engine:
     """A compiled cell, and what it expects."""
 
-    def __init__(self, key: str, dtype: torch.dtype) -> None:
+    def __init__(self, key: str, dtype: torch.dtype, deterministic: bool) -> None:
         cell = cell_of(key)
-        self.compiled = CompiledCell(cell, PRECISIONS[dtype])
-        self.states = cell.state_sizes
+        self.compiled = CompiledCell(cell, PRECISIONS[dtype], deterministic=deterministic)
+        self.states, self.extras, self.input_size = cell.state_sizes, cell.extras, cell.input_size
         self.params = {name: parameter.shape for name, parameter in cell.parameters().items()}
-        self.extras = cell.extras
-        self.input_size = cell.input_size
         step = self.compiled.step
         forward, _ = schedule_training(step, self.compiled.derived)
-        #: Nodes of the step that a gradient needs, beside the states, and their widths.
+        #: The step's results by state.
+        self.after = {name: step.outputs[AFTER.format(name)] for name in self.states}
+        #: What else of the step a gradient needs, and its width.
         self.kept = {node: step.nodes[node].width for node in forward.saved if node not in step.outputs.values()}
 
     def check(self, arguments: Arguments) -> None:
         """Raise `DataError` for a shape or type that the machine code does not expect."""
-        batch, dtype = arguments.batch, arguments.inputs.dtype
-        packed = arguments.batch_sizes is not None
-        wanted = (arguments.inputs.shape[0], *(() if packed else (batch,)), self.input_size)
-        _check("inputs", arguments.inputs, dtype, wanted)
-        for name, size, value in zip(self.states, self.states.values(), arguments.state, strict=True):
-            _check(f"the state '{name}'", value, dtype, (batch, size))
-        for name, size, value in zip(self.states, self.states.values(), arguments.initial, strict=False):
-            _check(f"the initial state '{name}'", value, dtype, (batch, size))
-        for name, shape, value in zip(self.params, self.params.values(), arguments.params, strict=True):
-            _check(f"the parameter '{name}'", value, dtype, shape)
-        for name, width, value in zip(self.extras, self.extras.values(), arguments.extras, strict=True):
-            each = arguments.inputs.shape[:1] if value.dim() == 3 else ()
-            _check(f"the extra '{name}'", value, dtype, (*each, batch, width))
+        found = [arguments.inputs, *arguments.state, *arguments.params, *arguments.initial, *arguments.extras]
+        steps, batch, dtype = arguments.inputs.shape[0], arguments.batch, arguments.inputs.dtype
+        states = [(batch, size) for size in self.states.values()]
+        extras = [
+            (steps, batch, width) if value.dim() == 3 else (batch, width)
+            for value, width in zip(arguments.extras, self.extras.values(), strict=True)
+        ]
+        inputs = (steps, self.input_size) if arguments.batch_sizes is not None else (steps, batch, self.input_size)
+        expected = [inputs, *states, *self.params.values(), *(states if arguments.initial else ()), *extras]
+        if [value.shape for value in found] == expected and all(value.dtype is dtype for value in found):
+            return
+        initial = [f"initial {name}" for name in self.states if arguments.initial]
+        names = ["inputs", *self.states, *self.params, *initial, *self.extras]
+        for name, value, shape in zip(names, found, expected, strict=True):
+            if value.shape != shape or value.dtype is not dtype:
+                raise DataError(f"'{name}' must be {dtype} of shape {shape}, found {value.dtype} {tuple(value.shape)}.")
 
 
 @final
@@ -153,17 +157,18 @@ SAMPLES = 64
 #: Parameters with fewer numbers are packed anew every time.
 FEW_NUMBERS = 60_000
 
-_engines: dict[tuple[str, torch.dtype], Engine] = {}
+_engines: dict[tuple[str, torch.dtype, bool], Engine] = {}
 _lock = threading.Lock()
 
 
 def engine(key: str, dtype: torch.dtype) -> Engine:
-    """The engine of a cell, compiled once in a process."""
-    known = _engines.get((key, dtype))
+    """The engine of a cell, compiled once in a process; one of its own where torch is asked to be deterministic."""
+    which = (key, dtype, torch.are_deterministic_algorithms_enabled())
+    known = _engines.get(which)
     if known is None:
         with _lock:
-            known = _engines.get((key, dtype)) or Engine(key, dtype)
-            _engines[key, dtype] = known
+            known = _engines.get(which) or Engine(*which)
+            _engines[which] = known
     return known
 
 
@@ -181,13 +186,13 @@ class Packed:
     def infer(self) -> list[Tensor]:
         """Every state at every step, and every final state."""
         version = Version.of(self.arguments.params)
-        states = self.engine.compiled.infer(*self._inputs(), extras=self._extras(), version=version)
+        states = self.engine.compiled.infer(*self._all(), extras=self._extras(), version=version)
         return [*self.outputs(states), *self.final(states)]
 
     def forward(self) -> Run:
         """As `infer`, and keeps what the gradient needs."""
         version = Version.of(self.arguments.params)
-        return self.engine.compiled.forward(*self._inputs(), extras=self._extras(), version=version)
+        return self.engine.compiled.forward(*self._all(), extras=self._extras(), version=version)
 
     def outputs(self, states: Mapping[str, Array]) -> list[Tensor]:
         """Every state at every step, where the inputs of the step lie, and zeros elsewhere."""
@@ -208,14 +213,12 @@ class Packed:
 
     def again(self, kept: Sequence[Tensor]) -> Run:
         """The run that left ``kept``."""
-        inputs, sizes, _, params = self._inputs()
         arrays = [value.numpy() for value in kept]
         states = dict(zip(self.engine.states, arrays, strict=False))
-        after = self.engine.compiled.step.outputs
-        saved: dict[Any, Any] = {after[AFTER.format(name)]: (value, "after") for name, value in states.items()}
+        saved: dict[Any, Any] = {node: (states[name], "after") for name, node in self.engine.after.items()}
         saved |= {n: (value, "now") for n, value in zip(self.engine.kept, arrays[len(states) :], strict=True)}
         version = Version.of(self.arguments.params)
-        return Run(inputs, Steps.of(sizes), states, saved, params, self._extras(), version)
+        return Run(self._inputs(), Steps.of(self.sizes), states, saved, self._params(), self._extras(), version)
 
     def gradients(self, run: Run, upstream: Sequence[Tensor | None]) -> list[Tensor]:
         """Gradients of `Arguments.differentiable`, from those of what `infer` returns."""
@@ -240,10 +243,14 @@ class Packed:
             np.add.at(total, rows[~entering], value[~entering])
         return states, initial
 
-    def _inputs(self) -> tuple[Array, Array, dict[str, Array], dict[str, Array]]:
-        arguments = self.arguments
-        params = dict(zip(self.engine.params, map(_array, arguments.params), strict=True))
-        return self._gather(_array(arguments.inputs)), self.sizes, self._first(), params
+    def _all(self) -> tuple[Array, Array, dict[str, Array], dict[str, Array]]:
+        return self._inputs(), self.sizes, self._first(), self._params()
+
+    def _inputs(self) -> Array:
+        return self._gather(_array(self.arguments.inputs))
+
+    def _params(self) -> dict[str, Array]:
+        return dict(zip(self.engine.params, map(_array, self.arguments.params), strict=True))
 
     def _first(self) -> dict[str, Array]:
         """The first state of every piece."""
@@ -257,11 +264,10 @@ class Packed:
         return first
 
     def _extras(self) -> dict[str, Array]:
-        found = {}
-        for name, value in zip(self.engine.extras, map(_array, self.arguments.extras), strict=True):
-            by_row = value if self.pieces is None else value[self.pieces.rows] if value.ndim == 2 else value
-            found[name] = self._gather(value) if value.ndim == 3 else by_row
-        return found
+        return {
+            name: self._gather(value) if value.ndim == 3 else value if self.pieces is None else value[self.pieces.rows]
+            for name, value in zip(self.engine.extras, map(_array, self.arguments.extras), strict=True)
+        }
 
     def _gather(self, value: Array) -> Array:
         """Rows in the order of steps."""
@@ -288,19 +294,19 @@ def _layout(arguments: Arguments) -> tuple[Array, Pieces | None]:
         return counts, Pieces.of_packed(counts, arguments.reverse)
     time = arguments.inputs.shape[0]
     if arguments.in_order:
-        return np.full(time, batch), None
+        return _dense(time, batch), None
     lengths, resets = (None if value is None else value.numpy() for value in (arguments.lengths, arguments.resets))
     pieces = Pieces.of(batch, time, lengths, resets, arguments.reverse)
     return pieces.sizes, pieces
 
 
-def _check(what: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
-    if value.shape != shape or value.dtype != dtype:
-        raise DataError(f"{what} must be {dtype} of shape {tuple(shape)}, found {value.dtype} {tuple(value.shape)}.")
+@lru_cache(maxsize=64)
+def _dense(time: int, batch: int) -> Array:
+    return np.full(time, batch)
 
 
 def _array(tensor: Tensor) -> Array:
-    array: Array = tensor.detach().contiguous().numpy()
+    array: Array = tensor.contiguous().numpy(force=True)
     return array
 
 
@@ -312,13 +318,12 @@ def _placed(values: Array, places: Array, rows: int) -> Array:
 
 
 def _tensors(arrays: Iterable[Array]) -> list[Tensor]:
-    """The arrays as tensors; of arrays that share memory all but the first are copied."""
-    found, seen = [], set()
+    """The arrays as tensors; one that stands for several gets copies, as gradients are changed in place."""
+    found: dict[int, Array] = {}
     for array in arrays:
-        address = array.__array_interface__["data"][0]
-        found.append(torch.from_numpy(array.copy() if address in seen else array))
-        seen.add(address)
-    return found
+        array = array.copy() if id(array) in found else array
+        found[id(array)] = array
+    return [torch.from_numpy(array) for array in found.values()]
 
 
 def _product(a: Array, b: Array, out: Array) -> None:

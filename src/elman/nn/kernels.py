@@ -27,7 +27,7 @@ KERNELS: dict[type[Cell], Callable[..., Any]] = {
 def run(call: Call) -> Unrolled:
     """Run the dense kernel over rows that run through, and the packed one over rows that are cut."""
     outputs, final = _run(call)
-    return Unrolled(outputs, final, {"hidden": outputs} if len(final) == 1 else {})
+    return Unrolled(outputs, final, {"hidden": outputs} if call.all_states else {})
 
 
 def _run(call: Call) -> tuple[Tensor, State]:

@@ -34,8 +34,9 @@ def run(call: Call) -> Unrolled:
             state = {name: ops.where(valid[:, t], value, state[name]) for name, value in after.items()}
         else:
             steps[t] = state = after
-    states = {name: torch.stack([steps[t][name] for t in range(time)], 1) for name in call.cell.state_sizes}
-    return Unrolled(next(iter(states.values())), dict(state), states)
+    wanted = list(call.cell.state_sizes)[: None if call.all_states else 1]
+    states = {name: torch.stack([steps[t][name] for t in range(time)], 1) for name in wanted}
+    return Unrolled(states[wanted[0]], dict(state), states if call.all_states else {})
 
 
 def _restarts(resets: Tensor | None, inside: Tensor | None, reverse: bool) -> dict[int, Tensor]:
@@ -55,4 +56,4 @@ def _run_packed(call: Call, batch_sizes: Tensor) -> Unrolled:
     padded = call.inputs.new_zeros(batch, time, call.inputs.shape[1]).index_put((row, step), call.inputs)
     found = run(call._replace(inputs=padded, lengths=inside.sum(1), batch_sizes=None))
     states = {name: value[row, step] for name, value in found.states.items()}
-    return Unrolled(next(iter(states.values())), found.state, states)
+    return Unrolled(found.outputs[row, step], found.state, states)

@@ -21,6 +21,7 @@ from elman.errors import DataError
 from elman.nn import compiled, kernels, reference
 from elman.nn.backends import Circumstances, name_chosen
 from elman.nn.call import Call, State, Unrolled
+from elman.nn.cell_keys import parameter_names
 from elman.nn.checkpoint import run_in_parts
 from elman.nn.pieces import wrong_lengths, wrong_resets
 
@@ -70,17 +71,18 @@ def unroll(
     if batch_sizes is None:
         lengths, resets = boundaries(inputs, lengths, resets)
     batch = inputs.shape[0] if batch_sizes is None else int(batch_sizes[0])
-    initial = {
-        name: initial[name].expand(batch, size) if initial else inputs.new_zeros(batch, size)
-        for name, size in cell.state_sizes.items()
-    }
-    extras = _checked_extras(cell, batch, inputs, extras or {})
+    if initial is not None:
+        initial = {name: initial[name].expand(batch, size) for name, size in cell.state_sizes.items()}
+    elif state is None or resets is not None:
+        initial = {name: inputs.new_zeros(batch, size) for name, size in cell.state_sizes.items()}
+    else:
+        initial = state  # where nothing goes back to it
     state = initial if state is None else state
-    call = Call(cell, params, inputs, state, initial, extras, lengths, resets, batch_sizes, reverse)
+    extras = _checked_extras(cell, batch, inputs, extras or {})
+    call = Call(cell, params, inputs, state, initial, extras, lengths, resets, batch_sizes, reverse, all_states)
     circumstances = Circumstances.of(next(iter(params.values())), all_states=all_states)
     runner = _RUNNERS[name_chosen(cell, backend, *circumstances)]
-    run = run_in_parts(call, checkpoint_every, runner) if checkpoint_every else runner(call)
-    return run if all_states else run._replace(states={})
+    return run_in_parts(call, checkpoint_every, runner) if checkpoint_every else runner(call)
 
 
 def unroll_stack(
@@ -117,7 +119,7 @@ def unroll_stack(
         for suffix in suffixes(layer, bidirectional):
             run = unroll(
                 cell,
-                {name: params[name + suffix] for name in cell.parameters()},
+                {name: params[name + suffix] for name in parameter_names(cell)},
                 inputs,
                 None if state is None else {name: state[name + suffix] for name in cell.state_sizes},
                 initial=None if initial is None else {name: initial[name + suffix] for name in cell.state_sizes},
