@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from elman.cells import Cell, NumpyOps, initialise, make
-from elman.cells.modifiers import Clipped, RecurrentDropout, Zoneout
+from elman.cells.modifiers import Clipped, FastActivations, RecurrentDropout, Zoneout
 from elman.cells.rnn import SimpleCell
 from elman.errors import SettingsError, UsageError
 from tolerances import ROUNDING
@@ -84,6 +84,16 @@ def test_clipped_states_stay_within_the_bound() -> None:
     free, bound = cell.step(OPS, x, state, params)["hidden"], 2.0
     assert free.max() > bound
     np.testing.assert_array_equal(Clipped(cell, bound).step(OPS, x, state, params)["hidden"], free.clip(-bound, bound))
+
+
+def test_fast_activations_are_a_matter_of_compiled_code_alone() -> None:
+    plain = make("lstm", 3, 4)
+    cell = FastActivations(plain)
+    x, state, params = drawn(cell)
+    found, expected = (each.step(OPS, x, state, params) for each in (cell, plain))
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+    assert (plain.activations, cell.activations) == ("exact", "fast")
+    assert Clipped(cell, 1.0).activations == "fast"
 
 
 def test_modified_cells_start_as_the_cell_within() -> None:

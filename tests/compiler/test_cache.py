@@ -14,6 +14,7 @@ import pytest
 
 from compiler.sequences import Sequences
 from elman.cells import Cell, make
+from elman.cells.modifiers import FastActivations
 from elman.cells.rnn import RNNCell
 from elman.compiler import cache
 from elman.compiler.cache import load
@@ -220,6 +221,7 @@ def test_loops_are_kept_apart_by_cell_precision_host_and_direction(folder: Path)
     assert made(make("rnn", 3, 5)) == 0
     assert made(make("rnn", 3, 5), "float64") == 2
     assert made(make("rnn", 3, 5), host=replace(HOST, features=HOST.features + ",+popcnt")) >= 2
+    assert made(FastActivations(make("rnn", 3, 5))) == 2
     assert made(Scaled(0.1)) == 2
     assert made(Scaled(0.1 + 1e-15)) == 2
 

@@ -50,6 +50,20 @@ def test_it_is_the_layer_as_it_is_now() -> None:
     assert "gru, 3 inputs" in str(explain(layer.eval()))
 
 
+def test_what_was_asked_of_its_numbers_is_told() -> None:
+    layer = elman.nn.Recurrent("gru", 3, 5, activations="fast")
+    text = str(explain(layer))
+    assert "gru with fast activations, 3 inputs" in text
+    assert "before the loop" in text
+    torch.use_deterministic_algorithms(True)
+    try:
+        text = str(explain(layer))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert "use_deterministic_algorithms is on" in text.replace("\n", " ")
+    assert "before the loop" not in text
+
+
 def test_a_module_is_searched_for_layers() -> None:
     shape: dict[str, Any] = {"cell": "lstm", "embedding_size": 4, "hidden_sizes": [6, 6, 6]}
     (found,) = explain(LanguageModelNetwork(11, **shape)).layers

@@ -10,7 +10,7 @@ from elman.cells.modifiers import Clipped, Zoneout
 from elman.errors import BackendError, DataError, SettingsError
 from elman.nn import Recurrent, unroll
 from elman.nn.step_options import StepOptions, draw_ones
-from tolerances import FLOAT32_RECURRENCE, SAMPLING
+from tolerances import FAST_RECURRENCE, FLOAT32_RECURRENCE, SAMPLING
 
 INPUTS = torch.zeros(2, 7, 3)
 
@@ -71,6 +71,19 @@ def test_masks_of_training_and_what_evaluation_takes_for_them() -> None:
         "zoneout hidden": [0.25],
         "zoneout cell": [0.5],
     }
+
+
+def test_fast_activations_change_the_numbers_a_little() -> None:
+    inputs = torch.randn(2, 7, 3)
+    fast = Recurrent("lstm", 3, 20, 2, activations="fast", zoneout=0.1).eval()
+    exact = Recurrent("lstm", 3, 20, 2, zoneout=0.1).eval()
+    exact.load_state_dict(fast.state_dict())
+    (outputs, _), (expected, _) = fast(inputs), exact(inputs)
+    assert not torch.equal(outputs, expected)
+    torch.testing.assert_close(outputs, expected, rtol=0, atol=FAST_RECURRENCE)
+    gradients = [torch.autograd.grad(layer(inputs)[0].sum(), layer.parameters()) for layer in (fast, exact)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=FAST_RECURRENCE, atol=FAST_RECURRENCE * float(other.abs().max()))
 
 
 OPTIONS: list[dict[str, Any]] = [{"zoneout": 0.3}, {"recurrent_dropout": 0.3}, {"clip": 0.1}]
@@ -139,6 +152,8 @@ def test_options_and_backends_that_do_not_fit_are_refused_at_once() -> None:
         Recurrent("lstm", 3, 5, recurrent_dropout=1.0)
     with pytest.raises(SettingsError, match="must be above 0, not -1"):
         Recurrent("lstm", 3, 5, clip=-1)
+    with pytest.raises(SettingsError, match="activations must be 'exact' or 'fast', not 'quick'"):
+        Recurrent("lstm", 3, 5, activations="quick")
     with pytest.raises(SettingsError, match="Cell gru has no state 'cell' for zoneout"):
         Recurrent("gru", 3, 5, zoneout={"cell": 0.5})
 

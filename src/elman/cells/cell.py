@@ -13,6 +13,9 @@ from elman.errors import SettingsError
 #: What a parameter does; the initialisation schemes go by it.
 Kind: TypeAlias = Literal["input", "recurrent", "projection", "input_bias", "recurrent_bias", "gain", "shift"]
 
+#: How exact compiled code computes sigmoid, tanh and exp: to a few units of the last place, or faster.
+Activations: TypeAlias = Literal["exact", "fast"]
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -38,14 +41,13 @@ class Cell(ABC):
         gates: The order of the gate blocks within weights and biases.
         memory_gates: The gates whose bias decides how long the state is kept: +1 where a larger bias
             keeps it longer, -1 where a larger bias overwrites it sooner.
-        activations: How exact compiled code computes sigmoid, tanh and exp: to a few units of the last place, or
-            faster (`elman.cells.modifiers.FastActivations`).
+        activations: How exact compiled code computes sigmoid, tanh and exp, see `elman.cells.modifiers`.
     """
 
     name: ClassVar[str]
     gates: ClassVar[tuple[str, ...]]
     memory_gates: ClassVar[Mapping[str, int]] = {}
-    activations: ClassVar[Literal["exact", "fast"]] = "exact"
+    activations: ClassVar[Activations] = "exact"
 
     input_size: int
     hidden_size: int

@@ -100,11 +100,11 @@ class CellPlan:
     parameters: tuple[ParameterGradient, ...]
 
     @classmethod
-    def of(cls, cell: Cell) -> CellPlan:
-        """Trace a cell and schedule it. Raises `UsageError` for what cannot be compiled."""
+    def of(cls, cell: Cell, *, hoist: bool = True) -> CellPlan:
+        """Trace a cell and schedule it as `schedule_training` does. Raises `UsageError` for what cannot be compiled."""
         step = trace(cell)
         derived = adjoint(step)
-        forward, backward = schedule_training(step, derived)
+        forward, backward = schedule_training(step, derived, hoist=hoist)
         return cls(cell, step, forward, backward, derived.parameters)
 
     @property

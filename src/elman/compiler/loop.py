@@ -325,6 +325,7 @@ def pack_weights(graph: Graph, pack: Pack, values: Mapping[Id, Array], target: T
     packed = memory.empty(
         (blocks, depth, products, target.lanes), values[graph.nodes[pack.products[0][0]].operands[1]].dtype
     )
+    copy = _packing(Target(target.precision, target.host))  # the same whatever else the target asks for
     if pack.unit % target.lanes:
         packed[-1] = 0
     for number, (node, start) in enumerate(pack.products):
@@ -332,7 +333,7 @@ def pack_weights(graph: Graph, pack: Pack, values: Mapping[Id, Array], target: T
         rows, columns = matrix.shape[1], 1
         by_feature, by_operand = (rows, columns) if graph.nodes[node].op == "linear" else (columns, rows)
         source = matrix.ctypes.data + start * by_feature * matrix.itemsize
-        _packing(target)(packed.ctypes.data, source, pack.unit, by_feature, depth, by_operand, number, products)
+        copy(packed.ctypes.data, source, pack.unit, by_feature, depth, by_operand, number, products)
     return in_pairs(packed) if target.bfloat16 else packed
 
 

@@ -17,11 +17,12 @@ from typing import Any
 
 from llvmlite import ir
 
+from elman.cells.cell import Activations
 from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Graph, Id
 from elman.compiler.machine import Host
 from elman.compiler.schedule import Stage, of_parameters
-from elman.compiler.vector import FORMATS, Activations, Precision, Vectors
+from elman.compiler.vector import FORMATS, Precision, Vectors
 
 #: More rows than this a tile never has.
 MOST_ROWS = 6
@@ -120,10 +121,16 @@ class Group:
     def shapes(self, target: Target) -> Shapes:
         """The shapes of its tiles."""
         most = max(len(pack.products) for pack in self.packs)
-        wide = max(1, min(8, 2 * target.accumulators // 3 // most))
-        tall = max(1, target.accumulators // (6 * most))
+        blocks = max(1, self.unit // target.lanes)
+        wide = _even(blocks, max(1, min(8, 2 * target.accumulators // 3 // most)))
+        tall = min(wide, max(1, target.accumulators // (6 * most)))
         widths = sorted({wide, tall, 1}, reverse=True)
         return Shapes(tall, {width: max(1, min(MOST_ROWS, target.accumulators // (most * width))) for width in widths})
+
+
+def _even(count: int, most: int) -> int:
+    """The size of pieces of at most ``most`` that are as few as can be and nearly equal."""
+    return -(-count // -(-count // most))
 
 
 def write_products(

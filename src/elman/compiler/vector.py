@@ -18,10 +18,9 @@ from typing import Any, Literal, TypeAlias
 
 from llvmlite import ir
 
-Precision: TypeAlias = Literal["float32", "float64"]
+from elman.cells.cell import Activations
 
-#: Sigmoid, tanh and exp to a few ulp, or with an error that is small beside what networks learn from.
-Activations: TypeAlias = Literal["exact", "fast"]
+Precision: TypeAlias = Literal["float32", "float64"]
 
 #: Bounds of the errors of fast activations: absolute ones, and for exp one relative to the value.
 FAST_TANH, FAST_SIGMOID, FAST_EXP = 1.3e-4, 6.5e-5, 1e-5

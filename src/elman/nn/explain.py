@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from itertools import groupby
 
+import torch
 from torch import nn
 
 from elman.cells import Cell
@@ -22,6 +23,12 @@ BEYOND = (
     "computed by the reference loop: right, and slower."
 )
 
+#: What ``torch.use_deterministic_algorithms`` changes.
+DETERMINISTIC = (
+    "As torch.use_deterministic_algorithms is on, all products of a row are in the loop: its outputs and input "
+    "gradients are the same bits in any batch."
+)
+
 
 @dataclass(frozen=True)
 class LayerExplanation:
@@ -32,17 +39,21 @@ class LayerExplanation:
         layer: What it is, in a line.
         choice: The backend and the reason for it.
         plans: What is compiled for each layer of the stack, bottom first; empty for other backends.
+        deterministic: Whether torch is asked to be deterministic.
     """
 
     name: str
     layer: str
     choice: Choice
     plans: tuple[CellPlan, ...]
+    deterministic: bool
 
     def __str__(self) -> str:
         backend = f"Backend {self.choice}"
         if self.plans:
             backend += f" Its vectors have {Host.here().lanes('float32')} float32 numbers. {BEYOND}"
+        if self.plans and self.deterministic:
+            backend += f" {DETERMINISTIC}"
         parts = [f"{self.name}: {self.layer}" if self.name else self.layer, textwrap.fill(backend, 80)]
         shown = False
         for cell, group in groupby(self.plans, key=lambda plan: plan.cell):
@@ -103,8 +114,10 @@ def _explained(name: str, layer: Recurrent | RNN | LSTM | GRU) -> LayerExplanati
     if isinstance(layer, Recurrent):
         cells = tuple(layer.step_options.around(cell, layer.training) for cell in cells)
     choice = choose(cells[0], layer.backend, Circumstances.of(next(layer.parameters())))
-    plans = tuple(CellPlan.of(cell) for cell in cells) if choice.backend == "compiled" else ()
-    return LayerExplanation(name, f"{type(layer).__name__}({layer.extra_repr()})", choice, plans)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    compiled = cells if choice.backend == "compiled" else ()
+    plans = tuple(CellPlan.of(cell, hoist=not deterministic) for cell in compiled)
+    return LayerExplanation(name, f"{type(layer).__name__}({layer.extra_repr()})", choice, plans, deterministic)
 
 
 def _several(count: int, what: str) -> str:

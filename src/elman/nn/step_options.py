@@ -5,42 +5,50 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import final, get_args
 
 import torch
 from torch import Tensor
 
 from elman.cells import Cell
-from elman.cells.modifiers import Clipped, RecurrentDropout, Zoneout
+from elman.cells.cell import Activations
+from elman.cells.modifiers import Clipped, FastActivations, RecurrentDropout, Zoneout
+from elman.errors import SettingsError
 from elman.nn.dropout import checked
 
 
 @final
 @dataclass(frozen=True)
 class StepOptions:
-    """Zoneout, recurrent dropout and clipping, for any cell.
+    """Zoneout, recurrent dropout, clipping and fast activations, for any cell.
 
     Attributes:
         zoneout: Probability that a unit keeps its former value at a step; one for all states, or state name ->
             probability.
         recurrent_dropout: Share of the state that the recurrent matrices do not see, the same for a whole sequence.
         clip: Bound of all states after a step; None for none.
+        activations: How exact sigmoid, tanh and exp are, "exact" or "fast".
     """
 
     zoneout: float | Mapping[str, float] = 0.0
     recurrent_dropout: float = 0.0
     clip: float | None = None
+    activations: Activations = "exact"
 
     def __post_init__(self) -> None:
         for p in self.zoneout.values() if isinstance(self.zoneout, Mapping) else (self.zoneout,):
             checked("zoneout", p)
         checked("recurrent_dropout", self.recurrent_dropout)
+        if self.activations not in get_args(Activations):
+            raise SettingsError(f"activations must be 'exact' or 'fast', not {self.activations!r}.")
 
     def around(self, cell: Cell, training: bool) -> Cell:
         """The cell that is run in place of ``cell``; ``cell`` itself where no option is set.
 
         Zoneout comes last, so that in evaluation it is the expectation of what it is in training.
         """
+        if self.activations == "fast":
+            cell = FastActivations(cell)
         if self.clip is not None:
             cell = Clipped(cell, self.clip)
         if self.recurrent_dropout and training:
