@@ -66,8 +66,11 @@ class _Part(NamedTuple):
     def run(self, run: Callable[[Call], Unrolled], state: State) -> Unrolled:
         """Outputs of all rows, zero for those that have no step here, and the states after the steps."""
         part = self._call(state)
-        found = checkpoint(run, part, use_reentrant=False) if torch.is_grad_enabled() else run(part)
-        if self.rows is None or not len(self.rows):
+        if self.rows is not None and not len(self.rows):
+            found = _nothing(part)
+        else:
+            found = checkpoint(run, part, use_reentrant=False) if torch.is_grad_enabled() else run(part)
+        if self.rows is None:
             return found
         return Unrolled(
             self._spread(found.outputs),
@@ -101,6 +104,13 @@ class _Part(NamedTuple):
     def _spread(self, value: Tensor) -> Tensor:
         assert self.rows is not None
         return value.new_zeros(len(self.call.inputs), *value.shape[1:]).index_copy(0, self.rows, value)
+
+
+def _nothing(call: Call) -> Unrolled:
+    """The run of a call without rows."""
+    steps, sizes = call.inputs.shape[1], call.cell.state_sizes
+    states = {name: call.inputs.new_zeros(0, steps, size) for name, size in sizes.items()}
+    return Unrolled(next(iter(states.values())), dict(call.state), states)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
