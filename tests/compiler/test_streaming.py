@@ -12,6 +12,7 @@ from compiler.test_schedule import Diagonal, Normed
 from elman import cells
 from elman.cells import Cell, NumpyOps
 from elman.cells.modifiers import Clipped, Zoneout
+from elman.compiler import streaming
 from elman.compiler.machine import Host
 from elman.compiler.packing import bfloat16
 from elman.compiler.streaming import MANY_ROWS, StreamingStack
@@ -102,22 +103,38 @@ def test_a_step_alone_gives_the_same_bits_as_many_in_one_call(cell: Cell, precis
         assert_same(stack.run(inputs, state, hoist=False), expected)
 
 
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+@pytest.mark.parametrize("few", [0, 9])
+def test_symbols_are_the_features_they_stand_for(cell: Cell, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "FEW_SYMBOLS", few)
+    rng = np.random.default_rng(4)
+    embedding = np.float32(rng.normal(size=(9, cell.input_size)))
+    of_features = StreamingStack([(cell, draw(cell))])
+    of_symbols = StreamingStack([(cell, draw(cell))], embedding=embedding)
+    for time, batch in SHAPES:
+        ids, state = rng.integers(0, 9, (time, batch)), start([cell], batch)
+        expected = of_features.run(embedding[ids], state)
+        assert_same(of_symbols.run(ids, state), expected)
+        assert_same(by_steps(of_symbols, ids, state), expected)
+
+
+def as_stored(value: Any, rounded: bool) -> Any:
+    return (bfloat16(value) << 16).view(np.float32) if rounded and value.ndim == 2 else value
+
+
 def whole_stack(precision: Any = "float32", rounded: bool = False, host: Host | None = None) -> StreamingStack:
-    def as_stored(value: Any) -> Any:
-        return (bfloat16(value) << 16).view(np.float32) if rounded and value.ndim == 2 else value
-
-    layers = [(cell, {name: as_stored(value) for name, value in draw(cell).items()}) for cell in STACK]
+    layers = [(cell, {name: as_stored(value, rounded) for name, value in draw(cell).items()}) for cell in STACK]
     weight, bias = head(STACK[-1].output_size)
-    return StreamingStack(layers, (as_stored(weight), bias), precision, host)
+    return StreamingStack(layers, (as_stored(weight, rounded), bias), precision=precision, host=host)
 
 
-def by_numpy(inputs: Any, state: dict[str, Any]) -> Any:
-    weight, bias = head(STACK[-1].output_size)
-    results = []
+def by_numpy(inputs: Any, state: dict[str, Any], rounded: bool = False) -> Any:
+    (weight, bias), results = (as_stored(value, rounded) for value in head(STACK[-1].output_size)), []
     for x in inputs:
         for n, cell in enumerate(STACK):
             before = {name: state[f"{name}_l{n}"] for name in cell.state_sizes}
-            after = cell.step(NumpyOps(), x, before, draw(cell))
+            params = {name: as_stored(value, rounded) for name, value in draw(cell).items()}
+            after = cell.step(NumpyOps(), x, before, params)
             x, state = after["hidden"], state | {f"{name}_l{n}": value for name, value in after.items()}
         results.append(x @ weight.T + bias)
     return np.stack(results)
@@ -142,6 +159,7 @@ def test_bfloat16_is_float32_with_rounded_matrices(host: Host) -> None:
     inputs, state = symbols(STACK[0], 20, 2), start(STACK, 2)
     found = whole_stack("bfloat16", host=host).run(inputs, state)
     assert_same(found, whole_stack(rounded=True, host=host).run(inputs, state))
+    np.testing.assert_allclose(found[0], by_numpy(inputs, state, rounded=True), **tolerances.NUMPY_AGAINST_TORCH)
     whole, _ = whole_stack(host=host).run(inputs, state)
     assert 0 < np.abs(found[0] - whole).max() < tolerances.BFLOAT16_WEIGHTS
 

@@ -35,6 +35,9 @@ State: TypeAlias = dict[str, Array]
 #: Rows from which products of the input are worth a call of their own.
 MANY_ROWS = 16
 
+#: Symbols up to which what the first layer makes of them is computed before any comes.
+FEW_SYMBOLS = 1024
+
 #: What numbers are: "bfloat16" is float32 with the weights of all products kept in half of their bytes.
 StreamPrecision: TypeAlias = Literal["float32", "float64", "bfloat16"]
 
@@ -50,6 +53,8 @@ class StreamingStack:
         cells: From the bottom up, each with its parameters by name.
         head: Weight (outputs, features of the last cell's output) and bias (outputs,) of the linear layer; without
             it the results are the last cell's output.
+        embedding: Features of each symbol, (symbols, input_size): inputs are then symbols. Where these are few, what
+            the first layer's products make of each is computed only once.
         precision: Of all arrays. With ``"bfloat16"`` they are float32, but every matrix that multiplies is rounded to
             bfloat16 (8 bits of mantissa, to the nearest and of two equally near ones to the even): half of the bytes
             that a step reads, and results that are off by some thousandths.
@@ -69,12 +74,17 @@ class StreamingStack:
         self,
         cells: Sequence[tuple[Cell, Mapping[str, Array]]],
         head: tuple[Array, Array] | None = None,
+        *,
+        embedding: Array | None = None,
         precision: StreamPrecision = "float32",
         host: Host | None = None,
     ) -> None:
         numbers: Precision = "float64" if precision == "float64" else "float32"
         target = Target(numbers, host or Host.here(), bfloat16=precision == "bfloat16")
-        self._layers = [_of_cell(cell, params, number, target) for number, (cell, params) in enumerate(cells)]
+        self._layers = [
+            _of_cell(cell, params, number, target, None if number else embedding)
+            for number, (cell, params) in enumerate(cells)
+        ]
         if head is not None:
             self._layers.append(_linear(*head, target))
         self._free: dict[int, list[_Desk]] = defaultdict(list)
@@ -83,7 +93,7 @@ class StreamingStack:
         """One step of every row.
 
         Args:
-            inputs: (B, input_size).
+            inputs: (B, input_size), or symbols (B,).
             state: Before the step, (B, size) each; it is not changed.
 
         Returns:
@@ -101,7 +111,7 @@ class StreamingStack:
         """Many steps, all in one or two calls of machine code for each layer.
 
         Args:
-            inputs: (T, B, input_size).
+            inputs: (T, B, input_size), or symbols (T, B).
             state: Before the first step, (B, size) each; it is not changed.
             hoist: Where steps are many, multiply their inputs before the loop over them, which is quicker and gives
                 the same numbers; without it a layer is one loop whose every step waits for the one before.
@@ -111,23 +121,22 @@ class StreamingStack:
             The results of all steps, (T, B, outputs), or of the last, (1, B, outputs), and the state after it.
         """
         time, batch = inputs.shape[:2]
-        rows = np.ascontiguousarray(inputs, self._layers[0].dtype).reshape(time * batch, -1)
         after: State = {}
         for layer in self._layers:
             if last and not layer.states:
-                rows, time = rows[-batch:], 1
-            room = layer.room(rows, time, batch)
+                inputs, time = inputs[-1:], 1
+            room = layer.room(layer.given(inputs), time, batch)
             room.take(state)
-            layer.run(room, hoist=hoist and len(rows) >= MANY_ROWS)
-            rows, after = room.results, after | room.give()
-        results = rows.reshape(time, batch, -1)
-        return (results[-1:] if last else results), after
+            layer.run(room, hoist=hoist and time > 1 and time * batch >= MANY_ROWS)
+            inputs, after = room.results.reshape(time, batch, -1), after | room.give()
+        return (inputs[-1:] if last else inputs), after
 
     def _desk(self, batch: int) -> _Desk:
-        rows = np.zeros((batch, self._layers[0].width), self._layers[0].dtype)
-        desk = _Desk(rows, [], [], rows)
+        first = self._layers[0]
+        given = first.blank(batch)
+        desk = _Desk([(rows, first.tables.get(place)) for place, rows in given.items()], [], [])
         for layer in self._layers:
-            desk.add(layer, layer.room(desk.results, 1, batch))
+            desk.add(layer, layer.room(given if layer is first else {layer.x: desk.results}, 1, batch))
         return desk
 
 
@@ -159,30 +168,33 @@ class _Room:
         return {name: array.copy() for name, array in self.after.items()}
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Desk:
     """One step of all layers, ready to go: nothing of it is made anew for the next one.
 
     Attributes:
-        inputs: Of the first layer.
+        inputs: Rows that the first layer reads, and what symbols stand for there, where inputs are symbols.
         rooms: Of each layer; what one leaves lies where the next one reads it.
         calls: Of machine code: function, address of its frame, frame.
-        results: Of the last layer.
     """
 
-    inputs: Array
+    inputs: list[tuple[Array, Array | None]]
     rooms: list[_Room]
     calls: list[tuple[Callable[[int, int], None], int, Any]]
-    results: Array
+
+    @property
+    def results(self) -> Array:
+        """Of the last layer."""
+        return self.rooms[-1].results
 
     def add(self, layer: _Layer, room: _Room) -> None:
-        frame = layer.alone.frame(room.places, room.steps)
-        self.calls.append((layer.alone.loop.call, ctypes.addressof(frame), frame))
+        frame = layer.each.frame(room.places, room.steps)
+        self.calls.append((layer.each.loop.call, ctypes.addressof(frame), frame))
         self.rooms.append(room)
-        self.results = room.results
 
     def step(self, inputs: Array, state: Mapping[str, Array]) -> tuple[Array, State]:
-        self.inputs[:] = inputs
+        for rows, table in self.inputs:
+            rows[:] = inputs if table is None else table[inputs]
         for room in self.rooms:
             room.take(state)
         for call, frame, _ in self.calls:
@@ -211,6 +223,16 @@ class _Fixed:
         self._furnish(places, steps)
         return self.loop.frame(self.weights, places, steps)
 
+    def at_once(self, given: dict[Id, Array]) -> dict[Id, Array]:
+        """Take all rows for those of one step: what is given, and what comes of it."""
+        nodes, count = self.loop.plan.graph.nodes, len(next(iter(given.values())))
+        found = {
+            place: memory.empty((count, nodes[place].width), self.loop.target.precision)
+            for place in self.loop.plan.rows
+        }
+        self.run({place: (rows, "now") for place, rows in (given | found).items()}, Steps.of([count]))
+        return given | found
+
     def _furnish(self, places: dict[Id, Place], steps: Steps) -> None:
         """Give room to the values that only the step itself needs."""
         nodes, precision = self.loop.plan.graph.nodes, self.loop.target.precision
@@ -221,60 +243,90 @@ class _Fixed:
 
 @final
 class _Layer:
-    """A step with fixed parameters; its first result is what the next layer reads."""
+    """A step with fixed parameters; its first result is what the next layer reads.
 
-    def __init__(self, graph: Graph, params: Mapping[str, Array], states: dict[str, str], target: Target) -> None:
-        self.graph, self.params, self.states, self.target = graph, params, states, target
-        self.width = graph.nodes[graph.leaves("input")["x"]].width
-        self.dtype = np.dtype(target.precision)
-        #: The step with the products of its input.
-        self.alone = _Fixed(schedule_step(graph, hoist=False), params, target)
+    Attributes:
+        x: The input.
+        states: Name of a state -> its name in the stack.
+        tables: Where inputs are symbols: node that the loop reads -> its value for each symbol.
+    """
+
+    def __init__(
+        self, graph: Graph, params: Mapping[str, Array], states: dict[str, str], target: Target, embedding: Array | None
+    ) -> None:
+        self._graph, self._params, self._target = graph, params, target
+        self.x: Id = graph.leaves("input")["x"]
+        self.states = states
+        self.tables: dict[Id, Array] = {}
+        if embedding is not None:
+            self.tables[self.x] = np.ascontiguousarray(embedding, target.precision)
+        self._known = embedding is not None and len(embedding) <= FEW_SYMBOLS and self._hoisted is not None
+        if self._known and self._hoisted is not None:
+            values = self._hoisted[0].at_once(self.tables)
+            self.tables = {place: rows for place, rows in values.items() if place in self.each.loop.kernel.slots}
 
     @cached_property
-    def hoisted(self) -> tuple[_Fixed, _Fixed] | None:
+    def each(self) -> _Fixed:
+        """What computes a step from what is given."""
+        if self._known and self._hoisted is not None:
+            return self._hoisted[1]
+        return _Fixed(schedule_step(self._graph, hoist=False), self._params, self._target)
+
+    @cached_property
+    def _hoisted(self) -> tuple[_Fixed, _Fixed] | None:
         """What all steps may share, and what is left of each; None where they share nothing."""
-        plan = schedule_step(self.graph)
+        plan = schedule_step(self._graph)
         if not plan.hoisted or not plan.stages:
             return None
-        ahead = _Fixed(schedule_hoisted(plan), self.params, self.target)
-        return ahead, _Fixed(plan, self.params, self.target)
+        shared = _Fixed(schedule_hoisted(plan), self._params, self._target)
+        return shared, _Fixed(plan, self._params, self._target)
 
-    def run(self, room: _Room, *, hoist: bool) -> None:
-        """Run all steps of a room."""
-        if not hoist or self.hoisted is None:
-            self.alone.run(room.places, room.steps)
-            return
-        ahead, rest = self.hoisted
-        for place in ahead.loop.plan.rows:
-            values = memory.empty((room.steps.rows, self.graph.nodes[place].width), self.dtype)
-            room.places[place] = (values, "now")
-        ahead.run(dict(room.places), Steps.of([room.steps.rows]))
-        rest.run(room.places, room.steps)
+    def _rows(self, place: Id, count: int) -> Array:
+        return memory.empty((count, self._graph.nodes[place].width), self._target.precision)
 
-    def room(self, inputs: Array, time: int, batch: int) -> _Room:
-        """Memory for ``time`` steps that read ``inputs`` (time * batch, width)."""
-        graph, leaves = self.graph, self.graph.leaves("state")
+    def blank(self, batch: int) -> dict[Id, Array]:
+        """Room for what is given to one step."""
+        return {place: self._rows(place, batch) for place in self.tables or [self.x]}
+
+    def given(self, inputs: Array) -> dict[Id, Array]:
+        """Rows of the inputs of many steps, (T, B, features) or symbols (T, B)."""
+        if self.tables:
+            return {place: table[inputs.reshape(-1)] for place, table in self.tables.items()}
+        return {self.x: np.ascontiguousarray(inputs, self._target.precision).reshape(-1, inputs.shape[-1])}
+
+    def room(self, given: Mapping[Id, Array], time: int, batch: int) -> _Room:
+        """Memory for ``time`` steps that read what is given, (time * batch, width) each."""
+        graph, leaves = self._graph, self._graph.leaves("state")
         # Without states all steps are rows of one.
         steps = Steps.of([batch] * time if self.states else [batch * time])
         first = batch if self.states else 0
-        places: dict[Id, Place] = {graph.leaves("input")["x"]: (inputs, "now")}
-        rows = [memory.empty((first + steps.rows, graph.nodes[p].width), self.dtype) for p in graph.outputs.values()]
-        for place, array in zip(graph.outputs.values(), rows, strict=True):
-            places[place] = (array, "after" if self.states else "now")
+        places: dict[Id, Place] = {place: (rows, "now") for place, rows in given.items()}
+        results = [self._rows(place, first + steps.rows) for place in graph.outputs.values()]
+        for place, rows in zip(graph.outputs.values(), results, strict=True):
+            places[place] = (rows, "after" if self.states else "now")
         before: State = {}
         after: State = {}
         # The first results are the states, in their order.
-        for (name, key), array in zip(self.states.items(), rows, strict=False):
-            places[leaves[name]] = (array, "before")
-            before[key], after[key] = array[:batch], array[steps.rows :]
-        return _Room(steps, places, before, after, rows[0][first:])
+        for (name, key), rows in zip(self.states.items(), results, strict=False):
+            places[leaves[name]] = (rows, "before")
+            before[key], after[key] = rows[:batch], rows[steps.rows :]
+        return _Room(steps, places, before, after, results[0][first:])
+
+    def run(self, room: _Room, *, hoist: bool) -> None:
+        """Run all steps of a room."""
+        if not hoist or self._known or self._hoisted is None:
+            self.each.run(room.places, room.steps)
+            return
+        shared, rest = self._hoisted
+        values = shared.at_once({self.x: room.places[self.x][0]})
+        rest.run(room.places | {place: (rows, "now") for place, rows in values.items()}, room.steps)
 
 
-def _of_cell(cell: Cell, params: Mapping[str, Array], number: int, target: Target) -> _Layer:
+def _of_cell(cell: Cell, params: Mapping[str, Array], number: int, target: Target, embedding: Array | None) -> _Layer:
     if cell.extras:
         raise UsageError(f"The cell {cell.name} needs {', '.join(cell.extras)} at every step; it cannot be streamed.")
     target = replace(target, activations=cell.activations)
-    return _Layer(trace(cell), params, {name: f"{name}_l{number}" for name in cell.state_sizes}, target)
+    return _Layer(trace(cell), params, {name: f"{name}_l{number}" for name in cell.state_sizes}, target, embedding)
 
 
 def _linear(weight: Array, bias: Array, target: Target) -> _Layer:
@@ -285,4 +337,4 @@ def _linear(weight: Array, bias: Array, target: Target) -> _Layer:
     matrix = builder.add(Node("parameter", width=outputs, columns=features, name="weight"))
     shift = builder.add(Node("parameter", width=outputs, name="bias"))
     builder.name_results({"y": builder.elementwise("add", builder.linear(x, matrix), shift)}, loop=[x])
-    return _Layer(builder.graph, {"weight": weight, "bias": bias}, {}, target)
+    return _Layer(builder.graph, {"weight": weight, "bias": bias}, {}, target, None)

@@ -16,10 +16,8 @@ from elman.errors import BackendError, UsageError, nearest
 Array = NDArray[np.float32]
 State = dict[str, Array]
 
-#: Cells from the bottom up, each with its parameters.
+Symbols: TypeAlias = NDArray[np.int64]
 Layers: TypeAlias = Sequence[tuple[Cell, Mapping[str, Array]]]
-
-#: Weight (outputs, features) and bias (outputs,) of the linear layer over the last cell.
 Head: TypeAlias = tuple[Array, Array]
 
 BACKENDS = ("auto", "compiled", "reference")
@@ -30,33 +28,34 @@ _logger = logging.getLogger("elman")
 
 
 class Stack(Protocol):
-    """Cells on top of each other with a linear layer over them; states are named ``hidden_l0`` and so on."""
+    """An embedding, a stack of cells and a linear layer over them; states are named ``hidden_l0`` and so on."""
 
-    def step(self, inputs: Array, state: Mapping[str, Array]) -> tuple[Array, State]:
-        """One step: (B, features) and the state to the results (B, outputs) and the state after it."""
+    def step(self, inputs: Symbols, state: Mapping[str, Array]) -> tuple[Array, State]:
+        """One step: symbols (B,) and the state to the results (B, outputs) and the state after it."""
 
-    def run(self, inputs: Array, state: Mapping[str, Array], *, last: bool = False) -> tuple[Array, State]:
-        """Many: (T, B, features) to (T, B, outputs), or with ``last`` to (1, B, outputs), and the state after them."""
+    def run(self, inputs: Symbols, state: Mapping[str, Array], *, last: bool = False) -> tuple[Array, State]:
+        """Many: symbols (T, B) to (T, B, outputs), or with ``last`` to (1, B, outputs), and the state after them."""
 
 
 @final
 class ReferenceStack:
     """A `Stack` of the cells' own equations in NumPy."""
 
-    def __init__(self, layers: Layers, head: Head) -> None:
-        self._layers, (self._weight, self._bias) = layers, head
+    def __init__(self, embedding: Array, layers: Layers, head: Head) -> None:
+        self._embedding, self._layers, (self._weight, self._bias) = embedding, layers, head
 
-    def step(self, inputs: Array, state: Mapping[str, Array]) -> tuple[Array, State]:
+    def step(self, inputs: Symbols, state: Mapping[str, Array]) -> tuple[Array, State]:
         """See `Stack.step`."""
+        features = self._embedding[inputs]
         after: State = {}
         for number, (cell, params) in enumerate(self._layers):
             before = {name: state[f"{name}_l{number}"] for name in cell.state_sizes}
-            stepped = cell.step(NumpyOps(), inputs, before, params)
+            stepped = cell.step(NumpyOps(), features, before, params)
             after |= {f"{name}_l{number}": value for name, value in stepped.items()}
-            inputs = stepped[next(iter(cell.state_sizes))]
-        return inputs @ self._weight.T + self._bias, after
+            features = stepped[next(iter(cell.state_sizes))]
+        return features @ self._weight.T + self._bias, after
 
-    def run(self, inputs: Array, state: Mapping[str, Array], *, last: bool = False) -> tuple[Array, State]:
+    def run(self, inputs: Symbols, state: Mapping[str, Array], *, last: bool = False) -> tuple[Array, State]:
         """See `Stack.run`."""
         results, after = [], dict(state)
         for each in inputs:
@@ -65,8 +64,17 @@ class ReferenceStack:
         return np.stack(results[-1:] if last else results), after
 
 
-def make_stack(layers: Layers, head: Head, backend: str, precision: StreamPrecision) -> tuple[str, str, Stack]:
+def make_stack(
+    embedding: Array, layers: Layers, head: Head, backend: str, precision: StreamPrecision
+) -> tuple[str, str, Stack]:
     """The backend that runs these layers, the reason in a sentence, and the layers ready to step.
+
+    Args:
+        embedding: Features of each symbol, (symbols, features).
+        layers: Cells from the bottom up, each with its parameters.
+        head: Weight (outputs, features) and bias (outputs,) of the linear layer over the last cell.
+        backend: One of `BACKENDS`.
+        precision: One of `PRECISIONS`.
 
     Raises `BackendError` for an unknown backend or precision, and for one that cannot run though asked for by name.
     """
@@ -76,22 +84,26 @@ def make_stack(layers: Layers, head: Head, backend: str, precision: StreamPrecis
     if backend == "reference":
         if precision != "float32":
             raise BackendError(f"The backend 'reference' runs in float32, not in {precision}. Use backend 'compiled'.")
-        return backend, "asked for by name; it computes the cells' equations in NumPy.", ReferenceStack(layers, head)
-    stack, obstacle = _compiled(layers, head, precision)
+        return (
+            backend,
+            "asked for by name; it computes the cells' equations in NumPy.",
+            ReferenceStack(embedding, layers, head),
+        )
+    stack, obstacle = _compiled(embedding, layers, head, precision)
     if stack is not None:
         return "compiled", "machine code for this processor, made of the cells' equations.", stack
     if backend == "compiled" or precision != "float32":
         raise BackendError(f"The backend 'compiled' cannot run here: {obstacle} Use backend 'reference', in float32.")
     _tell_once(obstacle)
-    return "reference", obstacle, ReferenceStack(layers, head)
+    return "reference", obstacle, ReferenceStack(embedding, layers, head)
 
 
-def _compiled(layers: Layers, head: Head, precision: StreamPrecision) -> tuple[Stack | None, str]:
+def _compiled(embedding: Array, layers: Layers, head: Head, precision: StreamPrecision) -> tuple[Stack | None, str]:
     """The layers in machine code, or what stands against it."""
     try:
         from elman.compiler.streaming import StreamingStack
 
-        return StreamingStack(layers, head, precision), ""
+        return StreamingStack(layers, head, embedding=embedding, precision=precision), ""
     except (ImportError, OSError) as error:
         return None, f"llvmlite cannot be loaded ({error})."
     except UsageError as error:

@@ -101,7 +101,6 @@ class Engine:
     ) -> None:
         _check_shapes(shape, tensors)
         self.shape, self.precision = shape, precision
-        self._embedding = tensors["embedding.weight"]
         self._initial: State = {}
         layers = []
         for index, cell in enumerate(shape.layers()):
@@ -111,7 +110,9 @@ class Engine:
                 value = np.zeros(size, np.float32) if learnt is None else learnt
                 self._initial[f"{name}_l{index}"] = value.reshape(1, size)
         softmax = tensors["embedding.weight" if shape.tie_weights else "softmax.weight"], tensors["softmax.bias"]
-        self.backend, self._reason, self._stack = make_stack(layers, softmax, backend, precision)
+        self.backend, self._reason, self._stack = make_stack(
+            tensors["embedding.weight"], layers, softmax, backend, precision
+        )
 
     def explain(self) -> str:
         """Which backend runs, and why."""
@@ -131,7 +132,7 @@ class Engine:
         Returns:
             The logits of the next symbol, shape (batch, vocabulary), and the new state.
         """
-        return self._stack.step(self._embedding[symbols], state)
+        return self._stack.step(symbols, state)
 
     def read(
         self, symbols: NDArray[np.int64], state: Mapping[str, Array], *, last: bool = False
@@ -170,7 +171,7 @@ class Engine:
         batch, time = rows.shape
         steps = max(1, ROWS_AT_ONCE // batch)
         for begin in range(0, time, steps):
-            logits, state = self._stack.run(self._embedding[rows[:, begin : begin + steps].T], state, last=last)
+            logits, state = self._stack.run(rows[:, begin : begin + steps].T, state, last=last)
             yield logits, state
 
 
