@@ -47,13 +47,13 @@ def arguments(*, grad: bool = True, **given: Any) -> tuple[Any, ...]:
     inputs = torch.randn(TIME, BATCH, CELL.input_size, dtype=torch.float64, requires_grad=grad)
     initial = [] if given.get("resets") is None else [*tensors(random_state(CELL, BATCH, seed=5), grad=grad).values()]
     options = [given.get(name) for name in ("batch_sizes", "lengths", "resets")]
-    reverse, recompute = (given.get(name, False) for name in ("reverse", "recompute"))
-    return key_of(CELL), inputs, [*state.values()], [*params.values()], initial, [], *options, reverse, recompute
+    switches = [given.get(name, False) for name in ("reverse", "all_states", "recompute")]
+    return key_of(CELL), inputs, [*state.values()], [*params.values()], initial, [], *options, *switches
 
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"reverse": True}, {"lengths": LENGTHS, "resets": RESETS, "recompute": True}],
+    [{"all_states": True}, {"reverse": True}, {"lengths": LENGTHS, "resets": RESETS, "recompute": True}],
     ids=["dense", "reverse", "cut"],
 )
 def test_torchs_own_check_of_operators(options: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ def test_torchs_own_check_of_the_two_operators_behind() -> None:
     torch.library.opcheck(torch.ops.elman.unroll_keep.default, given)
     kept = torch.ops.elman.unroll_keep(*given)[2:]
     by_step, by_final = (torch.randn(*shape, 5, dtype=torch.float64) for shape in ((TIME, BATCH), (BATCH,)))
-    torch.library.opcheck(torch.ops.elman.unroll_backward.default, (*given, kept, [by_step, None, None, by_final]))
+    torch.library.opcheck(torch.ops.elman.unroll_backward.default, (*given, kept, [by_step, None, by_final]))
 
 
 def function_of(row: Row, backend: str) -> tuple[Callable[..., tuple[Tensor, ...]], list[Tensor]]:

@@ -1,9 +1,9 @@
 """The compiled backend: a cell's time loops in machine code, as an operator of torch.
 
 ``torch.ops.elman.unroll`` is what torch.compile and torch.export see: one node for one layer in one direction, whatever
-the batch, the steps and the lengths, which are arguments. It returns every state at every step and then every final
-state. In training two more operators do the work: ``unroll_keep``, the same run with all that the gradient needs, and
-``unroll_backward``, the gradients.
+the batch, the steps and the lengths, which are arguments. It returns the outputs (or every state) at every step, then
+every final state. In training two more operators do the work: ``unroll_keep``, the same run with all that the gradient
+needs, and ``unroll_backward``, the gradients.
 
 First gradients are the engine's. Gradients of gradients, forward mode and the transforms of ``torch.func`` are taken
 of the reference loop.
@@ -25,7 +25,7 @@ from elman.nn.engine import Arguments, Packed, engine
 
 _ARGUMENTS = (
     "str cell, Tensor inputs, Tensor[] state, Tensor[] params, Tensor[] initial, Tensor[] extras, "
-    "Tensor? batch_sizes, Tensor? lengths, Tensor? resets, bool reverse"
+    "Tensor? batch_sizes, Tensor? lengths, Tensor? resets, bool reverse, bool all_states"
 )
 _library = torch.library.Library("elman", "DEF")  # type: ignore[no-untyped-call]
 for _schema in (
@@ -46,11 +46,9 @@ def run(call: Call) -> Unrolled:
     operator = torch.ops.elman.unroll.default if torch.compiler.is_compiling() else _differentiable
     found = operator(*_arguments(call), recompute)
     names = list(call.cell.state_sizes)
-    state = dict(zip(names, found[len(names) :], strict=True))
-    if not call.all_states:
-        return Unrolled(_batch_major(found[0]), state, {})
-    states = {name: _batch_major(value) for name, value in zip(names, found, strict=False)}
-    return Unrolled(states[names[0]], state, states)
+    outputs, *others = (_batch_major(value) for value in found[: -len(names)])
+    states = dict(zip(names, [outputs, *others], strict=True)) if call.all_states else {}
+    return Unrolled(outputs, dict(zip(names, found[-len(names) :], strict=True)), states)
 
 
 def _arguments(call: Call) -> Arguments:
@@ -70,6 +68,7 @@ def _arguments(call: Call) -> Arguments:
         call.lengths,
         call.resets,
         call.reverse,
+        call.all_states,
     )
 
 
@@ -112,18 +111,16 @@ def _differentiable(*arguments: Any) -> Sequence[Tensor]:
 class _Unroll(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, arguments: Arguments, recompute: bool, *differentiable: Tensor) -> tuple[Tensor, ...]:
-        number = len(arguments.state)
-        kept: list[Tensor] = []
+        sequences, states = arguments.sequences, len(arguments.state)
         if recompute:
-            found = torch.ops.elman.unroll.default(*arguments, recompute)
+            found, kept = torch.ops.elman.unroll.default(*arguments, recompute), []
+        elif arguments.in_order:
+            kept = _keep(arguments)
+            outputs = [_after(rows, arguments) for rows in kept[states : states + sequences]]
+            found, kept = [*outputs, *kept[:states]], kept[states:]
         else:
-            operator = torch.ops.elman.unroll_keep.default if _is_watched(arguments.inputs) else _unroll_keep
-            last, kept = _split(operator(*arguments), number)
-            if arguments.in_order:
-                outputs = [_after(states, arguments) for states in kept[:number]]
-            else:
-                outputs, kept = _split(kept, number)
-            found = [*outputs, *last]
+            kept = _keep(arguments)
+            found, kept = kept[: sequences + states], kept[sequences + states :]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*differentiable, *kept)
         ctx.arguments, ctx.number = arguments.replaced([None] * len(differentiable)), len(differentiable)
@@ -139,8 +136,10 @@ class _Unroll(torch.autograd.Function):
         return (None, None, *operator(*arguments, list(saved[ctx.number :]), list(upstream)))
 
 
-def _split(values: list[Tensor], number: int) -> tuple[list[Tensor], list[Tensor]]:
-    return values[:number], values[number:]
+def _keep(arguments: Arguments) -> list[Tensor]:
+    operator = torch.ops.elman.unroll_keep.default if _is_watched(arguments.inputs) else _unroll_keep
+    found: list[Tensor] = operator(*arguments)
+    return found
 
 
 def _after(states: Tensor, arguments: Arguments) -> Tensor:
@@ -155,9 +154,9 @@ def _gradients_of_the_reference(arguments: Arguments, upstream: Sequence[Tensor 
         # Each is a variable of its own, even where one was computed from another.
         variables = [tensor.view_as(tensor) for tensor in arguments.differentiable]
         run = reference.run(_call(arguments.replaced(variables)))
-        results = [*map(_time_major, run.states.values()), *run.state.values()]
-        pairs = zip(results, upstream, strict=True)
-        values, grads = zip(*((value, g) for value, g in pairs if g is not None and value.requires_grad), strict=True)
+        results = [*map(_time_major, run.states.values() or [run.outputs]), *run.state.values()]
+        given = [(value, g) for value, g in zip(results, upstream, strict=True) if g is not None]
+        values, grads = zip(*((value, g) for value, g in given if value.requires_grad), strict=True)
         wanted = [variable for variable in variables if variable.requires_grad]
         found = iter(torch.autograd.grad(values, wanted, grads, create_graph=create_graph, allow_unused=True))
     return [next(found) if variable.requires_grad else None for variable in variables]
@@ -179,7 +178,7 @@ def _call(arguments: Arguments) -> Call:
         arguments.resets,
         arguments.batch_sizes,
         arguments.reverse,
-        all_states=True,
+        arguments.all_states,
     )
 
 
@@ -191,7 +190,7 @@ def _unroll_keep(*arguments: Any) -> list[Tensor]:
     packed = Packed(Arguments(*arguments))
     run = packed.forward()
     outputs = [] if packed.arguments.in_order else packed.outputs(run.states)
-    return [*packed.final(run.states), *outputs, *packed.kept(run)]
+    return [*outputs, *packed.final(run.states), *packed.kept(run)]
 
 
 def _unroll_backward(*arguments: Any) -> list[Tensor]:
@@ -211,7 +210,7 @@ def _fake_unroll_keep(*arguments: Any) -> list[Tensor]:
     known = engine(given.cell, inputs.dtype)
     states = [inputs.new_empty((given.batch + rows, size)) for size in known.states.values()]
     kept = [inputs.new_empty((rows, width)) for width in known.kept.values()]
-    return _fake_final(given) + ([] if given.in_order else _fake_outputs(given)) + states + kept
+    return ([] if given.in_order else _fake_outputs(given)) + _fake_final(given) + states + kept
 
 
 def _fake_unroll_backward(*arguments: Any) -> list[Tensor]:
@@ -219,7 +218,7 @@ def _fake_unroll_backward(*arguments: Any) -> list[Tensor]:
 
 
 def _fake_outputs(given: Arguments) -> list[Tensor]:
-    sizes = cell_of(given.cell).state_sizes.values()
+    sizes = list(cell_of(given.cell).state_sizes.values())[: given.sequences]
     return [given.inputs.new_empty((*given.inputs.shape[:-1], size)) for size in sizes]
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.compiler.loop import CompiledCell, Run, use_products
+from elman.compiler.memory import memory
 from elman.compiler.schedule import schedule_training
 from elman.compiler.steps import Steps
 from elman.compiler.threads import use_pool
@@ -47,6 +48,7 @@ class Arguments(NamedTuple):
         lengths: (batch,).
         resets: (batch, time).
         reverse: Whether to run from the last step to the first.
+        all_states: Whether every state is given at every step, or the first one alone.
     """
 
     cell: str
@@ -59,6 +61,7 @@ class Arguments(NamedTuple):
     lengths: Tensor | None
     resets: Tensor | None
     reverse: bool
+    all_states: bool
 
     @property
     def batch(self) -> Any:
@@ -77,6 +80,11 @@ class Arguments(NamedTuple):
         return self._replace(
             inputs=tensors[0], state=tensors[1:states], params=tensors[states:params], initial=tensors[params:]
         )
+
+    @property
+    def sequences(self) -> int:
+        """How many states are given at every step."""
+        return len(self.state) if self.all_states else 1
 
     @property
     def in_order(self) -> bool:
@@ -184,7 +192,7 @@ class Packed:
         self.places = None if arguments.in_order or self.pieces is None else self.pieces.places
 
     def infer(self) -> list[Tensor]:
-        """Every state at every step, and every final state."""
+        """The states at every step that were asked for, and every final state."""
         version = Version.of(self.arguments.params)
         states = self.engine.compiled.infer(*self._all(), extras=self._extras(), version=version)
         return [*self.outputs(states), *self.final(states)]
@@ -195,8 +203,9 @@ class Packed:
         return self.engine.compiled.forward(*self._all(), extras=self._extras(), version=version)
 
     def outputs(self, states: Mapping[str, Array]) -> list[Tensor]:
-        """Every state at every step, where the inputs of the step lie, and zeros elsewhere."""
-        return [torch.from_numpy(self._scatter(value[self.sizes[0] :])) for value in states.values()]
+        """The states at every step that were asked for, where the inputs of the step lie, and zeros elsewhere."""
+        wanted = list(states.values())[: self.arguments.sequences]
+        return [torch.from_numpy(self._scatter(value[self.sizes[0] :])) for value in wanted]
 
     def final(self, states: Mapping[str, Array]) -> list[Tensor]:
         """Every final state, (batch, size)."""
@@ -223,8 +232,9 @@ class Packed:
     def gradients(self, run: Run, upstream: Sequence[Tensor | None]) -> list[Tensor]:
         """Gradients of `Arguments.differentiable`, from those of what `infer` returns."""
         names = list(self.engine.states)
-        by_step = {n: self._gather(_array(g)) for n, g in zip(names, upstream, strict=False) if g is not None}
-        by_final = {n: _array(g) for n, g in zip(names, upstream[len(names) :], strict=True) if g is not None}
+        steps, last = upstream[: -len(names)], upstream[-len(names) :]
+        by_step = {n: self._gather(_array(g)) for n, g in zip(names, steps, strict=False) if g is not None}
+        by_final = {n: _array(g) for n, g in zip(names, last, strict=True) if g is not None}
         if self.pieces is not None:
             by_final = {name: _placed(value, self.pieces.leaving, self.sizes[0]) for name, value in by_final.items()}
         found = self.engine.compiled.backward(run, by_step, by_final)
@@ -272,7 +282,11 @@ class Packed:
     def _gather(self, value: Array) -> Array:
         """Rows in the order of steps."""
         rows = value.reshape(-1, value.shape[-1])
-        return rows if self.places is None else rows.take(self.places, 0)
+        if self.places is None:
+            return rows
+        room = memory.empty((len(self.places), rows.shape[1]), rows.dtype)
+        # With this mode rows go straight to their places; none of them is out of bounds.
+        return rows.take(self.places, 0, room, mode="clip")
 
     def _scatter(self, packed: Array) -> Array:
         """Rows where they came from, in the form of the inputs."""
@@ -312,7 +326,9 @@ def _array(tensor: Tensor) -> Array:
 
 def _placed(values: Array, places: Array, rows: int) -> Array:
     """``values`` in some of the rows of an array, zeros in the others."""
-    room = (np.empty if len(places) == rows else np.zeros)((rows, values.shape[1]), values.dtype)
+    room = memory.empty((rows, values.shape[1]), values.dtype)
+    if len(places) < rows:
+        room.fill(0)
     room[places] = values
     return room
 
