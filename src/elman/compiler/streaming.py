@@ -100,7 +100,10 @@ class StreamingStack:
             The results, (B, outputs), and the state after the step.
         """
         free = self._free[len(inputs)]
-        desk = free.pop() if free else self._desk(len(inputs))
+        try:
+            desk = free.pop()
+        except IndexError:  # all are in use
+            desk = self._desk(len(inputs))
         found = desk.step(inputs, state)
         free.append(desk)
         return found
