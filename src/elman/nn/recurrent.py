@@ -100,9 +100,12 @@ class Recurrent(nn.Module):
         }
         for cells in self._cells_run.values():
             choose(cells[0], backend)
+        #: Weight -> whether it is a recurrent one.
+        self._weights: dict[str, bool] = {}
         for suffix, layer_cell in self._parts():
             for name, parameter in layer_cell.parameters().items():
                 self.register_parameter(name + suffix, nn.Parameter(torch.empty(parameter.shape)))
+                self._weights[name + suffix] = parameter.kind == "recurrent"
             for name, size in layer_cell.state_sizes.items() if learn_initial_state else ():
                 self.register_parameter(f"initial_{name}{suffix}", nn.Parameter(torch.empty(size)))
         self.reset_parameters()
@@ -160,13 +163,15 @@ class Recurrent(nn.Module):
             BackendError: The backend asked for by name cannot run this.
         """
         self._check(inputs, state)
-        learnt = {name: getattr(self, f"initial_{name}") for name in self.state_sizes if self.learn_initial_state}
+        learnt = None
+        if self.learn_initial_state:
+            learnt = {name: getattr(self, f"initial_{name}") for name in self.state_sizes}
         run = unroll_stack(
             self._cells_run[self.training],
             self._params(),
             inputs,
             state,
-            initial=learnt or None,
+            initial=learnt,
             extras=self._extras(inputs),
             bidirectional=self.bidirectional,
             between=self.dropout,
@@ -211,12 +216,10 @@ class Recurrent(nn.Module):
 
     def _params(self) -> dict[str, Tensor]:
         """The weights of this forward call, some recurrent ones dropped."""
-        params = {}
-        for suffix, cell in self._parts():
-            for name, parameter in cell.parameters().items():
-                weight = getattr(self, name + suffix)
-                drops = parameter.kind == "recurrent"
-                params[name + suffix] = drop_weights(weight, self.weight_drop, self.training) if drops else weight
+        params = {name: getattr(self, name) for name in self._weights}
+        for name in params if self.weight_drop else ():
+            if self._weights[name]:
+                params[name] = drop_weights(params[name], self.weight_drop, self.training)
         return params
 
     def _extras(self, inputs: Tensor) -> dict[str, Tensor]:
