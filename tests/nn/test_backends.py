@@ -43,6 +43,10 @@ def test_auto_takes_torchs_kernel_where_there_is_one(elsewhere: Circumstances) -
     assert str(choose(make("gru", 3, 4), "auto", elsewhere)) == "torch: torch has a kernel for the cell gru."
 
 
+def test_under_autocast_no_cell_falls_back_to_the_reference_that_can_be_compiled() -> None:
+    assert choose(make("gru_before", 3, 4), "auto", Circumstances(autocast=True)).backend == "compiled"
+
+
 def test_reference_runs_everything() -> None:
     for circumstances in (EVERY_STATE, Circumstances("cuda", torch.float16, autocast=True)):
         assert choose(Untraceable(3, 4), "reference", circumstances).backend == "reference"

@@ -25,7 +25,7 @@ from elman.errors import BackendError, DataError
 from elman.nn import Recurrent, unroll
 from elman.nn.cell_keys import key_of
 from elman.nn.engine import engine
-from tolerances import FLOAT32_RECURRENCE, FLOAT64_RECURRENCE
+from tolerances import BFLOAT16_RECURRENCE, FLOAT32_RECURRENCE, FLOAT64_RECURRENCE
 
 #: torch itself still scripts what forward mode and its default compiler need, and says so.
 torch_scripts = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
@@ -410,3 +410,12 @@ def test_autocast_computes_in_the_precision_of_the_weights() -> None:
     assert_equal(found, expected)
     assert rounded.dtype == torch.float32
     close(rounded, layer(inputs.bfloat16().float())[0], FLOAT32_RECURRENCE)
+
+
+def test_autocast_takes_whatever_else_a_step_is_given() -> None:
+    layer = Recurrent("gru", 3, 5, zoneout=0.3, backend="compiled").eval()
+    inputs = torch.randn(BATCH, TIME, 3).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        found, _ = layer(inputs, resets=RESETS)
+    # The rate of zoneout, too, has been a number of bfloat16.
+    close(found, layer(inputs.float(), resets=RESETS)[0], BFLOAT16_RECURRENCE)

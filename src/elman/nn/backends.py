@@ -88,8 +88,8 @@ def name_chosen(cell: Cell, backend: str, *circumstances: Any) -> str:
 
 def preferred(circumstances: Circumstances) -> tuple[str, ...]:
     """The rule of ``auto``: the backends in the order in which they are tried."""
-    # bfloat16 products are what autocast is for, and torch has them.
-    return ("torch", "reference") if circumstances.autocast else ("compiled", "torch", "reference")
+    # bfloat16 products are what autocast is for, and torch's kernels have them.
+    return ("torch", "compiled", "reference") if circumstances.autocast else ("compiled", "torch", "reference")
 
 
 @functools.cache

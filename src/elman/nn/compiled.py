@@ -55,15 +55,19 @@ def _arguments(call: Call) -> Arguments:
     cell = call.cell
     params = [call.params[name] for name in parameter_names(cell)]
     inputs, state = call.inputs, [call.state[name] for name in cell.state_sizes]
+    initial = [] if call.resets is None else [call.initial[name] for name in cell.state_sizes]
+    extras = [call.extras[name] for name in cell.extras]
     if torch.is_autocast_enabled("cpu"):
-        inputs, *state = (value.to(params[0].dtype) for value in (inputs, *state))
+        dtype = params[0].dtype
+        state, initial, extras = ([value.to(dtype) for value in values] for values in (state, initial, extras))
+        inputs = inputs.to(dtype)
     return Arguments(
         key_of(cell),
         _time_major(inputs),
         state,
         params,
-        [] if call.resets is None else [call.initial[name] for name in cell.state_sizes],
-        [_time_major(call.extras[name]) for name in cell.extras],
+        initial,
+        [_time_major(value) for value in extras],
         call.batch_sizes,
         call.lengths,
         call.resets,
