@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import elman.cells
 from contracts.cells import ROWS, Row, cut, of_one_step, random_extras, random_state, tensors, weights
 from elman.cells import CELLS, Cell, NumpyOps
-from elman.cells.modifiers import Modifier
+from elman.cells.modifiers import FastActivations, Modifier
 from elman.errors import BackendError
 from elman.nn import TorchOps, Unrolled, choose, unroll
 from tolerances import BFLOAT16_RECURRENCE, FLOAT32_RECURRENCE, FLOAT64_RECURRENCE
@@ -322,9 +322,11 @@ def public_cells() -> set[type[Cell]]:
 
 def test_no_cell_is_missing() -> None:
     modifiers = {cell for cell in public_cells() if issubclass(cell, Modifier)}
+    # What is fast is not the same in all backends; tests/nn/test_step_options.py says how near it is.
+    exact = modifiers - {FastActivations}
     assert public_cells() - modifiers == set(CELLS.values()), "a cell is missing from elman.cells.CELLS"
     assert {each.name for each in ROWS} == set(CELLS), "a cell is missing from tests/contracts/cells.py"
-    assert {type(cell) for each in ROWS for cell in within(each.make())} >= modifiers, "a modifier is missing there"
+    assert {type(cell) for each in ROWS for cell in within(each.make())} >= exact, "a modifier is missing there"
 
 
 def within(cell: Cell) -> list[Cell]:
