@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -82,11 +84,22 @@ def test_a_step_leaves_the_state_it_was_given() -> None:
     assert all(np.array_equal(before[name], copy[name]) for name in copy)
 
 
-def test_rows_of_a_batch_do_not_see_each_other() -> None:
-    engine = small_models.engine()
-    together, _ = engine.step(np.array([1, 2]), engine.initial_state(2))
-    alone, _ = engine.step(np.array([2]), engine.initial_state(1))
-    np.testing.assert_allclose(together[1:], alone, **tolerances.NUMPY_AGAINST_TORCH)
+@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_layer_norm"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_row_is_the_same_bits_in_any_batch_and_however_it_is_cut(cell: str, precision: Any) -> None:
+    engine = small_models.engine(cell=cell, backend="compiled", precision=precision)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        batch, time, cut = (int(number) for number in rng.integers(1, [9, 30, 30]))
+        symbols = rng.integers(0, engine.shape.vocabulary, (batch, time))
+        logits, state = engine.read(symbols[:, :cut], engine.initial_state(batch))
+        after, state = engine.read(symbols[:, cut:], state)
+        row = int(rng.integers(batch))
+        own = engine.initial_state()
+        for symbol, expected in zip(symbols[row], np.concatenate([logits, after], 1)[row], strict=True):
+            found, own = engine.step(symbol[None], own)
+            np.testing.assert_array_equal(found[0], expected)
+        assert all(np.array_equal(own[name][0], value[row]) for name, value in state.items())
 
 
 def test_shape_goes_through_json_values() -> None:
