@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+import elman.nn
 from elman.cells import CELLS, Cell, make
 from elman.errors import BackendError
 from elman.nn import backends, choose
 from elman.nn.backends import Circumstances
+from tolerances import FLOAT32_RECURRENCE
 
 EVERY_STATE = Circumstances(all_states=True)
 
@@ -36,8 +38,13 @@ def test_auto_takes_the_compiled_engine_on_the_cpu(name: str) -> None:
 
 @pytest.mark.parametrize(
     "elsewhere",
-    [Circumstances("cuda"), Circumstances(dtype=torch.bfloat16), Circumstances(autocast=True)],
-    ids=["device", "type", "autocast"],
+    [
+        Circumstances("cuda"),
+        Circumstances(dtype=torch.bfloat16),
+        Circumstances(autocast=True),
+        Circumstances(translated=True),
+    ],
+    ids=["device", "type", "autocast", "translated"],
 )
 def test_auto_takes_torchs_kernel_where_there_is_one(elsewhere: Circumstances) -> None:
     assert str(choose(make("gru", 3, 4), "auto", elsewhere)) == "torch: torch has a kernel for the cell gru."
@@ -70,10 +77,11 @@ def test_a_named_backend_never_falls_back() -> None:
 WITHOUT_MACHINE_CODE = [
     (Circumstances("cuda"), "the compiled engine runs on the CPU, not on cuda."),
     (Circumstances(dtype=torch.float16), "the compiled engine computes in float32 and float64, not in torch.float16."),
+    (Circumstances(translated=True), "TorchScript and ONNX do not know the operator of the compiled engine."),
 ]
 
 
-@pytest.mark.parametrize(("circumstances", "reason"), WITHOUT_MACHINE_CODE, ids=["device", "type"])
+@pytest.mark.parametrize(("circumstances", "reason"), WITHOUT_MACHINE_CODE, ids=["device", "type", "translated"])
 def test_the_compiled_engine_says_what_it_cannot_run(circumstances: Circumstances, reason: str) -> None:
     with pytest.raises(BackendError, match=re.escape(f"The backend 'compiled' cannot run this layer: {reason} Use")):
         choose(make("gru", 3, 4), "compiled", circumstances)
@@ -94,3 +102,12 @@ def test_auto_says_once_that_it_falls_back(caplog: pytest.LogCaptureFixture) -> 
         "backend auto takes reference: the compiled engine runs on the CPU, not on cuda. "
         "torch has no kernel for the cell gru_before."
     ]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_torchscript_reads_torchs_kernel() -> None:
+    layer = elman.nn.GRU(3, 5)
+    traced = torch.jit.trace(layer, torch.randn(7, 2, 3))
+    inputs = torch.randn(4, 6, 3)
+    expected = layer(inputs)[0]
+    torch.testing.assert_close(traced(inputs)[0], expected, rtol=FLOAT32_RECURRENCE, atol=FLOAT32_RECURRENCE)

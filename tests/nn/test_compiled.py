@@ -356,7 +356,7 @@ WRONG: list[tuple[str, int, Any, str]] = [
     ("a parameter of another shape", 3, lambda v: [v[0][1:], *v[1:]], r"'weight_ih' must be .*\(20, 3\)"),
     ("a parameter of another type", 3, lambda v: [v[0].float(), *v[1:]], r"'weight_ih' must be torch.float64"),
     ("a state of another batch", 2, lambda v: [v[0], v[1][1:]], r"'cell' must be .* of shape \(4, 5\)"),
-    ("inputs of another width", 1, lambda v: v[..., 1:], r"'inputs' must be .* of shape \(7, 4, 3\), found"),
+    ("inputs of another width", 1, lambda v: v[..., 1:], r"'inputs' must be .* of shape \(7, 4, 3\) on the CPU, found"),
     ("other batch sizes", 6, lambda v: torch.tensor([4, 2]), r"'inputs' must be .* of shape \(7, 3\)"),
     ("lengths beyond the steps", 7, lambda v: torch.tensor([8, 1, 1, 1]), "lengths must be 4 whole numbers from 1 to"),
     ("resets of another shape", 8, lambda v: torch.ones(7, 4, dtype=torch.bool), r"resets must be \(4, 7\)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 from typing import Any, NamedTuple
 
 import torch
@@ -39,18 +40,27 @@ class Circumstances(NamedTuple):
         dtype: Of the weights.
         autocast: Whether torch's autocast is on.
         all_states: Whether every state at every step is wanted.
+        translated: Whether the layer is read by TorchScript or for ONNX, which know torch's own operators only.
     """
 
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
     autocast: bool = False
     all_states: bool = False
+    translated: bool = False
 
     @classmethod
     def of(cls, weight: Tensor, *, all_states: bool = False) -> Circumstances:
         """Those of a layer with this weight, here and now."""
         device = weight.device.type
-        return cls(device, weight.dtype, torch.is_autocast_enabled(device), all_states)
+        return cls(device, weight.dtype, torch.is_autocast_enabled(device), all_states, _is_translated())
+
+
+@constant_result
+def _is_translated() -> bool:
+    # Who exports to ONNX has loaded that part of torch.
+    onnx = sys.modules.get("torch.onnx")
+    return torch._C._is_tracing() or (onnx is not None and onnx.is_in_onnx_export())
 
 
 #: What holds if nothing else is said.
@@ -127,6 +137,8 @@ def _against_compiled(cell: Cell, circumstances: Circumstances) -> str:
         return f"the compiled engine runs on the CPU, not on {circumstances.device}."
     if circumstances.dtype not in PRECISIONS:
         return f"the compiled engine computes in float32 and float64, not in {circumstances.dtype}."
+    if circumstances.translated:
+        return "TorchScript and ONNX do not know the operator of the compiled engine."
     try:
         trace(cell)
     except (UsageError, TypeError) as error:

@@ -119,13 +119,17 @@ class Engine:
         ]
         inputs = (steps, self.input_size) if arguments.batch_sizes is not None else (steps, batch, self.input_size)
         expected = [inputs, *states, *self.params.values(), *(states if arguments.initial else ()), *extras]
-        if [value.shape for value in found] == expected and all(value.dtype is dtype for value in found):
+        fits = all(value.dtype is dtype and value.is_cpu for value in found)
+        if fits and [value.shape for value in found] == expected:
             return
         initial = [f"initial {name}" for name in self.states if arguments.initial]
         names = ["inputs", *self.states, *self.params, *initial, *self.extras]
         for name, value, shape in zip(names, found, expected, strict=True):
-            if value.shape != shape or value.dtype is not dtype:
-                raise DataError(f"'{name}' must be {dtype} of shape {shape}, found {value.dtype} {tuple(value.shape)}.")
+            if value.shape != shape or value.dtype is not dtype or not value.is_cpu:
+                raise DataError(
+                    f"'{name}' must be {dtype} of shape {tuple(shape)} on the CPU, "
+                    f"found {value.dtype} {tuple(value.shape)} on {value.device}."
+                )
 
 
 @final
