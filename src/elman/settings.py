@@ -97,7 +97,10 @@ class NetworkSettings:
     )
     tie_weights: bool | Auto = option(AUTO, "Share the embedding with the softmax; auto ties for words and BPE.")
     dropout: float | Auto = option(AUTO, "Locked dropout between layers and before the softmax; auto chooses.")
-    dropout_input: float | Auto = option(AUTO, "Locked dropout on the embedded input; auto takes the value of dropout.")
+    dropout_input: float | Auto = option(
+        AUTO,
+        "Locked dropout on the embedded input; auto takes the value of dropout, for few symbols its excess over 0.25.",
+    )
     dropout_words: float = option(0.0, "Share of the vocabulary whose embedding is dropped per window.")
     weight_drop: float = option(0.0, "DropConnect on the recurrent weights, one mask per window (Merity et al. 2017).")
     learn_initial_state: bool = option(False, "Learn the state before the first symbol instead of zeros.")

@@ -46,6 +46,17 @@ def test_more_time_makes_larger_networks_with_more_dropout() -> None:
     assert short["learning_rate"] > long["learning_rate"]
 
 
+def test_few_passes_need_no_dropout_and_forty_need_half() -> None:
+    few = resolved(epochs=7)
+    assert (few["dropout"], few["dropout_input"]) == (0, 0)
+    some = resolved(epochs=15)
+    assert (some["dropout"], some["dropout_input"]) == (0.2, 0)
+    many = resolved(epochs=42)
+    assert (many["dropout"], many["dropout_input"]) == (0.5, 0.25)
+    given_by_hand = resolved(epochs=42, dropout=0.1)
+    assert (given_by_hand["dropout"], given_by_hand["dropout_input"]) == (0.1, 0)
+
+
 def test_without_a_limit_small_text_is_read_often_and_large_text_once() -> None:
     assert resolved(symbols=1_000)["epochs"] == 40
     assert resolved(symbols=1_000_000)["epochs"] == 12

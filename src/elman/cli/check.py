@@ -45,7 +45,8 @@ def learn() -> tuple[float, float]:
 
     text = "".join(f"{i} and {i + 1} make {2 * i + 1}; " for i in range(2000))
     data = TextData([text[:-4000]], [text[-4000:]])
-    model = LanguageModel(max_time=5, hidden_size=64, num_layers=1, batch_size=16, window=32).fit_texts(data)
+    sizes = {"hidden_size": 64, "num_layers": 1, "batch_size": 16, "window": 32}
+    model = LanguageModel(max_time=5, dropout=0, **sizes).fit_texts(data)
     return math.log(len(model.codec)), model.metrics["held_out"]["model"]["nats_per_symbol"]
 
 

@@ -63,7 +63,7 @@ def resolve(settings: LanguageModelSettings, task: Task) -> LanguageModelSetting
     if chosen["optimizer"] == "adamw":
         _fill(chosen, learning_rate=min(LARGEST_LEARNING_RATE, LEARNING_RATE_TIMES_UNITS / chosen["hidden_size"]))
     _fill(chosen, dropout=_dropout(_passes(chosen, task), task))
-    _fill(chosen, dropout_input=chosen["dropout"] if task.many else 0.0)
+    _fill(chosen, dropout_input=chosen["dropout"] if task.many else _dropout_input(chosen["dropout"]))
     return update(settings, {name: value for name, value in chosen.items() if value is not None}, "budget")
 
 
@@ -106,7 +106,20 @@ def _passes(chosen: dict[str, Any], task: Task) -> float:
 
 
 def _dropout(passes: float, task: Task) -> float:
-    """None where the text is read a few times; the more often it is read, the more."""
+    """None where the text is read a few times; the more often it is read, the more.
+
+    With few symbols a fifth for every doubling beyond 7.5 passes, so a half from 42 on. Zaremba et al. (2014) come to
+    much the same: none for 13 passes over a text of a million words, 0.5 for 39, 0.65 for 55.
+    """
     if task.many:
         return round(min(0.5, max(0.0, 0.2 + 0.1 * math.log2(max(passes, 1) / 2))), 2)
-    return round(min(0.5, max(0.0, 0.1 * math.log2(max(passes, 1) / 6))), 2)
+    return round(min(0.5, max(0.0, 0.2 * math.log2(max(passes, 1) / 7.5))), 2)
+
+
+def _dropout_input(dropout: float) -> float:
+    """For few symbols: what goes beyond a quarter.
+
+    In 38 passes over 200,000 characters of Shakespeare, 256 units came to 1.574 nats with 0.5 and 0.2 at the input, to
+    1.591 with 0.5 alone and to 1.599 with 0.28 alone (one seed).
+    """
+    return round(max(0.0, dropout - 0.25), 2)
