@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from elman.compiler.machine import Host, compile_object
 from elman.compiler.schedule import Schedule
 from elman.compiler.steps import Steps
 from elman.compiler.tile import Target
-from elman.compiler.vector import Precision
 
 ARM = Host("aarch64-unknown-linux-gnu", "+neon", 16)
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
@@ -30,11 +30,10 @@ MISSING = [tool for tool in (COMPILER, EMULATOR) if shutil.which(tool) is None]
 class EmulatedLoop(Loop):
     """A loop that is run as a program of another processor, with its arrays in files."""
 
-    def __init__(self, plan: Schedule, precision: Precision, host: Host, *, reverse: bool) -> None:
-        self.plan = plan
+    def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
         # What surrounds the loop, the packing of weights above all, runs here, for vectors of the same size.
-        self.target = Target(precision, Host.named("portable"))
-        self.kernel = Kernel(plan, Target(precision, ARM), reverse=reverse)
+        super().__init__(plan, replace(target, host=Host.named("portable")), reverse=reverse)
+        self.kernel = Kernel(plan, replace(target, host=ARM), reverse=reverse)
         self.object_file = compile_object(self.kernel.text(), ARM)
 
     def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> None:
