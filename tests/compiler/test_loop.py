@@ -62,3 +62,20 @@ def test_single_precision_is_as_close_as_it_can_be(host: Host) -> None:
     single = [{name: value.astype(np.float32) for name, value in values.items()} for values in (first, params)]
     found = CompiledCell(cell, "float32", host).forward(x.astype(np.float32), sizes, *single).states["hidden"]
     np.testing.assert_allclose(found, exact, **tolerances.NUMPY_AGAINST_TORCH)
+
+
+def test_the_parameters_of_another_thread_are_never_taken() -> None:
+    loop = CompiledCell(cells.make("rnn", 2, 3), "float64")._loop("infer", 1)
+    mine, others = (
+        {n: np.full(p.shape, v) for n, p in cells.make("rnn", 2, 3).parameters().items()} for v in (1.0, 2.0)
+    )
+
+    class Interrupted:
+        """A version that another thread comes between while it is compared."""
+
+        def __eq__(self, other: object) -> bool:
+            loop.prepare(others)
+            return True
+
+    ready = loop.prepare(mine, Interrupted())
+    assert loop.prepare(mine, Interrupted()) is ready

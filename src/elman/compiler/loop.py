@@ -261,9 +261,11 @@ class Loop:
 
         A ``version`` that is equal to that of the last call promises that the parameters are the same.
         """
-        if version is None or self._ready is None or self._ready[0] != version:
-            self._ready = version, self._prepared(params)
-        return self._ready[1]
+        # Another thread may bring other parameters at any moment.
+        ready = self._ready
+        if version is None or ready is None or ready[0] != version:
+            ready = self._ready = version, self._prepared(params)
+        return ready[1]
 
     def _prepared(self, params: Mapping[str, Array]) -> Weights:
         graph, values = self.plan.graph, dict(self._constants)

@@ -41,9 +41,10 @@ def run(call: Call) -> Unrolled:
     if _is_transformed():
         return reference.run(call)
     # What is kept for the gradient is as long as the lengths and resets say; a graph has room of one size only.
-    recompute = torch.compiler.is_compiling() and (call.lengths is not None or call.resets is not None)
+    in_graph = torch.compiler.is_compiling()
+    recompute = in_graph and (call.lengths is not None or call.resets is not None)
     # Outside of graphs torch's dispatcher would only lead to the same function, a little later.
-    operator = torch.ops.elman.unroll.default if torch.compiler.is_compiling() else _differentiable
+    operator = torch.ops.elman.unroll.default if in_graph else _differentiable
     found = operator(*_arguments(call), recompute)
     names = list(call.cell.state_sizes)
     outputs, *others = (_batch_major(value) for value in found[: -len(names)])

@@ -119,8 +119,7 @@ class Engine:
         ]
         inputs = (steps, self.input_size) if arguments.batch_sizes is not None else (steps, batch, self.input_size)
         expected = [inputs, *states, *self.params.values(), *(states if arguments.initial else ()), *extras]
-        fits = all(value.dtype is dtype and value.is_cpu for value in found)
-        if fits and [value.shape for value in found] == expected:
+        if [value.shape for value in found] == expected and {(v.dtype, v.is_cpu) for v in found} == {(dtype, True)}:
             return
         initial = [f"initial {name}" for name in self.states if arguments.initial]
         names = ["inputs", *self.states, *self.params, *initial, *self.extras]
@@ -148,9 +147,8 @@ class Version:
     @classmethod
     def of(cls, params: Sequence[Tensor]) -> Version | None:
         """Of these tensors now; None where torch does not count their changes, or packing is quicker than looking."""
-        uncounted = any(tensor.is_inference() for tensor in params)
-        few = sum(tensor.numel() for tensor in params) < FEW_NUMBERS
-        return None if uncounted or few else cls(params)
+        few = sum([tensor.numel() for tensor in params]) < FEW_NUMBERS
+        return None if few or any(tensor.is_inference() for tensor in params) else cls(params)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Version) or self._counts != other._counts:

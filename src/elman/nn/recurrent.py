@@ -162,13 +162,14 @@ class Recurrent(nn.Module):
             DataError: A shape, a length or a state does not fit.
             BackendError: The backend asked for by name cannot run this.
         """
-        self._check(inputs, state)
+        params = self._params()
+        self._check(inputs, state, next(iter(params.values())))
         learnt = None
         if self.learn_initial_state:
             learnt = {name: getattr(self, f"initial_{name}") for name in self.state_sizes}
         run = unroll_stack(
             self._cells_run[self.training],
-            self._params(),
+            params,
             inputs,
             state,
             initial=learnt,
@@ -231,10 +232,9 @@ class Recurrent(nn.Module):
             for name, value in self.step_options.extras(cell, inputs, self.training).items()
         }
 
-    def _check(self, inputs: Tensor, state: Mapping[str, Tensor] | None) -> None:
+    def _check(self, inputs: Tensor, state: Mapping[str, Tensor] | None, weight: Tensor) -> None:
         if inputs.dim() != 3 or inputs.shape[2] != self.input_size:
             raise DataError(f"inputs must be (batch, time, {self.input_size}), found the shape {tuple(inputs.shape)}.")
-        weight = next(self.parameters())
         if inputs.dtype != weight.dtype and not torch.is_autocast_enabled(inputs.device.type):
             raise DataError(
                 f"inputs are {inputs.dtype}, the weights {weight.dtype}: convert one of them with .to(...)."
