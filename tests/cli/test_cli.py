@@ -109,7 +109,7 @@ def test_ctrl_c_leaves_a_model_and_says_how_to_go_on(
         interrupt_at("on_step", patch)
         code, text, err = elman("train", "language-model", book, "--out", out, "--steps", 9, *SETTLED)
     assert code == 0
-    assert "Interrupted: ending with a checkpoint" in err
+    assert "Interrupted: ending with checkpoint" in err
     assert f"The best model so far is in {out}. The same command with --resume goes on." in text
     assert elman("generate", out, "--length", 3)[0] == 0
     code, text, _ = elman("train", "language-model", book, "--out", out, "--resume")

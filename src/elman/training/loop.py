@@ -243,7 +243,7 @@ class _Run:
         """Score and save for the last time, and leave the best weights in the module."""
         position = self.position
         if reason == "interrupt":
-            self.note("Interrupted: ending with a checkpoint and a last score. Ctrl-C again stops at once.")
+            self.note("Interrupted: ending with checkpoint and last score; Ctrl-C again stops at once.")
             self.save()  # without the last score, which the run would not have had if it had gone on
         if self.evaluate is not None and position.scored_step < position.step:
             self.score()
