@@ -40,8 +40,8 @@ def run(call: Call) -> Unrolled:
     """Run a layer in machine code."""
     if _is_transformed():
         return reference.run(call)
-    # What is kept for the gradient is as long as the lengths and resets say; a graph has room of one size only.
     in_graph = torch.compiler.is_compiling()
+    # What is kept for the gradient is as long as the lengths and resets say; a graph has room of one size only.
     recompute = in_graph and (call.lengths is not None or call.resets is not None)
     # Outside of graphs torch's dispatcher would only lead to the same function, a little later.
     operator = torch.ops.elman.unroll.default if in_graph else _differentiable
@@ -160,8 +160,9 @@ def _gradients_of_the_reference(arguments: Arguments, upstream: Sequence[Tensor 
         variables = [tensor.view_as(tensor) for tensor in arguments.differentiable]
         run = reference.run(_call(arguments.replaced(variables)))
         results = [*map(_time_major, run.states.values() or [run.outputs]), *run.state.values()]
-        given = [(value, g) for value, g in zip(results, upstream, strict=True) if g is not None]
-        values, grads = zip(*((value, g) for value, g in given if value.requires_grad), strict=True)
+        pairs = list(zip(results, upstream, strict=True))
+        values = [value for value, g in pairs if g is not None and value.requires_grad]
+        grads = [g for value, g in pairs if g is not None and value.requires_grad]
         wanted = [variable for variable in variables if variable.requires_grad]
         found = iter(torch.autograd.grad(values, wanted, grads, create_graph=create_graph, allow_unused=True))
     return [next(found) if variable.requires_grad else None for variable in variables]
