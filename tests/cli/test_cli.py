@@ -140,6 +140,7 @@ def test_too_little_memory_is_a_sentence(elman: Shell, book: Path, tmp_path: Pat
     vast = ["--hidden-size", 10**8, "--threads", 1, "--precision", "32"]
     code, _, err = elman("train", "language-model", book, "--out", tmp_path / "run", *vast)
     assert (code, "not enough memory" in err) == (1, True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_later_ways_of_setting_win(elman: Shell, book: Path, tmp_path: Path) -> None:
@@ -202,6 +203,7 @@ WRONG = [
     (["train", "language-model", "{book}", "--out", "{new}", "--quiet", "--json"], 2, "give one of them"),
     (["train", "language-model", "{book}", "--out", "{new}", "--held-out", "0"], 1, "held-out text is too short"),
     (["train", "language-model", "{book}", "--out", "{new}", "--from", "{model}", "--cell", "gru"], 2, "cell = lstm"),
+    (["train", "language-model", "{book}", "--out", "{new}", "--cell", "rnn", "--memory", "9"], 2, "memory=9"),
     (["train", "language-model", "{book}", "--out", "{model}"], 1, "is in use"),
     (["train", "language-model", "{missing}", "--out", "{new}"], 1, "there is no such file"),
     (["train", "language-model", "{binary}", "--out", "{new}"], 1, "is binary"),

@@ -148,8 +148,6 @@ def run(
             documents = Documents.encode(data, record.codec)
         else:
             record, documents = _begin(data, settings, start_from, callbacks)
-            if folder is not None:
-                record.write(folder)
         return _train(data, documents, record, folder, resume, callbacks)
 
 
@@ -237,6 +235,8 @@ def _train(
     if settings.samples:
         events.append(Samples(network, codec, record.shape, settings.samples, callbacks))
     trainer = Trainer(training, folder, events=events)
+    if folder is not None and not resume:
+        record.write(folder)  # only now, when nothing is left to be refused
     evaluate = _held_out(data, documents, codec)
     failure, stopped_by = None, "non-finite loss"
     try:
