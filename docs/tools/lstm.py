@@ -44,7 +44,7 @@ def kernel() -> Kernel:
 
 def group() -> Group:
     """What the loop's one stage computes together."""
-    ((_, (found,)),) = kernel().stages
+    ((found,),) = kernel().stages
     return found
 
 
@@ -101,9 +101,7 @@ def schedule() -> str:
         phases = {
             "before the loop": direction.hoisted,
             **{
-                f"at every step{f', stage {number}' if len(direction.stages) > 1 else ''}": [
-                    *stage.products, *stage.run, *stage.sums
-                ]
+                f"at every step{f', stage {number}' if len(direction.stages) > 1 else ''}": list(stage.nodes)
                 for number, stage in enumerate(direction.stages, 1)
             },
             "after the loop": direction.deferred,

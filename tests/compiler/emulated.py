@@ -36,14 +36,17 @@ class EmulatedLoop(Loop):
         self.kernel = Kernel(plan, replace(target, host=ARM), reverse=reverse)
         self.object_file = compile_object(self.kernel.text(), ARM)
 
-    def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> None:
+    def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> dict[Id, Any]:
         words: list[Any] = [0] * Frame.SLOTS
         words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), 1
         words[Frame.SIZES], words[Frame.BOUNDS] = steps.sizes, steps.slices(1)
+        words[Frame.TOTALS] = sums = np.zeros(self.kernel.totals_width, self.target.precision)
         for slot in self.kernel.slots:
             array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
             words += [array, steps.tables[where]]
         emulate(self.object_file, [*words, *weights.packed])
+        nodes = self.plan.graph.nodes
+        return {n: sums[start : start + nodes[n].width] for n, start in self.kernel.totals.items()}
 
 
 def emulate(object_file: bytes, words: list[Any]) -> None:

@@ -27,9 +27,10 @@ def constants(graph: Graph) -> Values:
     return {place: np.full(node.width, node.value) for place, node in enumerate(graph.nodes) if node.op == "constant"}
 
 
-def body(plan: Schedule, always: Values) -> Values:
-    """One step of the loop: what it leaves are its rows."""
+def body(plan: Schedule, always: Values) -> tuple[Values, Values]:
+    """One step of the loop: what it leaves are its rows, and the values that are added to totals."""
     rows: Values = {}
+    added: Values = {}
     for stage in plan.stages:
         registers = {**always, **rows}
         products_read = {**always, **rows}
@@ -38,9 +39,9 @@ def body(plan: Schedule, always: Values) -> Values:
             registers[place] = products_read[place]
         compute(plan.graph, stage.run + stage.sums, registers)
         # Sums of a stage are complete after it, like rows.
-        kept = {*plan.rows, *stage.sums}
-        rows |= {place: registers[place] for place in kept if place in registers and place not in always}
-    return rows
+        rows |= {place: registers[place] for place in (*stage.rows, *stage.sums)}
+        added |= {place: registers[place] for place in stage.totals}
+    return rows, added
 
 
 def forward(
@@ -58,7 +59,7 @@ def forward(
         always = {**fixed, **{place: value[t] for place, value in given.items()}}
         always |= {place: before[place][t] for place in plan.hoisted}
         always |= {place: state[name] for name, place in graph.leaves("state").items()}
-        rows = body(plan, always)
+        rows, _ = body(plan, always)
         found = {**always, **rows}
         after = {name.removesuffix(" after"): rows[place] for name, place in graph.outputs.items()}
         state = {name: np.broadcast_to(value, state[name].shape) for name, value in after.items()}
@@ -91,7 +92,7 @@ def backward(
         always |= {place: earlier[name] for name, place in graph.leaves("state").items()}
         always |= {inputs[f"d {name} after"]: upstream[t][name] for name in grads}
         always |= {inputs[f"d {name} carried"]: grads[name] for name in grads}
-        written = body(plan, always)
+        written, added = body(plan, always)
         # What is handed on to the next step is not kept for what comes after the loop.
         handed_on = {graph.outputs[f"d {name}"] for name in grads}
         found = {**always, **{place: value for place, value in written.items() if place not in handed_on}}
@@ -101,6 +102,7 @@ def backward(
         for share in derived.parameters:
             index, count = share.part
             block = np.split(d_params[share.name], count)[index]
-            rows = np.broadcast_to(found[share.grad], (x.shape[1], np.shape(found[share.grad])[-1]))
-            block += rows.sum(0) if share.operand is None else rows.T @ found[share.operand]
+            values = found | added if share.operand is None else found
+            rows = np.broadcast_to(values[share.grad], (x.shape[1], np.shape(values[share.grad])[-1]))
+            block += rows.sum(0) if share.operand is None else rows.T @ values[share.operand]
     return {"x": d_x, **{f"first {name}": value for name, value in grads.items()}, **d_params}

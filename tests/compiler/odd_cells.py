@@ -1,4 +1,4 @@
-"""Cells that hand on what they do not compute: states unchanged, the input itself, one value as two states."""
+"""Cells that do what others do not: hand on what they did not compute, have vectors and single numbers everywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from elman.cells import Cell
+from elman.cells import Cell, Parameter
 
 Values = Mapping[str, Any]
 Step = Callable[[Any, Any, Values, Values], dict[str, Any]]
@@ -75,4 +75,31 @@ STEPS: dict[str, Step] = {
     ),
 }
 
-CELLS: list[Cell] = [Odd(4, 4, kind=kind) for kind in STEPS]
+
+@dataclass(frozen=True)
+class Vectors(Cell):
+    """Vector parameters in every place that one can have, whole and in parts, and gates of a single unit."""
+
+    name: ClassVar[str] = "vectors"
+    gates: ClassVar[tuple[str, ...]] = ("gate", "new")
+
+    def parameters(self) -> dict[str, Parameter]:
+        widths = {"of_input": self.input_size, "of_state": self.hidden_size, "of_gates": 2 * self.hidden_size}
+        widths |= {"whole": self.hidden_size, "scores": self.hidden_size, "number": 1}
+        vectors = {name: Parameter((width,), (name,), "gain") for name, width in widths.items()}
+        return super().parameters() | vectors | {"narrow": Parameter((1, self.hidden_size), ("one",), "recurrent")}
+
+    def step(self, ops: Any, x: Any, state: Values, params: Values) -> dict[str, Any]:
+        hidden = state["hidden"]
+        from_x = ops.linear(x * params["of_input"] + params["of_input"], params["weight_ih"], params["bias_ih"])
+        from_hidden = ops.linear(hidden + params["of_state"], params["weight_hh"]) * params["bias_hh"]
+        first, second = ops.split(params["of_gates"], 2)
+        gate, new = ops.split(from_x + from_hidden, 2)
+        gate, new = ops.sigmoid(gate + first * hidden), ops.tanh(new - second)
+        one = ops.sigmoid(ops.linear(hidden, params["narrow"], params["number"]))
+        score = ops.sum(params["scores"] * new) * params["number"]
+        new = ops.layer_norm(new * one + ops.tanh(score), params["scores"]) + ops.mean(hidden)
+        return {"hidden": gate * hidden + (1 - gate) * new + params["whole"]}
+
+
+CELLS: list[Cell] = [*(Odd(4, 4, kind=kind) for kind in STEPS), Vectors(3, 1), Vectors(3, 4)]

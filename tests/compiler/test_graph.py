@@ -78,6 +78,40 @@ def test_the_same_operation_is_one_node() -> None:
     assert builder.elementwise("add", builder.constant(0), x) == x
 
 
+def test_what_need_not_be_computed_is_not() -> None:
+    builder = Builder()
+    x = builder.add(Node("input", width=49, name="x"))
+    number = builder.add(Node("input", name="number"))
+    repeated = builder.repeat(number, 49)
+    assert builder.elementwise("multiply", repeated, x) == builder.elementwise("multiply", number, x)
+    doubled = builder.elementwise("multiply", number, builder.constant(2))
+    assert builder.elementwise("multiply", repeated, builder.constant(2)) == builder.repeat(doubled, 49)
+    assert builder.elementwise("subtract", x, x) == builder.constant(0, 49)
+    assert builder.elementwise("multiply", x, builder.constant(0)) == builder.constant(0, 49)
+    sixfold = builder.elementwise("multiply", x, builder.constant(6))
+    assert (
+        builder.elementwise("multiply", builder.elementwise("multiply", x, builder.constant(2)), builder.constant(3))
+        == sixfold
+    )
+
+
+def test_sums_do_not_wait_for_numbers_that_are_the_same_for_all_features() -> None:
+    builder = Builder()
+    x = builder.add(Node("input", width=49, name="x"))
+    number = builder.add(Node("input", name="number"))
+    multiple = builder.elementwise("multiply", x, number)
+    total = builder.reduce("sum", x)
+    assert builder.reduce("sum", multiple) == builder.elementwise("multiply", total, number)
+    assert builder.reduce("sum", builder.repeat(number, 49)) == builder.elementwise(
+        "multiply", number, builder.constant(49)
+    )
+    tanh = builder.elementwise("tanh", x)
+    apart = builder.elementwise("add", builder.reduce("sum", tanh), builder.reduce("sum", multiple))
+    assert builder.reduce("sum", builder.elementwise("add", tanh, multiple)) == apart
+    mean = builder.elementwise("multiply", total, builder.constant(1 / 49))
+    assert builder.reduce("sum", builder.elementwise("subtract", x, mean)) == builder.constant(0)
+
+
 def test_impossible_layouts_are_refused() -> None:
     builder = Builder()
     x = builder.add(Node("input", width=4, name="x"))

@@ -22,7 +22,12 @@ CELLS: list[Cell] = [
     cells.make("lstm", 1, 1),
     cells.make("gru", 2, 1),
     cells.make("gru", 2, 16, bias=False),
+    cells.make("lstm_layer_norm", 20, 33),
+    cells.make("lstm_layer_norm", 3, 48),
+    cells.make("lstm_layer_norm", 1, 1),
+    cells.make("gru_layer_norm", 16, 64, bias=False),
     Normed(3, 19),
+    odd_cells.Vectors(5, 33),
     Diagonal(3, 40),
     *odd_cells.CELLS,
 ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from elman.compiler.adjoint import Adjoint, ParameterGradient, adjoint
 from elman.compiler.graph import OPS, Builder, Graph, Node
-from elman.compiler.schedule import Schedule, Stage, schedule_step, schedule_training
+from elman.compiler.schedule import Schedule, schedule_step, schedule_training
+from elman.compiler.stages import Stage
 from elman.compiler.trace import Symbol, SymbolOps, trace
 
 __all__ = [

@@ -9,7 +9,8 @@ from elman.cells import Cell
 from elman.compiler.adjoint import ParameterGradient, adjoint
 from elman.compiler.graph import OPS, Graph, Id
 from elman.compiler.loop import MANY_ROWS, NEAR_WEIGHTS
-from elman.compiler.schedule import DEAR, Schedule, schedule_training
+from elman.compiler.schedule import Schedule, schedule_training
+from elman.compiler.stages import DEAR
 from elman.compiler.trace import trace
 
 #: Of a float32 number.
@@ -122,7 +123,9 @@ class CellPlan:
     @property
     def saved_numbers(self) -> int:
         """Numbers that a training run keeps of every sequence at every step: the states, and what is saved."""
-        return sum(self.cell.state_sizes.values()) + sum(self.step.nodes[place].width for place in self.forward.saved)
+        return sum(self.cell.state_sizes.values()) + sum(
+            self.step.nodes[place].width for place in self.forward.saved if place not in self.step.outputs.values()
+        )
 
     def schedule(self) -> str:
         """What is computed when, forward and backward."""
@@ -138,7 +141,7 @@ class CellPlan:
 
 def _work(plan: Schedule, products_outside: int) -> Work:
     graph = plan.graph
-    inside = [place for stage in plan.stages for place in (*stage.products, *stage.run, *stage.sums)]
+    inside = [place for stage in plan.stages for place in stage.nodes]
     outside = [*plan.hoisted, *plan.deferred]
 
     def multiply_adds(places: Iterable[Id]) -> int:
@@ -184,14 +187,17 @@ def _phases(plan: Schedule, moved: str) -> Iterator[str]:
         "once a call, from the weights alone": plan.once,
         f"before the loop, for all steps at once{moved}": plan.hoisted,
         **{
-            f"at every step, stage {number} of {len(plan.stages)}": (*stage.products, *stage.run, *stage.sums)
+            f"at every step, stage {number} of {len(plan.stages)}": stage.nodes
             for number, stage in enumerate(plan.stages, 1)
         },
         f"after the loop, for all steps at once{moved}": plan.deferred,
     }
     results = {place: name for name, place in plan.graph.outputs.items()}
+    before: set[Id] = set()
     for title, places in titles.items():
-        shown = [place for place in places if not _has_name(plan.graph, place)]
+        # What a stage makes again is shown where it is made first.
+        shown = [place for place in places if not _has_name(plan.graph, place) and place not in before]
+        before.update(shown)
         if shown:
             yield f"  {title}"
         for place in shown:

@@ -10,6 +10,7 @@ operations and nothing else, so a rule that is right here is right everywhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -159,21 +160,62 @@ class Builder:
         if len(widths) > 1:
             found = " and ".join(str(self[operand].width) for operand in operands)
             raise UsageError(f"{op} takes operands of one width (or of width 1), found {found}.")
-        same = self._simplified(op, operands)
-        return self.add(Node(op, operands, widths.pop() if widths else 1)) if same is None else same
+        width = widths.pop() if widths else 1
+        single = tuple(self[n].operands[0] if self[n].op == "repeat" else n for n in operands)
+        if all(self[n].width == 1 for n in single):
+            return self.repeat(self._simplest(op, single, 1), width)
+        return self._simplest(op, single, width)
 
-    def _simplified(self, op: str, operands: tuple[Id, ...]) -> Id | None:
-        """The operand that ``op`` leaves as it is, if there is one: x * 1, x + 0."""
-        neutral = {"multiply": 1.0, "add": 0.0}
-        if op in neutral:
+    def _simplest(self, op: str, operands: tuple[Id, ...], width: int) -> Id:
+        """An operation, or what it comes to: x * 1, x + 0, x * 0, x - x, (x * 2) * 3 need not be computed."""
+        if op == "subtract" and operands[0] == operands[1]:
+            return self.constant(0, width)
+        same = None
+        if op in ("add", "multiply"):
             for one, other in (operands, operands[::-1]):
-                if self[one].op == "constant" and self[one].value == neutral[op]:
-                    return other
+                if same is None and self[one].op == "constant":
+                    same = self._with_constant(op, other, self[one].value, width)
+        return self.add(Node(op, operands, width)) if same is None else same
+
+    def _with_constant(self, op: str, other: Id, value: float, width: int) -> Id | None:
+        """What ``other + value`` or ``other * value`` comes to, if it need not be computed."""
+        if value == {"add": 0, "multiply": 1}[op] and self[other].width == width:
+            return other
+        if op == "multiply" and value == 0:
+            return self.constant(0, width)
+        if op == "multiply" and self[other].op == "multiply":
+            for one, rest in (self[other].operands, self[other].operands[::-1]):
+                if self[one].op == "constant" and self[one].width == 1:
+                    return self.elementwise(op, rest, self.constant(_rounded(value * self[one].value)))
         return None
 
     def reduce(self, op: str, operand: Id) -> Id:
-        """``sum`` over the features: width 1."""
-        return operand if self[operand].width == 1 else self.add(Node(op, (operand,), 1))
+        """``sum`` over the features: width 1.
+
+        A number that is the same for all features stays outside the sum, which need not wait for it then.
+        """
+        node = self[operand]
+        if node.width == 1:
+            return operand
+        if node.op == "repeat":
+            return self.elementwise("multiply", node.operands[0], self.constant(node.width))
+        if node.op == "negative":
+            return self.elementwise("negative", self.reduce(op, node.operands[0]))
+        numbers = [n for n in node.operands if self[n].width == 1]
+        if node.op == "multiply" and numbers:
+            (row,) = {*node.operands} - {*numbers}
+            return self.elementwise("multiply", self.reduce(op, row), *numbers)
+        if node.op in ("add", "subtract") and any(self._is_multiple(n) for n in node.operands):
+            return self.elementwise(node.op, *(self.reduce(op, self.repeat(n, node.width)) for n in node.operands))
+        return self.add(Node(op, (operand,), 1))
+
+    def _is_multiple(self, place: Id) -> bool:
+        """Whether a value is a number for all features, or a row times such a number."""
+        node = self[place]
+        if node.op == "negative":
+            return self._is_multiple(node.operands[0])
+        has_number = any(self[operand].width == 1 for operand in node.operands)
+        return node.width == 1 or (node.op in ("multiply", "repeat") and has_number)
 
     def repeat(self, operand: Id, width: int) -> Id:
         """One number per row, ``width`` times."""
@@ -222,6 +264,11 @@ class Builder:
             free.discard(place)
 
 
+def _rounded(value: float) -> float:
+    """A whole number where only the last bit is missing, as in ``(1 / 49) * 49``."""
+    return float(round(value)) if math.isclose(value, round(value), rel_tol=1e-15) else value
+
+
 def _no_gradient(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     return tuple(None for _ in builder[place].operands)
 
@@ -232,6 +279,8 @@ def _operands(builder: Builder, place: Id) -> tuple[Id, ...]:
 
 def _multiply(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     x, y = _operands(builder, place)
+    if x == y:
+        return builder.elementwise("multiply", builder.elementwise("multiply", grad, builder.constant(2)), x), None
     return builder.elementwise("multiply", grad, y), builder.elementwise("multiply", grad, x)
 
 

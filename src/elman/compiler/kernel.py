@@ -5,11 +5,14 @@ The rows of a batch are sequences, longest first, so that the ones still running
     void loop(frame, thread)
 
     for each step:
-      for each stage:
+      for each stage with products:
         for each group of its results, for each of its blocks of features (vectors, a few side by side):
           for the rows that are running, a few at a time:
             products of rows and blocks into registers       (one function for each operand, see `tile`)
-            elementwise, then what must be kept is stored    (one function for each group)
+            elementwise, then what must be kept is stored    (one function for each group, see `elementwise`)
+      for stages without products that follow each other:
+        for the rows that are running, a few at a time:
+          elementwise and sums of one stage after the other
 
 so that a block's weights, read once a step, serve all rows from the nearest cache. Threads share the work in one of
 two ways: each has rows of its own, and they never wait for each other; or each has blocks of its own, where rows are
@@ -22,28 +25,22 @@ rows, and for each step the row at which that step's rows begin.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from math import gcd
+from itertools import chain, groupby
 from typing import Any
 
 from llvmlite import ir
 
+from elman.compiler.elementwise import write_elementwise
 from elman.compiler.emit import INDEX, POINTER, Emitter
-from elman.compiler.graph import Graph, Id
-from elman.compiler.schedule import Schedule, Stage
-from elman.compiler.tile import (
-    Group,
-    Pack,
-    Piece,
-    Target,
-    inner_pieces,
-    write_elementwise,
-    write_products,
-    write_sum,
-)
+from elman.compiler.graph import Id
+from elman.compiler.groups import groups_of
+from elman.compiler.schedule import Schedule
+from elman.compiler.stages import Stage
+from elman.compiler.tile import Group, Pack, Target, write_products
 
 __all__ = ["Frame", "Kernel", "Pack"]
 
@@ -63,11 +60,17 @@ class Frame(IntEnum):
     #: The function that tells a thread its number, for `worker`, and the one by which it lets others have its core.
     NUMBER = 5
     GIVE_WAY = 6
-    SLOTS = 7
+    #: For every thread a row of sums, the totals; they are added to.
+    TOTALS = 7
+    SLOTS = 8
 
 
 #: Looks at the counter before a waiting thread lets others have its core: some microseconds.
 PATIENCE = 2000
+
+#: Rows that go through stages without products together: enough that the sums of one hide the waiting of another, few
+#: enough that all that is known of them stays in the nearest cache.
+ROWS_AT_ONCE = 4
 
 
 class Kernel:
@@ -81,85 +84,53 @@ class Kernel:
     def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
         """``reverse`` runs from the last step to the first."""
         self.plan, self.graph, self.target, self.reverse = plan, plan.graph, target, reverse
-        self.slots: dict[Id, int] = {}
-        self.stages = [(stage, [self._group(*found) for found in _groups(plan, stage)]) for stage in plan.stages]
-        for stage in plan.stages:
-            for place in stage.sums:
-                self._slot(self.graph.nodes[place].operands[0])
-                self._slot(place)
-        self.packs = [pack for _, groups in self.stages for group in groups for pack in group.packs]
+        self.stages = [groups_of(plan.graph, stage, target.accumulators) for stage in plan.stages]
+        groups = [group for stage in self.stages for group in stage]
+        self.packs = [pack for group in groups for pack in group.packs]
+        self.slots = {place: n for n, place in enumerate(dict.fromkeys(self._in_memory(groups)))}
+        self.totals: dict[Id, int] = {}
+        self.totals_width = 0
+        for place in plan.totals:
+            self.totals[place] = self.totals_width
+            self.totals_width += -(-self.graph.nodes[place].width // target.lanes) * target.lanes
+
+    def _in_memory(self, groups: list[Group]) -> Iterator[Id]:
+        """What the groups read and write."""
+        for group in groups:
+            own = {*group.stage.products, *group.stage.run}
+            yield from (place for place, _ in group.pieces if place not in own and not self._is_constant(place))
+            yield from (pack.operand for pack in group.packs)
+            yield from (place for place, _ in group.rows)
+            yield from group.sums
+
+    def _is_constant(self, place: Id) -> bool:
+        return self.graph.nodes[place].op == "constant"
 
     def text(self) -> str:
         """LLVM's text of ``void loop(frame, thread)``, and of ``void worker(frame)`` which asks for the thread."""
         self.module = ir.Module("elman")
-        bodies = [self._functions(number, stage, groups) for number, (stage, groups) in enumerate(self.stages, 1)]
-        self._loop(bodies)
+        written = [
+            (stage, [self._written(f"stage_{number}_group_{n}", group) for n, group in enumerate(groups, 1)])
+            for number, (stage, groups) in enumerate(zip(self.plan.stages, self.stages, strict=True), 1)
+        ]
+        self._loop(written)
         self._worker()
         return str(self.module)
 
-    # What is needed -----------------------------------------------------------------------------------
+    def _written(self, name: str, group: Group) -> _Written:
+        """Write the inner functions of a group."""
+        products = [
+            write_products(
+                self.module, f"{name}_products_{n}", self.graph, self.target, pack, group, self.slots[pack.operand]
+            )
+            for n, pack in enumerate(group.packs, 1)
+        ]
+        pointers = {place: len(self.slots) + n for n, place in enumerate(self.totals)}
+        elementwise = write_elementwise(self.module, name, self.graph, self.target, group, self.slots, pointers)
+        packs = [self.packs.index(pack) for pack in group.packs]
+        return _Written(group, list(zip(products, packs, strict=True)), elementwise, self.target)
 
-    def _group(self, unit: int, roots: tuple[Id, ...], stage: Stage) -> Group:
-        wanted: dict[Id, list[Piece]] = {}
-        for root in roots:
-            for start in range(0, self.graph.nodes[root].width, unit):
-                self._visit((root, start), stage, wanted)
-            self._slot(root)
-        packs = []
-        for operand, pieces in wanted.items():
-            self._slot(operand)
-            most = self.target.accumulators
-            packs += [Pack(operand, tuple(pieces[n : n + most]), unit) for n in range(0, len(pieces), most)]
-        return Group(unit, roots, stage, tuple(packs))
-
-    def _visit(self, piece: Piece, stage: Stage, wanted: dict[Id, list[Piece]]) -> None:
-        """Note the slots and products that a value of this stage is made of."""
-        place = piece[0]
-        if place in stage.products:
-            pieces = wanted.setdefault(self.graph.nodes[place].operands[0], [])
-            if piece not in pieces:
-                pieces.append(piece)
-        elif place not in stage.run:
-            self._slot(place)
-        else:
-            for inner in inner_pieces(self.graph, piece):
-                self._visit(inner, stage, wanted)
-
-    def _slot(self, place: Id) -> None:
-        if self.graph.nodes[place].op != "constant":
-            self.slots.setdefault(place, len(self.slots))
-
-    # The functions ------------------------------------------------------------------------------------
-
-    def _functions(self, number: int, stage: Stage, groups: list[Group]) -> Callable[[_Step], None]:
-        """Write the inner functions of a stage; returns what writes their calls."""
-        graph, target, module = self.graph, self.target, self.module
-        calls: list[Callable[[_Step], None]] = []
-        for n, group in enumerate(groups, 1):
-            name = f"stage_{number}_group_{n}"
-            products = [
-                write_products(module, f"{name}_products_{p}", graph, target, pack, group, self.slots[pack.operand])
-                for p, pack in enumerate(group.packs, 1)
-            ]
-            weights = [self.packs.index(pack) for pack in group.packs]
-            whole, rest = divmod(group.unit, target.lanes)
-            full = write_elementwise(module, name, graph, target, group, self.slots, 0) if whole else None
-            last = write_elementwise(module, f"{name}_rest", graph, target, group, self.slots, rest) if rest else None
-            calls.append(partial(_call_group, group, list(zip(products, weights, strict=True)), full, last, target))
-        for place in stage.sums:
-            total = write_sum(module, f"stage_{number}_sum_{place}", graph, target, place, self.slots)
-            calls.append(lambda step, total=total: step.call_sum(total))  # type: ignore[misc]
-
-        def body(step: _Step) -> None:
-            for call in calls[: len(groups)]:
-                call(step)
-            step.meet()
-            for call in calls[len(groups) :]:
-                call(step)
-
-        return body
-
-    def _loop(self, bodies: list[Callable[[_Step], None]]) -> None:
+    def _loop(self, stages: list[tuple[Stage, list[_Written]]]) -> None:
         out = Emitter(self.module, "loop", [POINTER, INDEX], internal=False)
         frame, thread = out.function.args
         builder = out.builder
@@ -172,12 +143,13 @@ class Kernel:
             together, out.load_index(sizes, out.index(0)), out.load_index(bounds, builder.add(own, out.index(1)))
         )
         part = builder.select(together, thread, out.index(0))
-        pointers = out.room(POINTER, max(1, len(self.slots)))
+        pointers = out.room(POINTER, max(1, len(self.slots) + len(self.totals)))
         scratch = out.room(ir.VectorType(self.target.scalar, self.target.lanes), self._scratch())
         met = out.room(INDEX)
         builder.store(out.index(0), met)
         words = Frame.SLOTS + 2 * len(self.slots)
         weights = [out.load_pointer(frame, out.index(words + n)) for n in range(len(self.packs))]
+        self._own_totals(out, frame, thread, pointers)
 
         def run_step(number: Any) -> None:
             if self.reverse:
@@ -192,17 +164,27 @@ class Kernel:
             running = builder.select(builder.icmp_signed("<", running, end), running, end)
             rows = builder.sub(running, first)
             step = _Step(out, pointers, scratch, weights, first, rows, part, parts, frame, met)
-            for body in bodies:
-                body(step)
+            for write_part in _parts(stages):
+                write_part(step)
+                step.meet()
 
         out.loop(out.index(0), steps, 1, run_step)
         builder.ret_void()
+
+    def _own_totals(self, out: Emitter, frame: Any, thread: Any, pointers: Any) -> None:
+        """Note where the thread's totals lie, behind the slots."""
+        if self.totals:
+            totals = out.load_pointer(frame, out.index(Frame.TOTALS))
+            own = out.offset(totals, out.builder.mul(thread, out.index(self.totals_width)), self.target.scalar)
+        for n, start in enumerate(self.totals.values(), len(self.slots)):
+            address = out.offset(own, out.index(start), self.target.scalar)
+            out.builder.store(address, out.builder.gep(pointers, [out.index(n)], source_etype=POINTER))
 
     def _scratch(self) -> int:
         """Vectors of products that any tile leaves."""
         counts = [
             width * rows * len(group.products)
-            for _, groups in self.stages
+            for groups in self.stages
             for group in groups
             if group.packs
             for width, rows in group.shapes(self.target).rows.items()
@@ -233,13 +215,19 @@ class _Step:
     frame: Any
     met: Any
 
-    def call_sum(self, function: Any) -> None:
-        """Add up over the features of all rows."""
-        self.out.builder.call(function, [self.pointers, self.first, self.rows])
+    def part_of(self, count: Any, *, end: bool = False) -> Any:
+        """Where this thread's part of so many things begins, or ends."""
+        number = self.builder.add(self.part, self.out.index(1)) if end else self.part
+        return self.builder.sdiv(self.builder.mul(count, number), self.parts)
+
+    @property
+    def builder(self) -> Any:
+        """Of the loop's function."""
+        return self.out.builder
 
     def meet(self) -> None:
         """Wait until every thread that shares the blocks is here."""
-        out, builder = self.out, self.out.builder
+        out, builder = self.out, self.builder
 
         def wait(_: Any) -> None:
             counter = out.load_pointer(self.frame, out.index(Frame.COUNTER))
@@ -270,25 +258,79 @@ class _Step:
         out.loop(out.index(0), together, 1, wait)
 
 
-def _call_group(
-    group: Group, products: list[tuple[Any, int]], full: Any, last: Any, target: Target, step: _Step
-) -> None:
-    """Write the calls of one group for all blocks and rows of this thread."""
-    out, builder = step.out, step.out.builder
-    whole = group.unit // target.lanes
-    low = builder.sdiv(builder.mul(out.index(whole), step.part), step.parts)
-    high = builder.sdiv(builder.mul(out.index(whole), builder.add(step.part, out.index(1))), step.parts)
-    is_last = builder.icmp_signed("==", builder.add(step.part, out.index(1)), step.parts)
-    rest_rows = builder.select(is_last, step.rows, out.index(0))
-    if not products:
-        if full is not None:
-            builder.call(full, [step.pointers, step.scratch, step.first, step.rows, low, builder.sub(high, low)])
-        if last is not None:
-            arguments = [step.first, rest_rows, out.index(whole), out.index(1)]
-            builder.call(last, [step.pointers, step.scratch, *arguments])
-        return
+@dataclass(frozen=True)
+class _Written:
+    """The functions of a group.
 
-    def tiles(elementwise: Any, width: int, most: int, rows: Any, block: Any) -> None:
+    Attributes:
+        group: What they compute.
+        products: Function and number of the packed weights, for each operand.
+        elementwise: Function for what comes of the products, or of what lies in memory.
+        target: What they are written for.
+    """
+
+    group: Group
+    products: list[tuple[Any, int]]
+    elementwise: Any
+    target: Target
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """Whole vectors of its features, and 1 if some features are left behind them."""
+        whole, rest = divmod(self.group.unit, self.target.lanes)
+        return whole, int(rest > 0)
+
+
+def _parts(stages: list[tuple[Stage, list[_Written]]]) -> list[Callable[[_Step], None]]:
+    """What writes the calls of a step, in parts after which threads that share it meet."""
+    parts: list[Callable[[_Step], None]] = []
+    for of_products, found in groupby(stages, lambda item: bool(item[0].products)):
+        each = [groups for _, groups in found]
+        # Between stages without products nobody waits for other rows.
+        for groups in each if of_products else [list(chain(*each))]:
+            row_by_row = any(written.group.sums for written in groups)
+            parts.append(partial(_call_row_by_row if row_by_row else _call_block_by_block, groups))
+    return parts
+
+
+def _call_row_by_row(groups: list[_Written], step: _Step) -> None:
+    """Write calls that take some rows through all groups while they are in the nearest cache."""
+    out, builder = step.out, step.builder
+    end = builder.add(step.first, step.part_of(step.rows, end=True))
+
+    def some_rows(row: Any) -> None:
+        left = builder.sub(end, row)
+        few = builder.icmp_signed("<", left, out.index(ROWS_AT_ONCE))
+        rows = builder.select(few, left, out.index(ROWS_AT_ONCE))
+        for written in groups:
+            whole, rest = written.blocks
+            arguments = [row, rows, out.index(0), out.index(whole), out.index(rest)]
+            builder.call(written.elementwise, [step.pointers, step.scratch, *arguments])
+
+    out.loop(builder.add(step.first, step.part_of(step.rows)), end, ROWS_AT_ONCE, some_rows)
+
+
+def _call_block_by_block(groups: list[_Written], step: _Step) -> None:
+    """Write calls that take all rows of this thread through some blocks after the other."""
+    out, builder = step.out, step.builder
+    is_last = builder.icmp_signed("==", builder.add(step.part, out.index(1)), step.parts)
+    for written in groups:
+        whole, rest = written.blocks
+        low, high = (step.part_of(out.index(whole), end=end) for end in (False, True))
+        rests = builder.zext(is_last, INDEX) if rest else out.index(0)
+        if written.products:
+            _call_tiles(written, step, low, high, rests)
+        else:
+            arguments = [step.first, step.rows, low, builder.sub(high, low), rests]
+            builder.call(written.elementwise, [step.pointers, step.scratch, *arguments])
+
+
+def _call_tiles(written: _Written, step: _Step, low: Any, high: Any, rests: Any) -> None:
+    """Write the calls of a group with products, for blocks from ``low`` to ``high`` and what is left behind them."""
+    out, builder = step.out, step.builder
+    shapes = written.group.shapes(written.target)
+
+    def tiles(width: int, most: int, rests: int, rows: Any, block: Any) -> None:
         """All rows, so many at a time that the tiles are of nearly equal height."""
         count = builder.sdiv(builder.add(rows, out.index(most - 1)), out.index(most))
 
@@ -296,44 +338,23 @@ def _call_group(
             start = builder.sdiv(builder.mul(rows, n), count)
             height = builder.sub(builder.sdiv(builder.mul(rows, builder.add(n, out.index(1))), count), start)
             row = builder.add(step.first, start)
-            for function, pack in products:
+            for function, pack in written.products:
                 arguments = [step.weights[pack], step.scratch, row, height, block, out.index(width)]
                 builder.call(function, [step.pointers, *arguments])
-            builder.call(elementwise, [step.pointers, step.scratch, row, height, block, out.index(width)])
+            arguments = [row, height, block, out.index(width - rests), out.index(rests)]
+            builder.call(written.elementwise, [step.pointers, step.scratch, *arguments])
 
         out.loop(out.index(0), count, 1, tile)
 
-    shapes = group.shapes(target)
-    if full is not None:
+    whole, rest = written.blocks
+    if whole:
         for width, most in shapes.rows.items():
             count = builder.sdiv(builder.sub(high, low), out.index(width))
             if width > shapes.tall:
                 # Wide tiles pay for few rows only; the narrow ones take what they leave.
                 count = builder.select(builder.icmp_signed("<=", step.rows, out.index(most)), count, out.index(0))
             end = builder.add(low, builder.mul(count, out.index(width)))
-            out.loop(low, end, width, partial(tiles, full, width, most, step.rows))
+            out.loop(low, end, width, partial(tiles, width, most, 0, step.rows))
             low = end
-    if last is not None:
-        tiles(last, 1, shapes.rows[1], rest_rows, out.index(whole))
-
-
-def _groups(plan: Schedule, stage: Stage) -> list[tuple[int, tuple[Id, ...], Stage]]:
-    """The results of a stage, those with blocks of the same size together."""
-    kept = set(plan.rows)
-    groups: dict[int, list[Id]] = {}
-    for place in (*stage.products, *stage.run):
-        if place in kept:
-            groups.setdefault(_unit(plan.graph, stage, place), []).append(place)
-    return [(unit, tuple(roots), stage) for unit, roots in groups.items()]
-
-
-def _unit(graph: Graph, stage: Stage, root: Id) -> int:
-    """Features that a block of ``root`` may run over without crossing from one part of a value into the next."""
-    own, waiting, unit = {*stage.products, *stage.run}, [root], 0
-    while waiting:
-        node = graph.nodes[waiting.pop()]
-        unit = gcd(unit, node.width) if node.width > 1 or not unit else unit
-        if node.op == "join":
-            unit = gcd(unit, *(graph.nodes[operand].width for operand in node.operands))
-        waiting += [operand for operand in node.operands if operand in own]
-    return unit
+    if rest:
+        tiles(1, shapes.rows[1], 1, builder.mul(step.rows, rests), out.index(whole))

@@ -106,10 +106,10 @@ class CompiledCell:
         self.derived = adjoint(self.step)
         self._inputs = self.derived.graph.leaves("input")
         self._states = self.step.leaves("state")
-        #: What is asked for at every step of the gradient.
-        self._kept = {self.derived.graph.outputs[GRAD.format("x")]} | {
-            node for share in self.derived.parameters for node in (share.grad, share.operand) if node is not None
-        }
+        #: What is asked for at every step of the gradient, and what only in sum unless the loop adds it up.
+        self._kept = {self.derived.graph.outputs[GRAD.format("x")]}
+        self._kept |= {n for s in self.derived.parameters if s.operand is not None for n in (s.grad, s.operand)}
+        self._summed = {share.grad for share in self.derived.parameters if share.operand is None}
         matrices = [parameter.shape for parameter in cell.parameters().values() if len(parameter.shape) == 2]
         self._weight_bytes = sum(rows * columns for rows, columns in matrices) * np.dtype(precision).itemsize
         self._loops: dict[tuple[str, bool], Loop] = {}
@@ -197,7 +197,8 @@ class CompiledCell:
         plan, weights = loop.plan, loop.prepare(run.params, run.version)
         places = self._leaves({"x": run.inputs, **run.extras}, steps) | run.saved
         places |= {self._states[name]: (value, "before") for name, value in run.states.items()}
-        kept = self._kept.union(operand for node in plan.deferred for operand in graph.nodes[node].operands)
+        kept = self._kept | self._summed.difference(plan.totals)
+        kept |= {operand for node in plan.deferred for operand in graph.nodes[node].operands}
         places |= _rows(plan, kept, steps, dtype)
         inputs, carried = self._inputs, {}
         for name, size in self.cell.state_sizes.items():
@@ -208,11 +209,11 @@ class CompiledCell:
             places[inputs[GRAD.format(AFTER.format(name))]] = given
             places[inputs[CARRIED.format(name)]] = (carried[name], "coming")
             places[graph.outputs[GRAD.format(name)]] = (carried[name], "going")
-        loop.run(weights, places, steps)
+        totals = loop.run(weights, places, steps)
         _compute(graph, plan.deferred, weights.values, places, steps)
         found = {"x": _all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
         found |= {f"first {name}": value[0] for name, value in carried.items()}
-        return found | _parameter_gradients(self.derived.parameters, places, run, steps)
+        return found | _parameter_gradients(self.derived.parameters, totals, places, run, steps)
 
     def _leaves(self, given: Mapping[str, Array], steps: Steps) -> dict[Id, Place]:
         """Where the inputs lie; those with one row for each sequence hold for all steps."""
@@ -276,21 +277,36 @@ class Loop:
             values[node] = np.ascontiguousarray(OPS[graph.nodes[node].op].compute(graph.nodes[node], *operands))
         return Weights(values, [pack_weights(graph, pack, values, self.target) for pack in self.kernel.packs])
 
-    def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> None:
-        """Run all steps; ``places`` has every slot that does not depend on parameters alone."""
+    def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> dict[Id, Array]:
+        """Run all steps; ``places`` has every slot that does not depend on parameters alone. Returns the totals."""
         threads, together = self._share(steps)
-        frame = self.frame(weights, places, steps, threads, together=together)
+        sums = memory.empty((threads, self.kernel.totals_width), self.target.precision)
+        sums[:] = 0
+        frame = self.frame(weights, places, steps, threads, together=together, sums=sums)
         run_loop(self.call, self._worker, ctypes.addressof(frame), threads)
+        nodes, starts = self.plan.graph.nodes, self.kernel.totals
+        return {place: sums[:, start : start + nodes[place].width].sum(0) for place, start in starts.items()}
 
     def frame(
-        self, weights: Weights, places: Mapping[Id, Place], steps: Steps, threads: int = 1, *, together: bool = False
+        self,
+        weights: Weights,
+        places: Mapping[Id, Place],
+        steps: Steps,
+        threads: int = 1,
+        *,
+        together: bool = False,
+        sums: Array | None = None,
     ) -> Any:
-        """What `call` is given, for as long as the arrays live; several threads meet in it only once."""
+        """What `call` is given, for as long as the arrays live; several threads meet in it only once.
+
+        Totals are added to ``sums`` (threads, width of all), where there are any.
+        """
         words = [0] * Frame.SLOTS
         words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), threads if together else 1
         words[Frame.SIZES] = steps.sizes.ctypes.data
         words[Frame.BOUNDS] = steps.slices(1 if together else threads).ctypes.data
         words[Frame.NUMBER], words[Frame.GIVE_WAY] = pool().number, pool().give_way
+        words[Frame.TOTALS] = 0 if sums is None else sums.__array_interface__["data"][0]
         for slot in self.kernel.slots:
             array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
             words += [array.__array_interface__["data"][0], steps.addresses[where]]  # type: ignore[index]
@@ -383,10 +399,14 @@ def _compute(
 
 
 def _parameter_gradients(
-    shares: Iterable[ParameterGradient], places: Mapping[Id, Place], run: Run, steps: Steps
+    shares: Iterable[ParameterGradient],
+    totals: Mapping[Id, Array],
+    places: Mapping[Id, Place],
+    run: Run,
+    steps: Steps,
 ) -> dict[str, Array]:
     found: dict[str, Array] = {}
-    done: dict[tuple[Id, Id | None], Array] = {}
+    done: dict[tuple[Id, Id | None], Array] = {(node, None): total for node, total in totals.items()}
     for share in shares:
         key = (share.grad, share.operand)
         if key not in done:
@@ -400,8 +420,8 @@ def _parameter_gradients(
                 done[key] = memory.empty((grad.shape[1], operand.shape[1]), grad.dtype)
                 _product(grad.T, operand, done[key])
         index, count = share.part
-        if count == 1 and share.name not in found:
-            found[share.name] = done[key]
+        if count == 1:
+            found[share.name] = found[share.name] + done[key] if share.name in found else done[key]
             continue
         if share.name not in found:
             found[share.name] = np.zeros_like(run.params[share.name])

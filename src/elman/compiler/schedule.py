@@ -6,39 +6,24 @@ A step is taken apart by what its values depend on:
 - on the input and not on the state: its products are *hoisted*, one large product over all steps before the loop;
 - on the state: the loop's body, cut into *stages*. A stage begins with the products whose operands stand complete,
   and goes on elementwise with all that can be computed from them in place. A product, or a sum over the features,
-  needs whole rows, so what it gives belongs to the next stage.
+  needs whole rows, so what it gives belongs to the next stage (`elman.compiler.stages`).
 
 The gradient runs through the same cuts backwards. What it needs of the step is *saved* at every step where it was
 dear (a product, or a function such as tanh), and computed again from the rest where it was cheap. Products of the
 gradient that no earlier step waits for, the gradient of the input above all, are *deferred* to one large product after
-the loop, beside those of the parameters.
+the loop, beside those of the matrices. The gradient of a vector parameter is a sum over rows, a *total*: the loop adds
+each row up as it goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from elman.compiler.adjoint import Adjoint
 from elman.compiler.graph import OPS, Graph, Id
-
-#: Functions that are dearer to compute again than to read back.
-DEAR = frozenset({"sigmoid", "tanh", "exp", "log", "rsqrt", "divide"})
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the loop's body without a need for whole rows in its middle.
-
-    Attributes:
-        products: `linear` and `back` nodes, from rows that were complete before this stage.
-        run: Elementwise and layout nodes, in the order of computation.
-        sums: Reductions over the features of values of this stage, complete after it.
-    """
-
-    products: tuple[Id, ...]
-    run: tuple[Id, ...]
-    sums: tuple[Id, ...]
+from elman.compiler.stages import DEAR, Stage, cut_into_stages, of_parameters
 
 
 @dataclass(frozen=True)
@@ -51,8 +36,6 @@ class Schedule:
         hoisted: Nodes computed for all steps before the loop.
         stages: The loop's body.
         deferred: Nodes computed for all steps after the loop.
-        rows: Values that the body must write out whole: operands of products, values that a later stage, the
-            deferred nodes or the results need.
         saved: Nodes of the step that are stored at every step for the gradient; empty for inference.
     """
 
@@ -61,8 +44,17 @@ class Schedule:
     hoisted: tuple[Id, ...]
     stages: tuple[Stage, ...]
     deferred: tuple[Id, ...]
-    rows: tuple[Id, ...]
     saved: tuple[Id, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Id, ...]:
+        """Values that the body writes out whole."""
+        return tuple(place for stage in self.stages for place in stage.rows)
+
+    @property
+    def totals(self) -> tuple[Id, ...]:
+        """Values that the body adds up over all rows and steps."""
+        return tuple(place for stage in self.stages for place in stage.totals)
 
     def __str__(self) -> str:
         def shown(title: str, places: Iterable[Id]) -> list[str]:
@@ -84,10 +76,9 @@ def schedule_step(step: Graph, *, hoist: bool = True) -> Schedule:
 def schedule_hoisted(plan: Schedule) -> Schedule:
     """What ``plan`` computes before its loop, as a step of its own, for the rows of all steps at once."""
     graph, users = plan.graph, plan.graph.users()
-    body = {place for stage in plan.stages for place in (*stage.products, *stage.run, *stage.sums)}
+    body = {place for stage in plan.stages for place in stage.nodes}
     handed_on = {place for place in plan.hoisted if body.intersection(users[place])}
-    stages = _stages(graph, list(plan.hoisted))
-    return Schedule(graph, plan.once, (), stages, (), _rows(graph, stages, set(), handed_on))
+    return Schedule(graph, plan.once, (), cut_into_stages(graph, list(plan.hoisted), handed_on), ())
 
 
 def schedule_training(step: Graph, derived: Adjoint, *, hoist: bool = True) -> tuple[Schedule, Schedule]:
@@ -99,10 +90,11 @@ def schedule_training(step: Graph, derived: Adjoint, *, hoist: bool = True) -> t
     forward = _schedule(step, list(step.outputs.values()), given=set(), saved=saved, hoist=hoist)
     results = list(derived.graph.outputs.values())
     for share in derived.parameters:
-        results += [share.grad] if share.operand is None else [share.grad, share.operand]
-    graph = derived.graph
+        results += [] if share.operand is None else [share.grad, share.operand]
+    totals = {share.grad for share in derived.parameters if share.operand is None}
     always = set(step.leaves("state").values()) | set(step.leaves("input").values())
-    backward = _schedule(graph, results, given=set(saved) | always, loop=_carried(derived), hoist=hoist)
+    loop = _carried(derived)
+    backward = _schedule(derived.graph, results, set(saved) | always, totals=totals, loop=loop, hoist=hoist)
     return forward, backward
 
 
@@ -124,21 +116,12 @@ def _dear(step: Graph, place: Id) -> set[Id]:
     node = step.nodes[place]
     if OPS[node.op].kind == "leaf" or of_parameters(step, place):
         return set()
-    if node.op in DEAR or OPS[node.op].kind in ("product", "reduction"):
+    # Results of the step are kept in any case.
+    if node.op in DEAR or OPS[node.op].kind in ("product", "reduction") or place in step.outputs.values():
         return {place}
     behind = set().union(*(_dear(step, operand) for operand in node.operands))
     # A part of a product is less to keep than the whole.
     return {place} if node.op == "part" and behind else behind
-
-
-def of_parameters(graph: Graph, place: Id) -> bool:
-    """Whether a value depends on parameters and constants alone; a copy is the result of a step, whatever it is of."""
-    node = graph.nodes[place]
-    if OPS[node.op].kind == "leaf":
-        return node.op in ("parameter", "constant")
-    if node.op == "copy":
-        return False
-    return all(of_parameters(graph, operand) for operand in node.operands)
 
 
 def _schedule(
@@ -146,25 +129,28 @@ def _schedule(
     results: list[Id],
     given: set[Id],
     saved: tuple[Id, ...] = (),
+    totals: AbstractSet[Id] = frozenset(),
     loop: set[Id] | None = None,
     hoist: bool = True,
 ) -> Schedule:
     """Sort the needed nodes into once, hoisted, stages and deferred.
 
-    ``given`` values are read back at every step; ``loop`` are the leaves by which steps depend on each other (the
-    states, unless told otherwise).
+    ``given`` values are read back at every step; of ``totals`` the sum over all rows is wanted; ``loop`` are the leaves
+    by which steps depend on each other (the states, unless told otherwise).
     """
-    needed = graph.before([*results, *saved], given)
+    needed = graph.before([*results, *saved, *totals], given)
     computed = [p for p in sorted(needed) if p not in given and OPS[graph.nodes[p].op].kind != "leaf"]
     loop = set(graph.leaves("state").values()) if loop is None else loop
     once = tuple(place for place in computed if of_parameters(graph, place))
     carried = graph.after(loop)
     hoisted = set(_hoisted(graph, computed, set(once), carried, given)) if hoist else set()
-    deferred = set(_deferred(graph, computed, set(once) | hoisted, results, loop)) if hoist else set()
+    deferred = set(_deferred(graph, computed, set(once) | hoisted, {*results, *totals}, loop)) if hoist else set()
     body = [place for place in computed if place not in hoisted | deferred | set(once)]
-    stages = _stages(graph, body)
-    rows = _rows(graph, stages, deferred, {*results, *saved})
-    return Schedule(graph, once, tuple(sorted(hoisted)), stages, tuple(sorted(deferred)), rows, tuple(p for p in saved))
+    # A sum over the features is complete only after its stage.
+    added = {place for place in body if place in totals and OPS[graph.nodes[place].op].kind != "reduction"}
+    operands = {operand for place in deferred for operand in graph.nodes[place].operands}
+    stages = cut_into_stages(graph, body, {*results, *saved, *(totals - added), *operands}, added)
+    return Schedule(graph, once, tuple(sorted(hoisted)), stages, tuple(sorted(deferred)), saved)
 
 
 def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], given: set[Id]) -> set[Id]:
@@ -174,7 +160,7 @@ def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], 
     return {place for place in graph.before(products, given | once) if place in free}
 
 
-def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: list[Id], loop: set[Id]) -> set[Id]:
+def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: set[Id], loop: set[Id]) -> set[Id]:
     """Products that only results need which no other step waits for."""
     carried = {graph.nodes[place].name for place in loop}
     handed_on = [
@@ -190,47 +176,3 @@ def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: lis
         and place in results
         and not users[place]
     }
-
-
-def _stages(graph: Graph, body: list[Id]) -> tuple[Stage, ...]:
-    """Cut the body where whole rows are needed."""
-    inside = set(body)
-    level: dict[Id, int] = {}
-    for place in body:
-        node = graph.nodes[place]
-        before = [
-            level[operand] + (OPS[graph.nodes[operand].op].kind == "reduction")
-            for operand in node.operands
-            if operand in inside
-        ]
-        is_product = OPS[node.op].kind == "product"
-        # A product reads rows that earlier stages completed; the state is complete before the first.
-        level[place] = max(before, default=-1) + 1 if is_product else max(before, default=0)
-    stages = []
-    for number in range(max(level.values(), default=-1) + 1):
-        here = [place for place in body if level[place] == number]
-        kinds = {place: OPS[graph.nodes[place].op].kind for place in here}
-        stages.append(
-            Stage(
-                products=tuple(place for place in here if kinds[place] == "product"),
-                run=tuple(place for place in here if kinds[place] in ("elementwise", "layout")),
-                sums=tuple(place for place in here if kinds[place] == "reduction"),
-            )
-        )
-    return tuple(stages)
-
-
-def _rows(graph: Graph, stages: tuple[Stage, ...], deferred: set[Id], results: set[Id]) -> tuple[Id, ...]:
-    """Values of the body that are needed whole, or beyond the stage that computes them."""
-    stage_of = {
-        place: number for number, stage in enumerate(stages) for place in (*stage.products, *stage.run, *stage.sums)
-    }
-    rows: set[Id] = {place for place in results if place in stage_of}
-    for place, number in stage_of.items():
-        node = graph.nodes[place]
-        for operand in node.operands:
-            whole = OPS[node.op].kind in ("product", "reduction")
-            if operand in stage_of and (whole or stage_of[operand] < number):
-                rows.add(operand)
-    rows |= {operand for place in deferred for operand in graph.nodes[place].operands if operand in stage_of}
-    return tuple(sorted(rows))

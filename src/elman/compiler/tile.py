@@ -1,15 +1,13 @@
-"""The two inner parts of a loop's body: products in registers, and what is done with them element by element.
+"""The products of a loop's body, in registers.
 
 A *block* is one vector of features. `write_products` multiplies a few rows by a few blocks of packed weights, all sums
-in registers, and leaves them in scratch memory that never leaves the nearest cache; `write_elementwise` goes over the
-same rows and blocks, computes everything that hangs on the products, and stores what must be kept.
-
-Both become functions of their own, ``(pointers of this step, ..., scratch, row, rows, block, blocks)``.
+in registers, and leaves them in scratch memory that never leaves the nearest cache, where
+`elman.compiler.elementwise` finds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -21,7 +19,7 @@ from elman.cells.cell import Activations
 from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Graph, Id
 from elman.compiler.machine import Host
-from elman.compiler.schedule import Stage, of_parameters
+from elman.compiler.stages import Stage
 from elman.compiler.vector import FORMATS, Precision, Vectors
 
 #: More rows than this a tile never has.
@@ -106,11 +104,24 @@ class Shapes:
 
 @dataclass(frozen=True)
 class Group:
-    """Results of a stage that are computed together, block by block of ``unit`` features, and their products."""
+    """What a stage computes together, block by block of ``unit`` features.
+
+    Attributes:
+        unit: The features of a piece.
+        stage: What it belongs to.
+        rows: Pieces of the values that are written out.
+        totals: Pieces of the values that are added up over all rows.
+        sums: Sum over the features -> the pieces that it adds up.
+        pieces: All that these are made of and they themselves, in the order of computation.
+        packs: The products among them.
+    """
 
     unit: int
-    roots: tuple[Id, ...]
     stage: Stage
+    rows: tuple[Piece, ...]
+    totals: tuple[Piece, ...]
+    sums: dict[Id, tuple[Piece, ...]]
+    pieces: tuple[Piece, ...]
     packs: tuple[Pack, ...]
 
     @property
@@ -226,159 +237,3 @@ def _weights(vectors: Vectors, target: Target, address: Any) -> Sequence[Any]:
     kind = vectors.integers if target.bfloat16 else vectors.type
     word = vectors.builder.load(address, typ=kind, align=target.lanes * target.bytes)
     return vectors.halves(word) if target.bfloat16 else [word]
-
-
-def write_elementwise(
-    module: ir.Module, name: str, graph: Graph, target: Target, group: Group, slots: dict[Id, int], rest: int
-) -> ir.Function:
-    """``void name(pointers, scratch, row, rows, block, blocks)``; with ``rest`` only so many lanes are stored."""
-    out = Emitter(module, name, [POINTER, POINTER, INDEX, INDEX, INDEX, INDEX])
-    pointers, scratch, row, rows, block, blocks = out.function.args
-    bases = {place: out.load_pointer(pointers, out.index(n)) for place, n in slots.items()}
-    stride = len(group.products) * target.lanes
-
-    def one(number: Any, n: Any) -> None:
-        place = out.builder.add(out.builder.mul(number, blocks), n)
-        own = out.offset(scratch, out.builder.mul(place, out.index(stride)), target.scalar)
-        feature = out.builder.mul(out.builder.add(block, n), out.index(target.lanes))
-        Body(out, graph, target, group, bases, rest).write(out.builder.add(row, number), feature, own)
-
-    out.loop(out.index(0), rows, 1, lambda number: out.loop(out.index(0), blocks, 1, partial(one, number)))
-    out.builder.ret_void()
-    return out.function
-
-
-class Body:
-    """The elementwise operations of a group, for one vector of features of one row."""
-
-    def __init__(
-        self, out: Emitter, graph: Graph, target: Target, group: Group, bases: dict[Id, Any], rest: int
-    ) -> None:
-        self.out, self.graph, self.target, self.group = out, graph, target, group
-        self.bases, self.rest = bases, rest
-        self.builder = out.builder
-        self.vectors = target.vectors(out.builder)
-        self.own = {*group.stage.products, *group.stage.run}
-        self.products = {piece: n for n, piece in enumerate(group.products)}
-        self.done: dict[Piece, Any] = {}
-
-    def write(self, row: Any, feature: Any, scratch: Any) -> None:
-        """Compute every result, then store them all: one may take the place of what another is made from."""
-        self.row, self.feature, self.scratch = row, feature, scratch
-        stores = [
-            (root, start)
-            for root in self.group.roots
-            for start in range(0, self.graph.nodes[root].width, self.group.unit)
-        ]
-        values = [self.value(piece) for piece in stores]
-        for (root, start), value in zip(stores, values, strict=True):
-            self._store(value, self._address(root, start))
-
-    def value(self, piece: Piece) -> Any:
-        """A vector of a value."""
-        if piece not in self.done:
-            self.done[piece] = self._compute(piece)
-        return self.done[piece]
-
-    def load(self, piece: Piece) -> Any:
-        """A vector of a value that lies in memory; a single number is repeated."""
-        place, start = piece
-        if self.graph.nodes[place].width == 1 and self.group.unit != 1:
-            single = self.builder.load(self._address(place, 0, single=True), typ=self.target.scalar)
-            return self.vectors.everywhere(single)
-        address = self._address(place, start)
-        if not self.rest:
-            return self.builder.load(address, typ=self.vectors.type, align=self.target.bytes)
-        return self._masked("load", self.vectors.type, [address], [self._mask(), self.vectors.constant(0)])
-
-    def _compute(self, piece: Piece) -> Any:
-        node = self.graph.nodes[piece[0]]
-        if node.op == "constant":
-            return self.vectors.constant(node.value)
-        if piece in self.products:
-            place = self.out.index(self.products[piece] * self.target.lanes)
-            align = self.target.lanes * self.target.bytes
-            address = self.out.offset(self.scratch, place, self.target.scalar)
-            return self.builder.load(address, typ=self.vectors.type, align=align)
-        if piece[0] not in self.own:
-            return self.load(piece)
-        operands = [self.value(inner) for inner in inner_pieces(self.graph, piece)]
-        return (
-            operands[0] if node.op in ("part", "join", "repeat", "copy") else getattr(self.vectors, node.op)(*operands)
-        )
-
-    def _address(self, place: Id, start: int, *, single: bool = False) -> Any:
-        # Values of parameters are the same for all rows, and single numbers the same for all features.
-        number = self.out.index(0) if single else self.builder.add(self.feature, self.out.index(start))
-        if not of_parameters(self.graph, place):
-            width = self.out.index(self.graph.nodes[place].width)
-            number = self.builder.add(self.builder.mul(self.row, width), number)
-        return self.out.offset(self.bases[place], number, self.target.scalar)
-
-    def _store(self, value: Any, address: Any) -> None:
-        if not self.rest:
-            self.builder.store(value, address, align=self.target.bytes)
-        else:
-            self._masked("store", ir.VoidType(), [value, address], [self._mask()])
-
-    def _mask(self) -> Any:
-        bits = [ir.Constant(ir.IntType(1), int(lane < self.rest)) for lane in range(self.target.lanes)]
-        return ir.Constant(ir.VectorType(ir.IntType(1), self.target.lanes), bits)
-
-    def _masked(self, verb: str, result: Any, first: list[Any], last: list[Any]) -> Any:
-        name = f"llvm.masked.{verb}.v{self.target.lanes}{self.vectors.format.suffix}.p0"
-        align = ir.Constant(ir.IntType(32), self.target.bytes)
-        return self.out.call_intrinsic(name, result, [*first, align, *last])
-
-
-def write_sum(
-    module: ir.Module, name: str, graph: Graph, target: Target, place: Id, slots: dict[Id, int]
-) -> ir.Function:
-    """``void name(pointers, row, rows)`` adds up a value that was stored, over all features of each row."""
-    out = Emitter(module, name, [POINTER, INDEX, INDEX])
-    pointers, row, rows = out.function.args
-    (operand,) = graph.nodes[place].operands
-    width = graph.nodes[operand].width
-    bases = {slot: out.load_pointer(pointers, out.index(slots[slot])) for slot in (operand, place)}
-    whole, rest = divmod(width, target.lanes)
-    group = Group(width, (), Stage((), (), ()), ())
-    kind = target.vectors(out.builder).type
-    total = out.room(kind)
-
-    def add(number: Any, masked: int, block: Any) -> None:
-        # Beyond the rest a masked load gives zeros.
-        body = Body(out, graph, target, group, bases, masked)
-        body.row, body.feature = number, out.builder.mul(block, out.index(target.lanes))
-        value = body.load((operand, 0))
-        out.builder.store(out.builder.fadd(out.builder.load(total, typ=kind), value), total)
-
-    def sum_row(number: Any) -> None:
-        number = out.builder.add(row, number)
-        out.builder.store(target.vectors(out.builder).constant(0), total)
-        out.loop(out.index(0), out.index(whole), 1, partial(add, number, 0))
-        if rest:
-            add(number, rest, out.index(whole))
-        suffix = FORMATS[target.precision].suffix
-        operands = [ir.Constant(target.scalar, -0.0), out.builder.load(total, typ=kind)]
-        name = f"llvm.vector.reduce.fadd.v{target.lanes}{suffix}"
-        reduced = out.call_intrinsic(name, target.scalar, operands, fastmath=["reassoc"])
-        out.builder.store(reduced, out.offset(bases[place], number, target.scalar))
-
-    out.loop(out.index(0), rows, 1, sum_row)
-    out.builder.ret_void()
-    return out.function
-
-
-def inner_pieces(graph: Graph, piece: Piece) -> Iterable[Piece]:
-    """The pieces that a piece of a value is made of."""
-    place, start = piece
-    node = graph.nodes[place]
-    if node.op == "part":
-        return [(node.operands[0], start + node.part[0] * node.width)]
-    if node.op == "join":
-        for operand in node.operands:
-            width = graph.nodes[operand].width
-            if start < width:
-                return [(operand, start)]
-            start -= width
-    return [(operand, start if graph.nodes[operand].width > 1 else 0) for operand in node.operands]
