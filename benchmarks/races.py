@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.harness import Data, Figure
 from elman.baselines.layers import Name, Race, Shape
-from elman.timing import interleaved
+from elman.timing import REST, interleaved
 
 #: The backend that is measured.
 BACKEND = "compiled"
@@ -68,7 +68,9 @@ def figures(
     for cell, goal in means.items():
         on_grid = grid(cell, data)
         for shape in [*on_grid, *further(cell, data)]:
-            times[shape] = interleaved(race(shape, BACKEND), data.seconds(SECONDS), least=1 if data.quick else TURNS)
+            times[shape] = interleaved(
+                race(shape, BACKEND), data.seconds(SECONDS), least=1 if data.quick else TURNS, rest=REST
+            )
         found = geometric_mean([ratio(times[shape]) for shape in on_grid])
         rivals = " and ".join(TITLES[who] for who in times[on_grid[0]] if who != "ours")
         name = f"{kind}: {cell.upper()}, geometric mean over grid G"

@@ -19,6 +19,9 @@ class Clock:
     def perf_counter(self) -> float:
         return self.now
 
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
     def task(self, name: str, *durations: float) -> Callable[[], None]:
         following = itertools.cycle(durations)
 
@@ -47,6 +50,11 @@ def test_it_goes_on_until_the_time_is_over_but_not_for_ever(clock: Clock) -> Non
     clock.log.clear()
     interleaved({"a": clock.task("a", 1.0)}, 1000, most=7)
     assert len(clock.log) == 1 + 7
+
+
+def test_a_rest_before_each_turn_is_not_counted(clock: Clock) -> None:
+    assert interleaved({"a": clock.task("a", 1.0), "b": clock.task("b", 2.0)}, 0, rest=5.0) == {"a": 1.0, "b": 2.0}
+    assert clock.now == 2 * (1.0 + 2.0) + 2 * 5.0
 
 
 def test_the_result_is_the_median_without_the_warm_up(clock: Clock) -> None:

@@ -52,5 +52,8 @@ def test_packed_rows_are_the_pieces_of_their_sequences(lengths: list[int], rever
     wanted = Pieces.of(len(lengths), lengths[0], np.array(lengths), None, reverse)
     pieces = Pieces.of_packed(forward.sizes, reverse)
     assert pieces.places.tolist() == [places[place] for place in wanted.places]
-    for found, expected in zip(pieces[1:], wanted[1:], strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for name in ("sizes", "rows", "entering", "leaving", "final"):
+        np.testing.assert_array_equal(getattr(pieces, name), getattr(wanted, name), err_msg=name)
+    for found in (pieces, wanted):
+        assert (found.back[found.places] == np.arange(len(found.places))).all()
+        assert sorted([*found.places, *found.holes]) == list(range(len(found.back)))

@@ -32,9 +32,9 @@ KINDS: dict[Name, tuple[Any, Any]] = {
 #: Gate blocks in the weights.
 GATES: dict[Name, int] = {"lstm": 4, "gru": 3, "rnn": 1}
 
-#: Largest difference between two float32 computations of one value, as a share of the largest value. Sums of thousands
-#: of terms in another order, carried through hundreds of steps, differ by some 1e-6, and by some 1e-4 where a state near
-#: zero is normalised. A wrong gate is off by far more.
+#: Largest difference between two float32 computations of one value, as a share of the largest value. Sums of
+#: thousands of terms in another order, carried through hundreds of steps, differ by some 1e-6, and by some 1e-4 where
+#: a state near zero is normalised. A wrong gate is off by far more.
 AGREEMENT = 2e-3
 
 

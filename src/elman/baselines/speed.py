@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from elman.baselines.layers import Name, Race, Shape, inference, matrix_products, matrix_rate, one_step, training
-from elman.timing import interleaved
+from elman.timing import REST, interleaved
 
 Kind: TypeAlias = Literal["training", "inference", "one step"]
 
@@ -55,6 +55,6 @@ def speeds(machine_rate: float, seconds: float = 1.0) -> Iterator[Speed]:
         for kind, sizes in SIZES.items():
             for batch, time, units in sizes:
                 shape = Shape(cell, batch, time, units)
-                found = interleaved(RACES[kind](shape), seconds)
+                found = interleaved(RACES[kind](shape), seconds, rest=REST)
                 flops = shape.flops * (3 if kind == "training" else 1)
                 yield Speed(kind, shape, found, flops / found["ours"] / machine_rate)

@@ -159,12 +159,16 @@ def _work(plan: Schedule, products_outside: int) -> Work:
 
 def _schedule_lines(plan: CellPlan) -> Iterator[str]:
     shapes = [parameter.shape for parameter in plan.cell.parameters().values() if len(parameter.shape) == 2]
-    near = sum(rows * columns for rows, columns in shapes) * BYTES <= NEAR_WEIGHTS
-    moved = f"; in the loop for batches of {MANY_ROWS} and more" if near else ""
+    weights = sum(rows * columns for rows, columns in shapes) * BYTES
+
+    def moved(purpose: str) -> str:
+        near = weights <= NEAR_WEIGHTS[purpose]
+        return f"; in the loop for batches of {MANY_ROWS} and more" if near else ""
+
     yield "Forward"
-    yield from _phases(plan.forward, moved)
+    yield from _phases(plan.forward, moved("forward"))
     yield "Backward, from the last step to the first"
-    yield from _phases(plan.backward, moved)
+    yield from _phases(plan.backward, moved("backward"))
     yield "  gradients of the parameters, sums over all steps and sequences"
     graph = plan.backward.graph
     for share in plan.parameters:

@@ -36,13 +36,31 @@ def _numpy_product(a: Array, b: Array, out: Array) -> None:
     np.matmul(a, b, out=out)
 
 
+def _numpy_take(rows: Array, places: Array, out: Array) -> None:
+    # With this mode rows go straight to their places; none of them is out of bounds.
+    rows.take(places, 0, out, mode="clip")
+
+
 _product: Callable[[Array, Array, Array], None] = _numpy_product
+_take: Callable[[Array, Array, Array], None] = _numpy_take
 
 
-def use_products(function: Callable[[Array, Array, Array], None]) -> None:
-    """Let ``function(a, b, out)`` compute all large products ``out = a @ b``; a and b may be transposed views."""
-    global _product
-    _product = function
+def use_library(product: Callable[[Array, Array, Array], None], take: Callable[[Array, Array, Array], None]) -> None:
+    """Let another library do the work on whole arrays.
+
+    Args:
+        product: ``product(a, b, out)`` computes ``out = a @ b``; a and b may be transposed views.
+        take: ``take(rows, places, out)`` copies ``out = rows[places]``.
+    """
+    global _product, _take
+    _product, _take = product, take
+
+
+def take(rows: Array, places: Array) -> Array:
+    """``rows[places]``, matrices."""
+    out = memory.empty((len(places), rows.shape[1]), rows.dtype)
+    _take(rows, places, out)
+    return out
 
 
 @final
@@ -116,7 +134,7 @@ class CompiledCell:
 
     def _loop(self, purpose: Literal["forward", "backward", "infer"], batch: int) -> Loop:
         """The loop for a purpose; products that could stand outside stay inside where the weights keep near."""
-        hoist = not self.deterministic and (batch < MANY_ROWS or self._weight_bytes > NEAR_WEIGHTS)
+        hoist = not self.deterministic and (batch < MANY_ROWS or self._weight_bytes > NEAR_WEIGHTS[purpose])
         if (purpose, hoist) not in self._loops:
             if purpose == "infer":
                 plan = schedule_step(self.step, hoist=hoist)
@@ -224,9 +242,11 @@ class CompiledCell:
         }
 
 
-#: Sequences at once that make products inside the loop worth while, and bytes of weights that stay near it.
+#: Sequences at once that make products inside the loop worth while.
 MANY_ROWS = 8
-NEAR_WEIGHTS = 600_000
+
+#: Bytes of weights up to which they are: forward they save a large product's way through memory and back.
+NEAR_WEIGHTS = {"forward": 2_200_000, "infer": 2_200_000, "backward": 600_000}
 
 
 @final
@@ -379,7 +399,7 @@ def _all_rows(place: Place, steps: Steps) -> Array:
     if where == "after":
         return array[steps.batch :]
     if where == "before":
-        return array[: steps.rows] if steps.dense else array[steps.before]
+        return array[: steps.rows] if steps.dense else take(array, steps.before)
     return array
 
 

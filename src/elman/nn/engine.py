@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.compiler.loop import CompiledCell, Run, use_products
+from elman.compiler.loop import CompiledCell, Run, take, use_library
 from elman.compiler.memory import memory
 from elman.compiler.schedule import schedule_training
 from elman.compiler.steps import Steps
@@ -284,16 +284,13 @@ class Packed:
     def _gather(self, value: Array) -> Array:
         """Rows in the order of steps."""
         rows = value.reshape(-1, value.shape[-1])
-        if self.places is None:
-            return rows
-        room = memory.empty((len(self.places), rows.shape[1]), rows.dtype)
-        # With this mode rows go straight to their places; none of them is out of bounds.
-        return rows.take(self.places, 0, room, mode="clip")
+        return rows if self.places is None else take(rows, self.places)
 
     def _scatter(self, packed: Array) -> Array:
         """Rows where they came from, in the form of the inputs."""
-        if self.places is not None:
-            packed = _placed(packed, self.places, self.arguments.inputs.shape[:-1].numel())
+        if self.places is not None and self.pieces is not None:
+            packed = take(packed, self.pieces.back)
+            packed[self.pieces.holes] = 0
         return packed.reshape(*self.arguments.inputs.shape[:-1], packed.shape[-1])
 
 
@@ -348,5 +345,9 @@ def _product(a: Array, b: Array, out: Array) -> None:
     torch.mm(torch.from_numpy(a), torch.from_numpy(b), out=torch.from_numpy(out))
 
 
-use_products(_product)
+def _take(rows: Array, places: Array, out: Array) -> None:
+    torch.index_select(torch.from_numpy(rows), 0, torch.from_numpy(places), out=torch.from_numpy(out))
+
+
+use_library(_product, _take)
 use_pool(torch_pool())

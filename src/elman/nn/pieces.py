@@ -26,6 +26,8 @@ class Pieces(NamedTuple):
         entering: Whether the piece begins with the state handed to its row, (pieces,) bool.
         leaving: For each row the piece whose final state is the row's, (batch,).
         final: For each piece the packed row of its last step, (pieces,).
+        back: For each place its packed row, (places,); any row for a place that has none.
+        holes: The places that have none.
     """
 
     places: Array
@@ -34,6 +36,8 @@ class Pieces(NamedTuple):
     entering: Array
     leaving: Array
     final: Array
+    back: Array
+    holes: Array
 
     @classmethod
     def of(cls, batch: int, time: int, lengths: Array | None, resets: Array | None, reverse: bool) -> Pieces:
@@ -62,7 +66,9 @@ class Pieces(NamedTuple):
         rows = np.arange(batch)
         step, piece = _steps_and_pieces(sizes)
         step = lengths[piece] - 1 - step if reverse else step
-        return cls(starts[step] + piece, sizes, rows, np.ones(batch, bool), rows, starts[lengths - 1] + rows)
+        places = starts[step] + piece
+        way_back = _way_back(places, len(places))
+        return cls(places, sizes, rows, np.ones(batch, bool), rows, starts[lengths - 1] + rows, *way_back)
 
 
 def wrong_lengths(batch: int, time: int, found: Any) -> DataError:
@@ -101,7 +107,17 @@ def _cut(batch: int, time: int, lengths_bytes: bytes | None, resets_bytes: bytes
     step, piece = _steps_and_pieces(sizes)
     step = starts[piece] + (lengths[piece] - 1 - step if reverse else step)
     final = (np.cumsum(sizes) - sizes)[lengths - 1] + np.arange(len(lengths))
-    return Pieces(step * batch + rows[piece], sizes, rows, entering, leaving, final)
+    places = step * batch + rows[piece]
+    return Pieces(places, sizes, rows, entering, leaving, final, *_way_back(places, time * batch))
+
+
+def _way_back(places: Array, count: int) -> tuple[Array, Array]:
+    """`Pieces.back` and `Pieces.holes` for so many places."""
+    back = np.zeros(count, np.int64)
+    back[places] = np.arange(len(places))
+    is_hole = np.ones(count, bool)
+    is_hole[places] = False
+    return back, is_hole.nonzero()[0]
 
 
 def _steps_and_pieces(sizes: Array) -> tuple[Array, Array]:
