@@ -41,12 +41,19 @@ def test_the_plain_lines_do_what_make_does() -> None:
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = blocks(README, "python")
+    code, _ = blocks(README, "python")
     monkeypatch.chdir(tmp_path)
     Path("book.txt").write_text("It was the best of times, it was the worst of times.\n" * 60, encoding="utf-8")
     assert 'max_time="5m"' in code
     exec(compile(code.replace('max_time="5m"', "steps=3, hidden_size=8, threads=1"), "README.md", "exec"), {})
     assert Path("runs/book/model.safetensors").is_file()
+
+
+def test_the_cell_of_the_readme_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
+    _, code = blocks(README, "python")
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    (said,) = re.findall(r"print\(layer\.why\(\)\)  # (.*)", code)
+    assert capsys.readouterr().out.strip() == said
 
 
 def test_the_example_of_the_layers_page_runs() -> None:
