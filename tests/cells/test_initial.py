@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-from elman.cells import CELLS, NumpyOps, initialise, make
-from elman.errors import SettingsError
+from elman.cells import CELLS, NumpyOps, Parameter, initialise, make
+from elman.cells.rnn import SimpleCell
+from elman.errors import SettingsError, UsageError
 from tolerances import ROUNDING, SAMPLING
 
 
@@ -16,10 +18,19 @@ def draw(name: str, **options: Any) -> dict[str, np.ndarray]:
     return initialise(make(name, 40, 50, **options), np.random.default_rng(0), **scheme)
 
 
+def drawn_by_kind(name: str, kind: str) -> list[tuple[Parameter, np.ndarray]]:
+    """The parameters of a kind, without those that the cell draws itself."""
+    cell, weights = make(name, 40, 50), draw(name)
+    own = cell.initial(np.random.default_rng(0), 0)
+    return [(p, weights[key]) for key, p in cell.parameters().items() if p.kind == kind and key not in own]
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_recurrent_blocks_are_orthogonal(name: str) -> None:
-    for block in np.split(draw(name)["weight_hh"], len(CELLS[name].gates)):
-        np.testing.assert_allclose(block @ block.T, np.eye(50), rtol=ROUNDING, atol=ROUNDING)
+    for parameter, weight in drawn_by_kind(name, "recurrent"):
+        for block in np.split(weight, len(parameter.blocks)):
+            product = block @ block.T if len(block) <= block.shape[1] else block.T @ block
+            np.testing.assert_allclose(product, np.eye(len(product)), rtol=ROUNDING, atol=ROUNDING)
 
 
 def test_blocks_that_are_not_square_have_orthonormal_columns() -> None:
@@ -29,17 +40,19 @@ def test_blocks_that_are_not_square_have_orthonormal_columns() -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_input_blocks_have_xaviers_bound_and_variance(name: str) -> None:
-    weight, bound = draw(name)["weight_ih"], math.sqrt(6 / 90)
-    assert abs(weight).max() <= bound
-    assert weight.std() == pytest.approx(bound / math.sqrt(3), rel=SAMPLING)
+    for parameter, weight in drawn_by_kind(name, "input"):
+        bound = math.sqrt(6 / (weight.shape[0] // len(parameter.blocks) + weight.shape[1]))
+        assert abs(weight).max() <= bound
+        assert weight.std() == pytest.approx(bound / math.sqrt(3), rel=SAMPLING)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_biases_keep_the_state_once(name: str) -> None:
-    weights, cell = draw(name), CELLS[name]
-    assert not weights.get("bias_hh", np.zeros(1)).any()
-    for gate, block in zip(cell.gates, np.split(weights["bias_ih"], len(cell.gates)), strict=True):
-        assert (block == (1 if cell.memory_gates.get(gate) == 1 else 0)).all()
+    signs = CELLS[name].memory_gates
+    assert not any(bias.any() for _, bias in drawn_by_kind(name, "recurrent_bias"))
+    for parameter, bias in drawn_by_kind(name, "input_bias"):
+        for gate, block in zip(parameter.blocks, np.split(bias, len(parameter.blocks)), strict=True):
+            assert (block == (1 if signs.get(gate) == 1 else 0)).all()
 
 
 def test_chrono_biases_spread_over_the_memory() -> None:
@@ -93,3 +106,40 @@ def test_memory_belongs_to_its_scheme() -> None:
         draw("lstm", scheme="torch", memory=9)
     with pytest.raises(SettingsError, match=r"There is no initialisation 'memroy', only memory, torch. Did you mean"):
         draw("lstm", scheme="memroy")
+
+
+@dataclass(frozen=True)
+class OwnStart(SimpleCell):
+    """A cell whose recurrent weights are half the identity, and whose biases tell the memory it was given."""
+
+    name = "own_start"
+    initial_takes_memory = True
+    activation = staticmethod(lambda ops, x: ops.tanh(x))
+
+    def initial(self, rng: np.random.Generator, memory: int) -> dict[str, np.ndarray]:
+        return {"weight_hh": np.eye(self.hidden_size) / 2, "bias_ih": np.full(self.hidden_size, float(memory))}
+
+
+@pytest.mark.parametrize(("scheme", "memory"), [("memory", 0), ("memory", 7), ("torch", 0)])
+def test_what_a_cell_gives_itself_wins_in_every_scheme(scheme: str, memory: int) -> None:
+    weights = initialise(OwnStart(40, 50), np.random.default_rng(0), scheme, memory)
+    assert (weights["weight_hh"] == np.eye(50) / 2).all()
+    assert (weights["bias_ih"] == memory).all()
+    assert weights["weight_ih"].std() > 0
+
+
+def test_first_values_are_those_of_the_parameters() -> None:
+    class Odd(OwnStart):
+        def parameters(self) -> dict[str, Parameter]:
+            return super().parameters() | {"scale": Parameter((self.input_size,), ("hidden",), "own")}
+
+        def initial(self, rng: np.random.Generator, memory: int) -> dict[str, np.ndarray]:
+            return {1: {}, 2: {"scale": np.ones(3)}, 3: {"scale": np.ones(3), "sacle": np.ones(3)}}[self.input_size]
+
+    for size, message in (
+        (1, r"own_start: the parameter scale needs first values of the shape \(1,\), found nothing. Give them in"),
+        (2, r"the parameter scale needs first values of the shape \(2,\), found \(3,\)"),
+        (3, "Cell own_start gives first values of sacle, which are no parameters"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            initialise(Odd(size, 2), np.random.default_rng(0))

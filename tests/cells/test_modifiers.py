@@ -103,6 +103,7 @@ def test_modified_cells_start_as_the_cell_within() -> None:
     assert around.parameters() == plain.parameters()
     ours, theirs = (initialise(cell, np.random.default_rng(0), memory=9) for cell in (around, plain))
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    assert around.initial(np.random.default_rng(0), 9) == plain.initial(np.random.default_rng(0), 9)
     assert around.name == "lstm with clipping with recurrent dropout with zoneout"
     assert around.extras == {"dropout weight_hh": 4, "zoneout hidden": 4}
 

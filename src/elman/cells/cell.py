@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
-#: What a parameter does; the initialisation schemes go by it.
-Kind: TypeAlias = Literal["input", "recurrent", "projection", "input_bias", "recurrent_bias", "gain", "shift"]
+#: What a parameter does; the initialisation schemes go by it. Parameters of the kind "own" are drawn by `Cell.initial`.
+Kind: TypeAlias = Literal["input", "recurrent", "projection", "input_bias", "recurrent_bias", "gain", "shift", "own"]
 
 #: How exact compiled code computes sigmoid, tanh and exp: to a few units of the last place, or faster.
 Activations: TypeAlias = Literal["exact", "fast"]
@@ -41,12 +44,14 @@ class Cell(ABC):
         gates: The order of the gate blocks within weights and biases.
         memory_gates: The gates whose bias decides how long the state is kept: +1 where a larger bias
             keeps it longer, -1 where a larger bias overwrites it sooner.
+        initial_takes_memory: Whether `initial` spreads the cell's time scales over the memory it is given.
         activations: How exact compiled code computes sigmoid, tanh and exp, see `elman.cells.modifiers`.
     """
 
     name: ClassVar[str]
     gates: ClassVar[tuple[str, ...]]
     memory_gates: ClassVar[Mapping[str, int]] = {}
+    initial_takes_memory: ClassVar[bool] = False
     activations: ClassVar[Activations] = "exact"
 
     input_size: int
@@ -84,6 +89,14 @@ class Cell(ABC):
             parameters["bias_ih"] = Parameter((rows,), self.gates, "input_bias")
             parameters["bias_hh"] = Parameter((rows,), self.gates, "recurrent_bias")
         return parameters
+
+    def initial(self, rng: np.random.Generator, memory: int) -> dict[str, NDArray[np.float64]]:
+        """First values of some parameters, as the paper of the cell has them; they win over every scheme.
+
+        `elman.cells.initialise` draws all other parameters by their kind. ``memory`` is the expected length of
+        dependencies in steps, 0 when unknown.
+        """
+        return {}
 
     @property
     def extras(self) -> dict[str, int]:

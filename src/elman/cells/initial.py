@@ -15,7 +15,8 @@
 
 ``torch`` is torch.nn's default: everything uniform in (-1/sqrt(H), 1/sqrt(H)).
 
-In both, the norms of a layer-normalised cell begin with a gain of one and a shift of zero.
+In both, the norms of a layer-normalised cell begin with a gain of one and a shift of zero, and what the paper of a
+cell gives first values of its own has those (`Cell.initial`).
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.cells.cell import Cell
-from elman.errors import SettingsError, nearest
+from elman.cells.cell import Cell, Parameter
+from elman.errors import SettingsError, UsageError, nearest
 
 Weights = dict[str, NDArray[np.float64]]
 
@@ -39,7 +40,8 @@ def initialise(cell: Cell, rng: np.random.Generator, scheme: str = "memory", mem
     """Draw the first weights of a cell: one array for every entry of `Cell.parameters`.
 
     ``scheme`` is ``memory`` or ``torch``; ``memory`` is the expected length of dependencies in steps, 0
-    when unknown. Raises `SettingsError` for an unknown scheme, or where ``memory`` cannot be honoured.
+    when unknown. Raises `SettingsError` for an unknown scheme, or where ``memory`` cannot be honoured, and `UsageError`
+    for a cell whose own first values are not those of its parameters.
 
     >>> from elman.cells import make
     >>> weights = initialise(make("lstm", 2, 3), np.random.default_rng(0))
@@ -50,17 +52,28 @@ def initialise(cell: Cell, rng: np.random.Generator, scheme: str = "memory", mem
         raise SettingsError(
             f"There is no initialisation '{scheme}', only {', '.join(SCHEMES)}.{nearest(scheme, SCHEMES)}"
         )
-    return SCHEMES[scheme](cell, rng, memory)
+    weights = SCHEMES[scheme](cell, rng, memory) | cell.initial(rng, memory)
+    for name, parameter in cell.parameters().items():
+        found = weights[name].shape if name in weights else "nothing"
+        if found != parameter.shape:
+            raise UsageError(
+                f"Cell {cell.name}: the parameter {name} needs first values of the shape {parameter.shape}, "
+                f"found {found}. Give them in the cell's method initial."
+            )
+    if unknown := weights.keys() - cell.parameters().keys():
+        raise UsageError(f"Cell {cell.name} gives first values of {', '.join(unknown)}, which are no parameters.")
+    return weights
 
 
 def _memory(cell: Cell, rng: np.random.Generator, memory: int) -> Weights:
-    if memory and (memory < 2 or not cell.memory_gates or not cell.bias):
+    takes_memory = cell.initial_takes_memory or (cell.memory_gates and cell.bias)
+    if memory and (memory < 2 or not takes_memory):
         raise SettingsError(
             f"memory={memory} cannot be set: it takes a length of 2 or more steps and a cell whose gates have "
             f"biases, found cell {cell.name} with bias={cell.bias}. Use memory=0 to leave it open."
         )
     weights: Weights = {}
-    for name, parameter in cell.parameters().items():
+    for name, parameter in _by_kind(cell).items():
         rows = parameter.shape[0] // len(parameter.blocks)
         if parameter.kind in NORMS:
             weights[name] = np.full(parameter.shape, NORMS[parameter.kind])
@@ -73,7 +86,7 @@ def _memory(cell: Cell, rng: np.random.Generator, memory: int) -> Weights:
             keep = np.log(rng.uniform(1, memory - 1, rows)) if memory else np.ones(rows)
             blocks = weights[name].reshape(len(parameter.blocks), rows)
             for gate, sign in cell.memory_gates.items():
-                if memory or sign > 0:
+                if gate in parameter.blocks and (memory or sign > 0):
                     blocks[parameter.blocks.index(gate)] = sign * keep
     return weights
 
@@ -86,8 +99,13 @@ def _torch(cell: Cell, rng: np.random.Generator, memory: int) -> Weights:
         name: np.full(parameter.shape, NORMS[parameter.kind])
         if parameter.kind in NORMS
         else rng.uniform(-bound, bound, parameter.shape)
-        for name, parameter in cell.parameters().items()
+        for name, parameter in _by_kind(cell).items()
     }
+
+
+def _by_kind(cell: Cell) -> dict[str, Parameter]:
+    """The parameters that a scheme draws."""
+    return {name: parameter for name, parameter in cell.parameters().items() if parameter.kind != "own"}
 
 
 def _orthogonal(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.float64]:

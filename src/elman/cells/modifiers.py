@@ -21,9 +21,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from elman.cells.cell import Cell, Parameter
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError, UsageError, nearest
+
+
+_SAME = ("input_size", "hidden_size", "bias", "gates", "memory_gates", "initial_takes_memory", "activations")
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Modifier(Cell):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", f"{self.cell.name} with {self.name}")
-        for same in ("input_size", "hidden_size", "bias", "gates", "memory_gates", "activations"):
+        for same in _SAME:
             object.__setattr__(self, same, getattr(self.cell, same))
 
     @property
@@ -53,6 +59,10 @@ class Modifier(Cell):
     def parameters(self) -> dict[str, Parameter]:
         """Those of the cell within."""
         return self.cell.parameters()
+
+    def initial(self, rng: np.random.Generator, memory: int) -> dict[str, NDArray[np.float64]]:
+        """Those of the cell within."""
+        return self.cell.initial(rng, memory)
 
 
 @final
