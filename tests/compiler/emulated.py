@@ -14,11 +14,12 @@ import numpy as np
 
 from elman.compiler.graph import Id
 from elman.compiler.kernel import Frame, Kernel
-from elman.compiler.loop import Loop, Place, Weights
+from elman.compiler.loop import Loop, Place
 from elman.compiler.machine import Host, compile_object
 from elman.compiler.schedule import Schedule
 from elman.compiler.steps import Steps
 from elman.compiler.tile import Target
+from elman.compiler.weights import Weights
 
 ARM = Host("aarch64-unknown-linux-gnu", "+neon", 16)
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"

