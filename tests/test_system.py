@@ -203,7 +203,9 @@ def test_no_quota_is_no_limit(tmp_path: Path) -> None:
     assert system._quota(tmp_path / "cpu.max") == system._quota(tmp_path / "none") > 10**6
 
 
-def test_terminals_are_told_from_files() -> None:
+def test_terminals_are_told_from_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -212,6 +214,8 @@ def test_terminals_are_told_from_files() -> None:
     closed.close()
     assert is_terminal(Terminal())
     assert not any(is_terminal(stream) for stream in (io.StringIO(), closed, None))
+    monkeypatch.setenv("TERM", "dumb")
+    assert not is_terminal(Terminal())
 
 
 def test_the_processor_has_a_name(tmp_path: Path) -> None:

@@ -251,9 +251,9 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether somebody can watch ``stream``: False for files, pipes, closed streams and None."""
+    """Whether somebody can watch lines of ``stream`` change: not in a file, a pipe, a closed or a dumb terminal, None."""
     try:
-        return bool(stream.isatty())
+        return bool(stream.isatty()) and os.environ.get("TERM") not in ("dumb", "unknown")
     except (AttributeError, ValueError):  # None under pythonw, ValueError once closed
         return False
 

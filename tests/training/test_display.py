@@ -31,6 +31,7 @@ class Terminal(io.StringIO):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
     monkeypatch.setattr(display, "_clock", lambda: now[0])
+    monkeypatch.setenv("TERM", "xterm")
     return now
 
 
@@ -51,6 +52,11 @@ def test_plain_lines_come_every_few_seconds_and_with_every_score(clock: list[flo
     step = "step 100/400   25%  loss 1.5000  12,345 characters/s  1m20s left"
     score = "step 100/400   25%  loss 1.5000  bits per character 2.02 (best)  12,345 characters/s  1m20s left"
     assert stream.getvalue().splitlines() == ["Using [1] thread.", step, step, score]
+
+
+def test_a_terminal_that_cannot_change_its_lines_gets_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(make_display("auto", Terminal()), display.LineDisplay)
 
 
 def test_a_score_without_figures_is_a_bare_number() -> None:
