@@ -24,6 +24,12 @@ def test_split_cuts_the_last_axis_or_the_one_named() -> None:
     assert [part.tolist() for part in OPS.split(x, 2, axis=0)] == [[[0, 1, 2, 3]], [[4, 5, 6, 7]]]
 
 
+def test_join_puts_features_side_by_side() -> None:
+    x = np.arange(8.0).reshape(2, 4)
+    assert np.array_equal(OPS.join(*OPS.split(x, 4)), x)
+    assert OPS.join(x, x[:, :1]).tolist() == [[0, 1, 2, 3, 0], [4, 5, 6, 7, 4]]
+
+
 def test_sigmoid_holds_at_any_size() -> None:
     close(OPS.sigmoid(np.array([-1e4, 0.0, 1e4])), [0, 0.5, 1])
     close(OPS.sigmoid(np.array([1.0])), [1 / (1 + np.exp(-1))])
@@ -34,6 +40,10 @@ def test_element_by_element() -> None:
     close(OPS.relu(x), [0, 2])
     close(OPS.tanh(x), np.tanh(x))
     close(OPS.log(OPS.exp(x)), x)
+    close(OPS.sqrt(x * x), [1, 2])
+    close(OPS.sin(x), np.sin(x))
+    close(OPS.cos(x), np.cos(x))
+    close(OPS.floor(x + 0.5), [-1, 2])
     close(OPS.maximum(x, y), [3, 2])
     close(OPS.minimum(x, y), [-1, -4])
     close(OPS.where(x > 0, x, y), [3, 2])

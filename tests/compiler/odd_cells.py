@@ -37,6 +37,11 @@ def of_input(ops: Any, x: Any, params: Values) -> Any:
     return ops.linear(x, params["weight_ih"], params["bias_ih"])
 
 
+def unequal(ops: Any, one: Any, other: Any) -> Any:
+    """A half of one and two quarters of the other."""
+    return ops.join(ops.split(one, 2)[1], *ops.split(other, 4)[:2])
+
+
 STEPS: dict[str, Step] = {
     "unchanged": lambda ops, x, state, params: {"hidden": new(ops, x, state, params), "cell": state["cell"]},
     "all unchanged": lambda ops, x, state, params: dict(state),
@@ -69,6 +74,18 @@ STEPS: dict[str, Step] = {
     "constants": lambda ops, x, state, params: {
         "hidden": ops.tanh(ops.linear(0.5 * x + 1, params["weight_ih"]) + (1 - ops.sigmoid(params["bias_ih"]))),
         "cell": (1 - ops.sigmoid(params["bias_hh"])) * state["cell"] + 0.5 * ops.tanh(state["hidden"]),
+    },
+    "waves": lambda ops, x, state, params: {
+        "hidden": ops.sin(3 * new(ops, x, state, params)) + ops.floor(4 * x),
+        "cell": ops.cos(state["hidden"] + params["bias_ih"]) * ops.sqrt(1 + state["cell"] * state["cell"]),
+    },
+    "joined": lambda ops, x, state, params: {
+        "hidden": ops.linear(ops.join(*ops.split(ops.tanh(x + state["cell"]), 2)[::-1]), params["weight_hh"]),
+        "cell": ops.join(ops.sum(state["hidden"]), *ops.split(new(ops, x, state, params), 4)[1:]),
+    },
+    "joined unequally": lambda ops, x, state, params: {
+        "hidden": unequal(ops, state["hidden"], new(ops, x, state, params)),
+        "cell": unequal(ops, state["cell"] * ops.linear(state["hidden"], params["weight_hh"]), x),
     },
     "gradients that are one": lambda ops, x, state, params: dict.fromkeys(
         ("hidden", "cell"), ops.tanh(state["hidden"] + state["cell"] + x)

@@ -23,6 +23,10 @@ CASES: dict[str, Callable[[Builder, int, int, int], int]] = {
     "relu": lambda b, x, y, m: b.elementwise("relu", x),
     "exp": lambda b, x, y, m: b.elementwise("exp", x),
     "log": lambda b, x, y, m: b.elementwise("log", b.elementwise("exp", x)),
+    "sqrt": lambda b, x, y, m: b.elementwise("sqrt", b.elementwise("exp", x)),
+    "sin": lambda b, x, y, m: b.elementwise("sin", x),
+    "cos": lambda b, x, y, m: b.elementwise("cos", x),
+    "floor": lambda b, x, y, m: b.elementwise("multiply", b.elementwise("floor", x), y),
     "rsqrt": lambda b, x, y, m: b.elementwise("rsqrt", b.elementwise("exp", x)),
     "maximum": lambda b, x, y, m: b.elementwise("maximum", x, y),
     "minimum": lambda b, x, y, m: b.elementwise("minimum", x, y),
@@ -31,13 +35,15 @@ CASES: dict[str, Callable[[Builder, int, int, int], int]] = {
     "sum": lambda b, x, y, m: b.elementwise("multiply", b.reduce("sum", x), y),
     "repeat": lambda b, x, y, m: b.elementwise("multiply", b.repeat(b.reduce("sum", x), 4), y),
     "part": lambda b, x, y, m: b.elementwise("multiply", b.part(x, 1, 2), b.part(y, 0, 2)),
-    "join": lambda b, x, y, m: b.part(b.join(b.part(x, 1, 2), y, x), 0, 2),
+    "join": lambda b, x, y, m: b.elementwise(
+        "multiply", b.join(b.part(x, 1, 2), y, x, b.reduce("sum", x)), b.join(y, y, b.part(x, 0, 2), b.part(y, 0, 4))
+    ),
     "copy": lambda b, x, y, m: b.elementwise("multiply", b.copy(x, "of x"), y),
     "linear": lambda b, x, y, m: b.linear(b.elementwise("multiply", x, y), m),
 }
 
 #: Operations that a step never makes itself, or that are no operations.
-OTHERS = {"input", "state", "parameter", "constant", "back", "join"}
+OTHERS = {"input", "state", "parameter", "constant", "back"}
 
 
 def test_every_operation_has_a_case() -> None:

@@ -79,6 +79,8 @@ def torch_step(x: Tensor, state: Mapping[str, Tensor], params: Mapping[str, Tens
     keep = torch.sigmoid(keep) ** 2
     mean = torch.mean(new, dim=-1, keepdim=True)
     new = torch.where(new > mean, new.tanh(), torch.maximum(new, 0.5 * mean)) * params["scale"]
+    wave = torch.cat([torch.sin(new), new.cos().chunk(2, -1)[0]], dim=-1)
+    new = new + torch.sqrt(1 + torch.cat(wave.chunk(3, -1)[:2], dim=-1) ** 2) - (3 * new).floor()
     return {"hidden": keep * state["hidden"] + (1 - keep) * torch.relu(-new / 2)}
 
 
@@ -109,6 +111,14 @@ WRONG: list[tuple[Callable[..., Any], str]] = [
     (lambda x, state, params: [*x], "take blocks of features with"),
     (lambda x, state, params: state["hidden"].chunk(3, -1), "4 features cannot be cut into 3"),
     (lambda x, state, params: x.linear(params["weight_hh"]), r"a matrix \(8, 4\) takes 4 features, found 3"),
+    (
+        lambda x, state, params: torch.cat([x, x]),
+        r"cat along dimension 0 cannot be compiled; join features with dim=-1",
+    ),
+    (
+        lambda x, state, params: torch.cat([params["weight_hh"], params["weight_hh"]], -1),
+        "a join of matrices cannot be compiled",
+    ),
     (lambda x, state, params: x + state["hidden"], "operands of one width"),
     (lambda x, state, params: {"hidden": x}, r"must return the states \{'hidden': 4\}.*returns \{'hidden': 3\}"),
 ]

@@ -9,7 +9,7 @@ from llvmlite import ir
 
 import tolerances
 from elman.compiler.machine import Code, Host, compile_object
-from elman.compiler.vector import FAST_EXP, FAST_SIGMOID, FAST_TANH, FORMATS, TANH_END, Vectors
+from elman.compiler.vector import FAST_EXP, FAST_SIGMOID, FAST_TANH, FORMATS, SINE_END, TANH_END, Vectors
 
 #: Function of one argument -> the same in NumPy, and arguments from where to where.
 UNARY = {
@@ -17,6 +17,10 @@ UNARY = {
     "log": (np.log, 1e-44, 1e30),
     "tanh": (np.tanh, -30.0, 30.0),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), -80.0, 80.0),
+    "sqrt": (np.sqrt, 1e-30, 1e30),
+    "sin": (np.sin, -SINE_END, SINE_END),
+    "cos": (np.cos, -SINE_END, SINE_END),
+    "floor": (np.floor, -1e6, 1e6),
     "rsqrt": (lambda x: 1 / np.sqrt(x), 1e-30, 1e30),
     "relu": (lambda x: np.maximum(x, 0), -3.0, 3.0),
     "negative": (np.negative, -3.0, 3.0),
@@ -89,6 +93,28 @@ def test_values_at_the_edges(precision: str, host: Host) -> None:
     np.testing.assert_allclose(run("sigmoid", edges, host), [0, 0.5, 0.5, 1], rtol=0, atol=nothing)
     np.testing.assert_array_equal(run("log", edges[1:], host), [-np.inf, -np.inf, np.inf])
     assert np.isnan(run("log", np.array([-1.0], precision), host)).all()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_floor_holds_for_every_number(precision: str, host: Host) -> None:
+    end = 2.0 ** FORMATS[precision].mantissa_bits
+    whole = np.array([end - 1, end, end + 2, 4 * end, np.inf])
+    x = np.concatenate([np.arange(-3, 3, 0.25), [end / 2 - 0.5, 1 - 2.0**-24], whole, -whole]).astype(precision)
+    np.testing.assert_array_equal(run("floor", x, host), np.floor(x))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_sines_hold_near_their_zeros_and_far_away(name: str, precision: str, host: Host) -> None:
+    turns = np.concatenate([np.arange(-40, 41), np.random.default_rng(1).integers(2**19, 2**20, 2000)])
+    x = np.concatenate([(turns * (np.pi / 2)), [-0.0]]).astype(precision)
+    exact = getattr(np, name)(x.astype(np.longdouble))
+    error = np.abs(run(name, x, host) - exact) / np.spacing(np.abs(exact.astype(precision)))
+    assert error.max() <= tolerances.ULPS
+    # Beyond all reduction it is still a sine; of infinity there is none.
+    far = run(name, np.array([1e9, -1e15, 1e30], precision), host)
+    assert np.abs(far).max() <= 1
+    assert np.isnan(run(name, np.array([np.inf, -np.inf], precision), host)).all()
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

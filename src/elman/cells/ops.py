@@ -24,6 +24,9 @@ class Ops(Protocol):
     def split(self, x: Array, parts: int, axis: int = -1) -> tuple[Array, ...]:
         """Cut an axis into ``parts`` equal blocks."""
 
+    def join(self, *arrays: Array) -> Array:
+        """Put the features of arrays side by side, the inverse of `split`: (..., sum of their features)."""
+
     def sigmoid(self, x: Array) -> Array:
         """``1 / (1 + exp(-x))``."""
 
@@ -38,6 +41,18 @@ class Ops(Protocol):
 
     def log(self, x: Array) -> Array:
         """Natural logarithm."""
+
+    def sqrt(self, x: Array) -> Array:
+        """Square root."""
+
+    def sin(self, x: Array) -> Array:
+        """Sine of an angle in radians."""
+
+    def cos(self, x: Array) -> Array:
+        """Cosine of an angle in radians."""
+
+    def floor(self, x: Array) -> Array:
+        """The largest whole number that is not above ``x``; its derivative is taken as 0."""
 
     def maximum(self, x: Array, y: Array) -> Array:
         """The larger of two arrays, element by element; ``y`` may be a number."""
@@ -71,6 +86,10 @@ class NumpyOps:
         """See `Ops.split`."""
         return tuple(np.split(x, parts, axis=axis))
 
+    def join(self, *arrays: Array) -> Array:
+        """See `Ops.join`."""
+        return np.concatenate(arrays, axis=-1)
+
     def sigmoid(self, x: Array) -> Array:
         """See `Ops.sigmoid`; written with tanh, which cannot overflow."""
         return 0.5 * np.tanh(0.5 * x) + 0.5
@@ -90,6 +109,22 @@ class NumpyOps:
     def log(self, x: Array) -> Array:
         """See `Ops.log`."""
         return np.log(x)
+
+    def sqrt(self, x: Array) -> Array:
+        """See `Ops.sqrt`."""
+        return np.sqrt(x)
+
+    def sin(self, x: Array) -> Array:
+        """See `Ops.sin`."""
+        return np.sin(x)
+
+    def cos(self, x: Array) -> Array:
+        """See `Ops.cos`."""
+        return np.cos(x)
+
+    def floor(self, x: Array) -> Array:
+        """See `Ops.floor`."""
+        return np.floor(x)
 
     def maximum(self, x: Array, y: Array) -> Array:
         """See `Ops.maximum`."""

@@ -309,6 +309,20 @@ def _log(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     return (builder.elementwise("divide", grad, *_operands(builder, place)),)
 
 
+def _sqrt(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    half = builder.elementwise("multiply", grad, builder.constant(0.5))
+    return (builder.elementwise("divide", half, place),)
+
+
+def _sin(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    return (builder.elementwise("multiply", grad, builder.elementwise("cos", *_operands(builder, place))),)
+
+
+def _cos(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    down = builder.elementwise("negative", grad)
+    return (builder.elementwise("multiply", down, builder.elementwise("sin", *_operands(builder, place))),)
+
+
 def _rsqrt(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     cube = builder.elementwise("multiply", builder.elementwise("multiply", place, place), place)
     half = builder.elementwise("multiply", cube, builder.constant(-0.5))
@@ -349,6 +363,14 @@ def _repeat(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     return (builder.reduce("sum", grad),)
 
 
+def _join(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    """Every operand has its own block of the gradient, taken out as equal parts where the operands are not equal."""
+    widths = [builder[operand].width for operand in _operands(builder, place)]
+    size, count = math.gcd(*widths), builder[place].width // math.gcd(*widths)
+    parts = iter([builder.part(grad, index, count) for index in range(count)])
+    return tuple(builder.join(*(next(parts) for _ in range(width // size))) for width in widths)
+
+
 def _sigmoid_values(x: Any) -> Any:
     return 0.5 * np.tanh(0.5 * x) + 0.5
 
@@ -387,7 +409,11 @@ OPS: dict[str, Op] = {
     "relu": _elementwise(lambda x: np.maximum(x, 0), _relu),
     "exp": _elementwise(np.exp, lambda builder, place, grad: (builder.elementwise("multiply", grad, place),)),
     "log": _elementwise(np.log, _log),
+    "sqrt": _elementwise(np.sqrt, _sqrt),
     "rsqrt": _elementwise(lambda x: 1 / np.sqrt(x), _rsqrt),
+    "sin": _elementwise(np.sin, _sin),
+    "cos": _elementwise(np.cos, _cos),
+    "floor": _elementwise(np.floor, _no_gradient),
     "maximum": _elementwise(np.maximum, _choice("maximum")),
     "minimum": _elementwise(np.minimum, _choice("minimum")),
     "greater": _elementwise(np.greater, _no_gradient),
@@ -396,7 +422,7 @@ OPS: dict[str, Op] = {
     "sum": Op("reduction", lambda node, x: np.sum(x, axis=-1, keepdims=True), _sum),
     "repeat": Op("layout", lambda node, x: np.repeat(x, node.width, axis=-1), _repeat),
     "part": Op("layout", _part_values, _no_gradient),  # the gradients of all parts are joined, see `adjoint`
-    "join": Op("layout", _join_values, _no_gradient),
+    "join": Op("layout", _join_values, _join),
     "linear": Op("product", lambda node, x, matrix: x @ matrix.T, _linear),
     "back": Op("product", lambda node, x, matrix: x @ matrix, _no_gradient),
 }

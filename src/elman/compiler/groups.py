@@ -82,7 +82,8 @@ def _unit(graph: Graph, stage: Stage, root: Id) -> int:
     own, waiting, unit = {*stage.products, *stage.run}, [root], 0
     while waiting:
         node = graph.nodes[waiting.pop()]
-        unit = gcd(unit, node.width) if node.width > 1 or not unit else unit
+        # A single number holds for all features, but not where it is one of them.
+        unit = gcd(unit, node.width) if node.width > 1 or not unit or node.op == "part" else unit
         if node.op == "join":
             unit = gcd(unit, *(graph.nodes[operand].width for operand in node.operands))
         waiting += [operand for operand in node.operands if operand in own]

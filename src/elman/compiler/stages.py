@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from elman.compiler.graph import OPS, Graph, Id
 
 #: Functions that are dearer to compute again than to read back.
-DEAR = frozenset({"sigmoid", "tanh", "exp", "log", "rsqrt", "divide"})
+DEAR = frozenset({"sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "divide"})
 
 #: A value that is made of so many rows in memory is made again instead of kept: to read those costs no more than to
 #: write one and to read it back.

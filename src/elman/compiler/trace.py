@@ -132,6 +132,12 @@ class SymbolOps:
             raise unsupported(f"split along axis {axis}", "split the features, or the rows of a parameter")
         return tuple(Symbol(x.builder, x.builder.part(x.place, index, parts), x.transposed) for index in range(parts))
 
+    def join(self, *arrays: Symbol) -> Symbol:
+        """See `Ops.join`."""
+        if any(x.node.columns for x in arrays):
+            raise unsupported("a join of matrices", "join features, or make the parameter one matrix")
+        return Symbol(self._builder, self._builder.join(*(x.place for x in arrays)))
+
     def _is_parameter(self, x: Symbol) -> bool:
         node = x.node
         while node.op == "part":
@@ -157,6 +163,22 @@ class SymbolOps:
     def log(self, x: Symbol) -> Symbol:
         """See `Ops.log`."""
         return _elementwise("log", x)
+
+    def sqrt(self, x: Symbol) -> Symbol:
+        """See `Ops.sqrt`."""
+        return _elementwise("sqrt", x)
+
+    def sin(self, x: Symbol) -> Symbol:
+        """See `Ops.sin`."""
+        return _elementwise("sin", x)
+
+    def cos(self, x: Symbol) -> Symbol:
+        """See `Ops.cos`."""
+        return _elementwise("cos", x)
+
+    def floor(self, x: Symbol) -> Symbol:
+        """See `Ops.floor`."""
+        return _elementwise("floor", x)
 
     def maximum(self, x: Any, y: Any) -> Symbol:
         """See `Ops.maximum`."""
@@ -255,6 +277,12 @@ def _chunk(x: Symbol, chunks: int, dim: int = -1) -> tuple[Symbol, ...]:
     return SymbolOps(x.builder).split(x, chunks, dim)
 
 
+def _cat(tensors: Sequence[Symbol], dim: int = 0) -> Symbol:
+    if dim != -1:
+        raise unsupported(f"cat along dimension {dim}", "join features with dim=-1")
+    return SymbolOps(tensors[0].builder).join(*tensors)
+
+
 def _unary(op: str) -> Callable[[Symbol], Symbol]:
     return lambda x: _elementwise(op, x)
 
@@ -275,9 +303,12 @@ def _where(condition: Symbol, x: Any, y: Any) -> Symbol:
     return _elementwise("where", condition, x, y)
 
 
+#: Functions of one argument that torch and the graph call by the same name.
+UNARY = ("sigmoid", "tanh", "relu", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "floor")
+
 #: Torch's functions and methods that a symbol answers, by name.
 TORCH: dict[str, Callable[..., Any]] = {
-    **{name: _unary(name) for name in ("sigmoid", "tanh", "relu", "exp", "log", "rsqrt")},
+    **{name: _unary(name) for name in UNARY},
     **{name: _binary(name) for name in ("maximum", "minimum")},
     "neg": _unary("negative"),
     "add": _binary("add"),
@@ -286,6 +317,7 @@ TORCH: dict[str, Callable[..., Any]] = {
     "div": _binary("divide"),
     "linear": _linear,
     "chunk": _chunk,
+    "cat": _cat,
     "sum": _sum,
     "mean": _mean,
     "where": _where,

@@ -1,8 +1,9 @@
 """Vectors of one floating type in LLVM's language: arithmetic, and the functions that cells use, exact to a few ulp.
 
 The functions are branch-free. ``exp`` and ``expm1`` split x = n ln 2 + r with |r| <= ln 2 / 2 and sum a polynomial for
-e^r - 1, long enough for the type; ``tanh`` and ``sigmoid`` are made of these, ``log`` of the series of atanh. NaN
-stays NaN, and what overflows becomes infinite.
+e^r - 1, long enough for the type; ``tanh`` and ``sigmoid`` are made of these, ``log`` of the series of atanh. ``sin``
+and ``cos`` split x = n pi / 2 + r with |r| <= pi / 4; up to `SINE_END` they are as exact as the others, beyond it as if
+x had been rounded. NaN stays NaN, and what overflows becomes infinite.
 
 With ``fast`` activations ``tanh`` and ``sigmoid`` are one ratio of polynomials, within `FAST_TANH` and `FAST_SIGMOID`
 of the exact value, and ``exp`` has a shorter polynomial, within `FAST_EXP` of it, relative to itself. They keep what
@@ -89,6 +90,23 @@ FAST_SERIES = (0.50001653409115259, 0.16749644795981562, 0.041610002008425239)
 TANH_ABOVE = (0.999997273, 0.116276845, 0.00161274542)
 TANH_BELOW = (1.0, 0.449589267, 0.0181696535, 6.27738421e-05)
 TANH_END = 5.2
+
+#: The same for sin r = r + r^3 p(r^2), and for cos r = 1 - r^2 / 2 + r^4 p(r^2), with |r| <= pi / 4; both are within
+#: 4e-18 of the exact value, relative to it.
+SINE_SERIES = (
+    -0.16666666666666630709, 0.0083333333333221130937, -1.9841269829584869805e-4, 2.7557313619691704072e-6,
+    -2.5050747487531569642e-8, 1.5896213668718954409e-10,
+)  # fmt: skip
+COSINE_SERIES = (
+    0.041666666666666592876, -0.0013888888888873048324, 2.4801587288846490308e-5, -2.7557314177745326008e-7,
+    2.0875700625366501739e-9, -1.1358525028297369884e-11,
+)  # fmt: skip
+
+#: Half of pi in parts of 33 bits: their products with a whole number below 2^20 are exact in float64.
+HALF_PI = tuple(
+    float.fromhex(part) for part in ("0x1.921fb544p+0", "0x1.0b4611a6p-34", "0x1.3198a2ep-69", "0x1.b839a252p-104")
+)
+SINE_END = 2.0**20 * HALF_PI[0]
 
 LN2 = (float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56"))
 
@@ -181,9 +199,23 @@ class Vectors:
         """``max(x, 0)``."""
         return self.maximum(x, self.constant(0))
 
+    def floor(self, x: Any) -> Any:
+        """The largest whole number that is not above ``x``."""
+        # LLVM's own is a call of the C library where the processor has no instruction for it.
+        whole = self.constant(2.0**self.format.mantissa_bits)  # all numbers from here on are whole
+        shift = self._call("copysign", whole, x)
+        nearest = self.subtract(self.add(x, shift), shift)
+        above = self.builder.fcmp_ordered(">", nearest, x)
+        value = self.builder.select(above, self.subtract(nearest, self.constant(1)), nearest)
+        return self.builder.select(self.builder.fcmp_ordered("<", self._call("fabs", x), whole), value, x)
+
+    def sqrt(self, x: Any) -> Any:
+        """Square root, exact but for rounding."""
+        return self._call("sqrt", x)
+
     def rsqrt(self, x: Any) -> Any:
         """``1 / sqrt(x)``."""
-        return self.divide(self.constant(1), self._call("sqrt", x))
+        return self.divide(self.constant(1), self.sqrt(x))
 
     def exp(self, x: Any) -> Any:
         """``e^x``."""
@@ -242,6 +274,41 @@ class Vectors:
         value = builder.select(builder.fcmp_ordered("==", x, infinity), infinity, value)
         value = builder.select(builder.fcmp_ordered("<", x, zero), self.constant(math.nan), value)
         return self._or_nan(x, value)
+
+    def sin(self, x: Any) -> Any:
+        """Sine."""
+        return self._sine(x, 0)
+
+    def cos(self, x: Any) -> Any:
+        """Cosine."""
+        return self._sine(x, 1)
+
+    def _sine(self, x: Any, quarters: int) -> Any:
+        """The sine of ``x`` and so many quarter turns."""
+        if self.format.suffix == "f32":
+            # What is left of a large angle has few bits in its own type.
+            wide = Vectors(self.builder, "float64", self.lanes)
+            return self.builder.fptrunc(wide._sine(self.builder.fpext(x, wide.type), quarters), self.type)
+        turns = self.floor(self.fma(x, self.constant(2 / math.pi), self.constant(0.5)))
+        rest = x
+        for part in HALF_PI:
+            rest = self.subtract(rest, self.multiply(turns, self.constant(part)))
+        rest = self._between(rest, -1, 1)  # farther than pi / 4 only where x is beyond all that can be reduced
+        square = self.multiply(rest, rest)
+        sine = self.fma(self.multiply(rest, square), self._polynomial(square, SINE_SERIES), rest)
+        cosine = self.fma(square, self._polynomial(square, COSINE_SERIES), self.constant(-0.5))
+        cosine = self.fma(square, cosine, self.constant(1))
+        # Of the four quarters the second and the fourth are cosines, the third and the fourth negative.
+        quarter = self._remainder(self.add(turns, self.constant(quarters)), 4)
+        odd = self.builder.fcmp_ordered("==", self._remainder(quarter, 2), self.constant(1))
+        value = self.builder.select(odd, cosine, sine)
+        return self.builder.select(
+            self.builder.fcmp_ordered(">", quarter, self.constant(1)), self.negative(value), value
+        )
+
+    def _remainder(self, x: Any, divisor: int) -> Any:
+        """What a whole number leaves when it is divided by a power of two."""
+        return self.fma(self.floor(self.multiply(x, self.constant(1 / divisor))), self.constant(-divisor), x)
 
     def _split(self, x: Any) -> tuple[Any, Any]:
         """``(n, r)`` with ``x = n ln 2 + r``; n as integers."""

@@ -21,6 +21,10 @@ class TorchOps:
         """See `elman.cells.Ops.split`."""
         return x.chunk(parts, axis)
 
+    def join(self, *arrays: Tensor) -> Tensor:
+        """See `elman.cells.Ops.join`."""
+        return torch.cat(arrays, -1)
+
     def sigmoid(self, x: Tensor) -> Tensor:
         """See `elman.cells.Ops.sigmoid`."""
         return torch.sigmoid(x)
@@ -40,6 +44,22 @@ class TorchOps:
     def log(self, x: Tensor) -> Tensor:
         """See `elman.cells.Ops.log`."""
         return torch.log(x)
+
+    def sqrt(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.sqrt`."""
+        return torch.sqrt(x)
+
+    def sin(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.sin`."""
+        return torch.sin(x)
+
+    def cos(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.cos`."""
+        return torch.cos(x)
+
+    def floor(self, x: Tensor) -> Tensor:
+        """See `elman.cells.Ops.floor`."""
+        return torch.floor(x)
 
     def maximum(self, x: Tensor, y: Tensor | float) -> Tensor:
         """See `elman.cells.Ops.maximum`."""
