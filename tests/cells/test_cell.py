@@ -29,7 +29,7 @@ def test_sizes_are_whole_numbers(size: object) -> None:
 
 
 def test_unknown_names_get_the_nearest() -> None:
-    with pytest.raises(SettingsError, match=r"There is no cell 'gur', only .*Did you mean 'gru'"):
-        make("gur", 3, 5)
+    with pytest.raises(SettingsError, match=r"There is no cell 'gruu', only .*Did you mean 'gru'"):
+        make("gruu", 3, 5)
     with pytest.raises(SettingsError, match=r"Cell gru has no option 'bais'. Did you mean 'bias'"):
         make("gru", 3, 5, bais=False)

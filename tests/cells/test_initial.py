@@ -49,10 +49,19 @@ def test_input_blocks_have_xaviers_bound_and_variance(name: str) -> None:
 @pytest.mark.parametrize("name", CELLS)
 def test_biases_keep_the_state_once(name: str) -> None:
     signs = CELLS[name].memory_gates
+    alone = 1 not in signs.values()  # a gate that overwrites, and nothing else that keeps
     assert not any(bias.any() for _, bias in drawn_by_kind(name, "recurrent_bias"))
     for parameter, bias in drawn_by_kind(name, "input_bias"):
         for gate, block in zip(parameter.blocks, np.split(bias, len(parameter.blocks)), strict=True):
-            assert (block == (1 if signs.get(gate) == 1 else 0)).all()
+            assert (block == (signs.get(gate, 0) if alone else max(signs.get(gate, 0), 0))).all()
+
+
+def test_a_gate_that_overwrites_gets_the_negative_bias() -> None:
+    forget, candidate = np.split(draw("mgu")["bias_ih"], 2)
+    assert (forget == -1).all()
+    assert not candidate.any()
+    write = np.split(draw("lstm_coupled", memory=30)["bias_ih"], 3)[0]
+    assert ((np.exp(-write) >= 1) & (np.exp(-write) <= 29)).all()
 
 
 def test_chrono_biases_spread_over_the_memory() -> None:

@@ -18,10 +18,17 @@ from elman.cells.gru import GRUCell
 from elman.cells.gru_before import GRUBeforeCell
 from elman.cells.gru_layer_norm import GRULayerNormCell
 from elman.cells.initial import initialise
+from elman.cells.irnn import IRNNCell
+from elman.cells.jordan import JordanCell
+from elman.cells.li_gru import LiGRUCell
 from elman.cells.lstm import LSTMCell
+from elman.cells.lstm_coupled import LSTMCoupledCell
 from elman.cells.lstm_layer_norm import LSTMLayerNormCell
+from elman.cells.lstm_peephole import LSTMPeepholeCell
+from elman.cells.mgu import MGUCell
 from elman.cells.ops import Array, NumpyOps, Ops
 from elman.cells.rnn import ReluRNNCell, RNNCell
+from elman.cells.ugrnn import UGRNNCell
 from elman.errors import SettingsError, nearest
 
 __all__ = ["CELLS", "Array", "Cell", "NumpyOps", "Ops", "Parameter", "initialise", "make"]
@@ -29,7 +36,22 @@ __all__ = ["CELLS", "Array", "Cell", "NumpyOps", "Ops", "Parameter", "initialise
 #: Every cell by its name.
 CELLS: dict[str, type[Cell]] = {
     cell.name: cell
-    for cell in (RNNCell, ReluRNNCell, LSTMCell, LSTMLayerNormCell, GRUCell, GRUBeforeCell, GRULayerNormCell)
+    for cell in (
+        RNNCell,
+        ReluRNNCell,
+        IRNNCell,
+        JordanCell,
+        LSTMCell,
+        LSTMPeepholeCell,
+        LSTMCoupledCell,
+        LSTMLayerNormCell,
+        GRUCell,
+        GRUBeforeCell,
+        GRULayerNormCell,
+        MGUCell,
+        LiGRUCell,
+        UGRNNCell,
+    )
 }
 
 

@@ -7,8 +7,8 @@
 - input blocks and projections: uniform with Xavier's variance, for every gate by itself (Glorot & Bengio,
   AISTATS 2010);
 - biases: zero, but +1 at the gates that keep the state, such as the LSTM's forget gate (Gers, Schmidhuber &
-  Cummins 2000; Jozefowicz, Zaremba & Sutskever, ICML 2015). It goes into ``bias_ih`` only, not a second
-  time into ``bias_hh``;
+  Cummins 2000; Jozefowicz, Zaremba & Sutskever, ICML 2015), and -1 at a gate that overwrites it where no other gate
+  keeps it. It goes into ``bias_ih`` only, not a second time into ``bias_hh``;
 - with an expected length of dependencies ``memory`` = T >= 2, chrono initialisation instead: the bias of a
   keeping gate is log(u) with u uniform in [1, T - 1], so that the units forget over 1 to T steps, and
   a gate that overwrites gets the negative of it (Tallec & Ollivier, ICLR 2018).
@@ -73,6 +73,7 @@ def _memory(cell: Cell, rng: np.random.Generator, memory: int) -> Weights:
             f"biases, found cell {cell.name} with bias={cell.bias}. Use memory=0 to leave it open."
         )
     weights: Weights = {}
+    keeping = max(cell.memory_gates.values(), default=0)
     for name, parameter in _by_kind(cell).items():
         rows = parameter.shape[0] // len(parameter.blocks)
         if parameter.kind in NORMS:
@@ -86,7 +87,7 @@ def _memory(cell: Cell, rng: np.random.Generator, memory: int) -> Weights:
             keep = np.log(rng.uniform(1, memory - 1, rows)) if memory else np.ones(rows)
             blocks = weights[name].reshape(len(parameter.blocks), rows)
             for gate, sign in cell.memory_gates.items():
-                if gate in parameter.blocks and (memory or sign > 0):
+                if gate in parameter.blocks and (memory or sign == keeping):
                     blocks[parameter.blocks.index(gate)] = sign * keep
     return weights
 

@@ -28,7 +28,6 @@ from elman.cells.cell import Cell, Parameter
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError, UsageError, nearest
 
-
 _SAME = ("input_size", "hidden_size", "bias", "gates", "memory_gates", "initial_takes_memory", "activations")
 
 
