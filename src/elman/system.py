@@ -251,7 +251,7 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether lines of ``stream`` can change before somebody: not in a file, a pipe, None, a closed or dumb terminal."""
+    """Whether lines of ``stream`` can change before somebody: not in a file, a pipe, a closed or a dumb terminal."""
     try:
         return bool(stream.isatty()) and os.environ.get("TERM") not in ("dumb", "unknown")
     except (AttributeError, ValueError):  # None under pythonw, ValueError once closed
