@@ -23,6 +23,28 @@ PUBLIC = {
         "settings",
         "training",
     ],
+    "elman.nn": [
+        "GRU",
+        "LSTM",
+        "RNN",
+        "AttentionPool",
+        "Choice",
+        "LastPool",
+        "LockedDropout",
+        "MaxPool",
+        "MeanPool",
+        "Recurrent",
+        "Residual",
+        "Stack",
+        "State",
+        "TorchOps",
+        "Unrolled",
+        "choose",
+        "drop_weights",
+        "drop_words",
+        "unroll",
+        "unroll_stack",
+    ],
 }
 
 

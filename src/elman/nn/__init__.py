@@ -7,16 +7,24 @@ from elman.nn.call import State, Unrolled
 from elman.nn.drop_in import GRU, LSTM, RNN
 from elman.nn.dropout import LockedDropout, drop_weights, drop_words
 from elman.nn.ops import TorchOps
+from elman.nn.pooling import AttentionPool, LastPool, MaxPool, MeanPool
 from elman.nn.recurrent import Recurrent
+from elman.nn.stack import Residual, Stack
 from elman.nn.unroll import unroll, unroll_stack
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AttentionPool",
     "Choice",
+    "LastPool",
     "LockedDropout",
+    "MaxPool",
+    "MeanPool",
     "Recurrent",
+    "Residual",
+    "Stack",
     "State",
     "TorchOps",
     "Unrolled",

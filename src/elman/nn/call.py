@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 from torch import Tensor
 
 from elman.cells import Cell
+from elman.errors import DataError
 
 #: Named states: (batch, size) each. In a stack the names end in ``_l{layer}`` and ``_reverse``.
 State: TypeAlias = dict[str, Tensor]
@@ -42,3 +43,15 @@ class Unrolled(NamedTuple):
     outputs: Tensor
     state: State
     states: State
+
+
+def check_state(state: Mapping[str, Tensor], sizes: Mapping[str, int], inputs: Tensor) -> None:
+    """Raise `DataError` unless ``state`` has every name of ``sizes``, (batch, size) each, for these ``inputs``.
+
+    Inputs are (batch, time, features); where they have further axes, such as those of images, so have the states.
+    """
+    for name, size in sizes.items():
+        expected = (inputs.shape[0], size, *inputs.shape[3:])
+        found = tuple(state[name].shape) if name in state else "nothing"
+        if found != expected:
+            raise DataError(f"state['{name}'] must be {expected}, found {found}.")

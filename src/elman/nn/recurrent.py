@@ -13,7 +13,7 @@ from elman.cells import Cell, initialise, make
 from elman.cells.cell import Activations
 from elman.errors import DataError, SettingsError
 from elman.nn.backends import choose
-from elman.nn.call import State
+from elman.nn.call import State, check_state
 from elman.nn.dropout import LockedDropout, checked, drop_weights
 from elman.nn.step_options import StepOptions
 from elman.nn.unroll import suffixes, unroll_stack
@@ -119,6 +119,11 @@ class Recurrent(nn.Module):
     def output_size(self) -> int:
         """Features of the output, both directions together."""
         return self.cells[-1].output_size * (2 if self.bidirectional else 1)
+
+    @property
+    def lookahead(self) -> int | None:
+        """How many steps after t the output at t needs: 0, or None where it needs the whole sequence."""
+        return None if self.bidirectional else 0
 
     @property
     def state_sizes(self) -> dict[str, int]:
@@ -239,12 +244,8 @@ class Recurrent(nn.Module):
             raise DataError(
                 f"inputs are {inputs.dtype}, the weights {weight.dtype}: convert one of them with .to(...)."
             )
-        if state is None:
-            return
-        for name, size in self.state_sizes.items():
-            found = tuple(state[name].shape) if name in state else "nothing"
-            if found != (inputs.shape[0], size):
-                raise DataError(f"state['{name}'] must be ({inputs.shape[0]}, {size}), found {found}.")
+        if state is not None:
+            check_state(state, self.state_sizes, inputs)
 
 
 def _sizes(hidden_size: int | Sequence[int], num_layers: int) -> tuple[int, ...]:
