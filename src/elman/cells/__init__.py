@@ -17,17 +17,24 @@ from elman.cells.cell import Cell, Parameter
 from elman.cells.gru import GRUCell
 from elman.cells.gru_before import GRUBeforeCell
 from elman.cells.gru_layer_norm import GRULayerNormCell
+from elman.cells.hgrn import HGRNCell
 from elman.cells.initial import initialise
 from elman.cells.irnn import IRNNCell
 from elman.cells.jordan import JordanCell
 from elman.cells.li_gru import LiGRUCell
+from elman.cells.lru import LRUCell
 from elman.cells.lstm import LSTMCell
 from elman.cells.lstm_coupled import LSTMCoupledCell
 from elman.cells.lstm_layer_norm import LSTMLayerNormCell
 from elman.cells.lstm_peephole import LSTMPeepholeCell
 from elman.cells.mgu import MGUCell
+from elman.cells.mingru import MinGRUCell
+from elman.cells.minlstm import MinLSTMCell
 from elman.cells.ops import Array, NumpyOps, Ops
+from elman.cells.qrnn import QRNNCell
+from elman.cells.rg_lru import RGLRUCell
 from elman.cells.rnn import ReluRNNCell, RNNCell
+from elman.cells.sru import SRUCell
 from elman.cells.ugrnn import UGRNNCell
 from elman.errors import SettingsError, nearest
 
@@ -51,6 +58,13 @@ CELLS: dict[str, type[Cell]] = {
         MGUCell,
         LiGRUCell,
         UGRNNCell,
+        SRUCell,
+        QRNNCell,
+        MinGRUCell,
+        MinLSTMCell,
+        HGRNCell,
+        LRUCell,
+        RGLRUCell,
     )
 }
 
