@@ -44,6 +44,15 @@ PUBLIC = {
         "drop_words",
         "unroll",
         "unroll_stack",
+        "AdditiveAttention",
+        "Attended",
+        "Attention",
+        "DotAttention",
+        "GeneralAttention",
+        "LocationSensitiveAttention",
+        "Memory",
+        "MonotonicAttention",
+        "MultiHeadAttention",
     ],
 }
 

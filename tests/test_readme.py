@@ -57,13 +57,14 @@ def test_the_cell_of_the_readme_is_compiled(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out.strip() == said
 
 
-def test_the_example_of_the_layers_page_runs() -> None:
+@pytest.mark.parametrize("page", ["docs/layers.md", "docs/attention.md"])
+def test_the_examples_of_pages_about_layers_run(page: str) -> None:
     scope: dict[str, object] = {}
     try:
-        for code in blocks((ROOT / "docs/layers.md").read_text(encoding="utf-8"), "python"):
-            exec(compile(code, "docs/layers.md", "exec"), scope)
+        for code in blocks((ROOT / page).read_text(encoding="utf-8"), "python"):
+            exec(compile(code, page, "exec"), scope)
     finally:
-        torch.use_deterministic_algorithms(False)  # the page turns it on
+        torch.use_deterministic_algorithms(False)  # one page turns it on
 
 
 def commands(text: str) -> list[list[str]]:

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from elman.nn.attention import (
+    AdditiveAttention,
+    Attended,
+    Attention,
+    DotAttention,
+    GeneralAttention,
+    LocationSensitiveAttention,
+    Memory,
+    MonotonicAttention,
+    MultiHeadAttention,
+)
 from elman.nn.backends import Choice, choose
 from elman.nn.call import State, Unrolled
 from elman.nn.drop_in import GRU, LSTM, RNN
@@ -16,12 +27,21 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdditiveAttention",
+    "Attended",
+    "Attention",
     "AttentionPool",
     "Choice",
+    "DotAttention",
+    "GeneralAttention",
     "LastPool",
+    "LocationSensitiveAttention",
     "LockedDropout",
     "MaxPool",
     "MeanPool",
+    "Memory",
+    "MonotonicAttention",
+    "MultiHeadAttention",
     "Recurrent",
     "Residual",
     "Stack",
