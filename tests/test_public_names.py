@@ -17,6 +17,7 @@ PUBLIC = {
         "cells",
         "errors",
         "explain",
+        "interop",
         "load",
         "nn",
         "runtime",

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from elman.cells import Cell, initialise, make
+from elman.cells.activations import OtherActivations
 from elman.cells.modifiers import Clipped, RecurrentDropout, Zoneout
 from elman.nn.backends import KERNELS
 
@@ -74,6 +75,14 @@ ROWS = (
     Row("lstm", {"projection_size": 2}, around=(RecurrentDropout,)),
     Row("gru_before", around=(RecurrentDropout,)),
     Row("rnn_relu", around=(partial(Clipped, bound=0.7),)),
+    Row(
+        "lstm",
+        around=(
+            partial(
+                OtherActivations, gate=("hard_sigmoid", 0.2, 0.5), candidate=("softsign",), output=("elu", 1.0), bound=2.0
+            ),
+        ),
+    ),
     Row("gru", around=(partial(Clipped, bound=0.4), RecurrentDropout, partial(Zoneout, states=("hidden",)))),
 )
 

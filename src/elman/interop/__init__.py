@@ -1,0 +1,11 @@
+"""Weights from other libraries, as layers of `elman.nn` that compute the same outputs."""
+
+from __future__ import annotations
+
+from elman.interop.directions import Backwards, Bidirectional
+from elman.interop.flax_trees import from_flax
+from elman.interop.haiku_trees import from_haiku
+from elman.interop.onnx_nodes import from_onnx
+from elman.interop.torch_layers import from_torch, to_torch
+
+__all__ = ["Backwards", "Bidirectional", "from_flax", "from_haiku", "from_onnx", "from_torch", "to_torch"]
