@@ -65,7 +65,7 @@ class Sequences:
         for name in states:
             np.testing.assert_allclose(run.states[name][self.sizes[0] :], states[name], **close, err_msg=name)
             np.testing.assert_allclose(run.final()[name], final[name], **close, err_msg=name)
-            np.testing.assert_array_equal(run.states[name], inferred[name])
+            np.testing.assert_allclose(inferred[name], run.states[name], **close, err_msg=name)
         found = compiled.backward(run, self.upstream, self.last)
         for name, value in expected.items():
             np.testing.assert_allclose(found[name], value, **close, err_msg=name)

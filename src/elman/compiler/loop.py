@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from elman.cells import Cell
 from elman.compiler.adjoint import CARRIED, GRAD, ParameterGradient, adjoint
 from elman.compiler.cache import load
+from elman.compiler.desk import Desk
 from elman.compiler.graph import OPS, Graph, Id
 from elman.compiler.kernel import Frame, Kernel
 from elman.compiler.machine import Host
 from elman.compiler.memory import address, memory
-from elman.compiler.schedule import Schedule, schedule_step, schedule_training
+from elman.compiler.schedule import Schedule, schedule_hoisted, schedule_step, schedule_training
 from elman.compiler.steps import Steps, Where
 from elman.compiler.threads import LOOP, pool, run_loop
 from elman.compiler.tile import Target
@@ -129,7 +130,10 @@ class CompiledCell:
         self._summed = {share.grad for share in self.derived.parameters if share.operand is None}
         matrices = [parameter.shape for parameter in cell.parameters().values() if len(parameter.shape) == 2]
         self._weight_bytes = sum(rows * columns for rows, columns in matrices) * np.dtype(precision).itemsize
+        self._weight_count = sum(rows * columns for rows, columns in matrices)
         self._loops: dict[tuple[str, bool], Loop] = {}
+        self._at_once: Loop | None = None
+        self._desks: dict[int, Desk] = {}
 
     def _loop(self, purpose: Literal["forward", "backward", "infer"], batch: int) -> Loop:
         """The loop for a purpose; products that could stand outside stay inside where the weights keep near."""
@@ -169,7 +173,28 @@ class CompiledCell:
         version: object = None,
     ) -> dict[str, Array]:
         """As `forward`, but returns the states (name -> (B + N, size)) alone."""
-        return self._run("infer", inputs, Steps.of(sizes), state, params, extras or {}, version).states
+        steps = Steps.of(sizes)
+        if steps.dense and not extras and steps.rows * self._weight_count <= SHORT_RUN:
+            return self._at_desk(inputs, steps, state, params, version)
+        return self._run("infer", inputs, steps, state, params, extras or {}, version).states
+
+    def _at_desk(
+        self, inputs: Array, steps: Steps, state: Mapping[str, Array], params: Mapping[str, Array], version: object
+    ) -> dict[str, Array]:
+        batch, time = steps.batch, len(steps.sizes)
+        desk = self._desks.pop(batch, None)  # in use by nobody else now
+        if desk is None or desk.time < time:
+            main = self._loop("infer", batch)
+            before = schedule_hoisted(main.plan) if main.plan.hoisted else None
+            if before is not None and self._at_once is None:
+                self._at_once = Loop(before, self.target, reverse=False)
+            loops = [main] if before is None or self._at_once is None else [self._at_once, main]
+            desk = Desk(self.step, loops, batch, 1 << (time - 1).bit_length())
+        found = desk.run(inputs, steps, state, params, version)
+        while len(self._desks) >= DESKS:
+            self._desks.popitem()
+        self._desks[batch] = desk
+        return found
 
     def _run(
         self,
@@ -241,6 +266,12 @@ class CompiledCell:
         }
 
 
+#: Multiplications of a whole run up to which memory is kept for the next one.
+SHORT_RUN = 150_000_000
+
+#: Desks that are kept, one for each size of a batch.
+DESKS = 8
+
 #: Sequences at once that make products inside the loop worth while.
 MANY_ROWS = 8
 
@@ -275,41 +306,39 @@ class Loop:
         # Another thread may bring other parameters at any moment.
         ready = self._ready
         if version is None or ready is None or ready[0] != version:
-            ready = self._ready = version, self._prepared(params)
+            ready = self._ready = version, self.weights(params)
         return ready[1]
 
-    def _prepared(self, params: Mapping[str, Array]) -> Weights:
+    def weights(self, params: Mapping[str, Array]) -> Weights:
+        """Parameters made ready for this loop."""
         given = {node: np.ascontiguousarray(params[name]) for name, node in self._parameters.items()}
         return Weights(self.plan, self.kernel.packs, self._constants | given, self.target)
 
     def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> dict[Id, Array]:
         """Run all steps; ``places`` has every slot that does not depend on parameters alone. Returns the totals."""
-        threads, together = self._share(steps)
-        sums = memory.empty((threads, self.kernel.totals_width), self.target.precision)
+        sums = memory.empty((pool().threads, self.kernel.totals_width), self.target.precision)
         sums[:] = 0
-        frame = self.frame(weights, places, steps, threads, together=together, sums=sums)
-        run_loop(self.call, self._worker, ctypes.addressof(frame), threads)
+        self.go(self.frame(weights, places, steps, sums), steps)
         nodes, starts = self.plan.graph.nodes, self.kernel.totals
         return {place: sums[:, start : start + nodes[place].width].sum(0) for place, start in starts.items()}
 
-    def frame(
-        self,
-        weights: Weights,
-        places: Mapping[Id, Place],
-        steps: Steps,
-        threads: int = 1,
-        *,
-        together: bool = False,
-        sums: Array | None = None,
-    ) -> Any:
-        """What `call` is given, for as long as the arrays live; several threads meet in it only once.
+    def go(self, frame: Any, steps: Steps, *, alone: bool = False) -> None:
+        """Run steps of the layout that a frame was made for, or fewer; the caller ``alone`` if asked for."""
+        threads, together = (1, False) if alone else self._share(steps)
+        frame[Frame.STEPS], frame[Frame.PARTS] = len(steps.sizes), threads if together else 1
+        frame[Frame.SIZES] = address(steps.sizes)
+        frame[Frame.BOUNDS] = address(steps.slices(1 if together else threads))
+        frame[len(frame) - 1] = 0
+        run_loop(self.call, self._worker, ctypes.addressof(frame), threads)
 
-        Totals are added to ``sums`` (threads, width of all), where there are any.
+    def frame(self, weights: Weights, places: Mapping[Id, Place], steps: Steps, sums: Array | None = None) -> Any:
+        """What `call` is given, for as long as the arrays live: a run of one thread, until `go` says otherwise.
+
+        Totals are added to ``sums`` (threads, width of all), where there are any. The counter is the last word.
         """
         words = [0] * Frame.SLOTS
-        words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), threads if together else 1
-        words[Frame.SIZES] = address(steps.sizes)
-        words[Frame.BOUNDS] = address(steps.slices(1 if together else threads))
+        words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), 1
+        words[Frame.SIZES], words[Frame.BOUNDS] = address(steps.sizes), address(steps.slices(1))
         words[Frame.NUMBER], words[Frame.GIVE_WAY] = pool().number, pool().give_way
         words[Frame.TOTALS] = 0 if sums is None else address(sums)
         for slot in self.kernel.slots:

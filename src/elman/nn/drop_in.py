@@ -106,7 +106,6 @@ def _forward(layer: _WithBackend, given: Any, hx: Any) -> Any:
 
 def _run(layer: _WithBackend, inputs: Tensor, hx: Any, batch_sizes: Tensor | None = None) -> tuple[Tensor, Any]:
     """Inputs in the layer's own layout, or packed, and torch's ``hx``, to outputs and ``hx``."""
-    layer._update_flat_weights()
     if hx is None:
         layer.check_input(inputs, batch_sizes)
     else:
@@ -131,8 +130,13 @@ def _run(layer: _WithBackend, inputs: Tensor, hx: Any, batch_sizes: Tensor | Non
         batch_sizes=batch_sizes,
         backend=layer.backend,
     )
-    final = tuple(torch.stack([run.state[name + suffix] for suffix, _ in places]) for name in names)
+    final = tuple(_stacked([run.state[name + suffix] for suffix, _ in places]) for name in names)
     return run.outputs.transpose(0, 1) if turned else run.outputs, final if len(final) > 1 else final[0]
+
+
+def _stacked(parts: list[Tensor]) -> Tensor:
+    """(batch, size) each to (parts, batch, size); a single one is not copied."""
+    return torch.stack(parts) if len(parts) > 1 else parts[0].unsqueeze(0)
 
 
 def _dropout(outputs: Tensor, layer: nn.RNNBase) -> Tensor:

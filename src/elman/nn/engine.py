@@ -101,12 +101,23 @@ class Engine:
         self.compiled = CompiledCell(cell, PRECISIONS[dtype], deterministic=deterministic)
         self.states, self.extras, self.input_size = cell.state_sizes, cell.extras, cell.input_size
         self.params = {name: parameter.shape for name, parameter in cell.parameters().items()}
+        self._version: Version | None = None
         step = self.compiled.step
         forward, _ = schedule_training(step, self.compiled.derived)
         #: The step's results by state.
         self.after = {name: step.outputs[AFTER.format(name)] for name in self.states}
         #: What else of the step a gradient needs, and its width.
         self.kept = {node: step.nodes[node].width for node in forward.saved if node not in step.outputs.values()}
+
+    def version(self, params: Sequence[Tensor]) -> Version | None:
+        """Of these parameters now; None where torch counts no changes, or packing is quicker than looking."""
+        few = sum([tensor.numel() for tensor in params]) < FEW_NUMBERS
+        if few or any(tensor.is_inference() for tensor in params):
+            return None
+        known = self._version  # another thread may set it at any moment
+        if known is None or not known.holds(params):
+            known = self._version = Version(params)
+        return known
 
     def check(self, arguments: Arguments) -> None:
         """Raise `DataError` for a shape or type that the machine code does not expect."""
@@ -133,32 +144,30 @@ class Engine:
 
 @final
 class Version:
-    """What tells whether parameters are still the same, so that they need not be packed again.
+    """Parameters as they are at some moment; another moment's are the same version while `holds` says so.
 
-    Equal if the tensors are the same objects, torch counted no change in place since, and some numbers taken from all
-    over them are equal: torch does not count what is done to ``weight.data``.
+    They are the same if the tensors are the same objects, torch counted no change in place since, and some numbers
+    taken from all over them are equal: torch does not count what is done to ``weight.data``.
     """
 
     def __init__(self, params: Sequence[Tensor]) -> None:
         self._tensors = [weakref.ref(tensor) for tensor in params]
         self._counts = [tensor._version for tensor in params]
-        self._samples = [tensor.detach().reshape(-1)[:: max(1, tensor.numel() // SAMPLES)].clone() for tensor in params]
+        self._places = [tensor.data_ptr() for tensor in params]
+        self._samples = [_sample(tensor).clone() for tensor in params]
 
-    @classmethod
-    def of(cls, params: Sequence[Tensor]) -> Version | None:
-        """Of these tensors now; None where torch does not count their changes, or packing is quicker than looking."""
-        few = sum([tensor.numel() for tensor in params]) < FEW_NUMBERS
-        return None if few or any(tensor.is_inference() for tensor in params) else cls(params)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Version) or self._counts != other._counts:
-            return False
-        pairs = zip(self._tensors, other._tensors, strict=True)
-        return all(one() is not None and one() is two() for one, two in pairs) and all(
-            torch.equal(one, two) for one, two in zip(self._samples, other._samples, strict=True)
+    def holds(self, params: Sequence[Tensor]) -> bool:
+        """Whether these are still the same."""
+        return (
+            all(known() is tensor for known, tensor in zip(self._tensors, params, strict=True))
+            and self._counts == [tensor._version for tensor in params]
+            and self._places == [tensor.data_ptr() for tensor in params]
+            and all(map(torch.equal, map(_sample, params), self._samples))
         )
 
-    __hash__ = None  # type: ignore[assignment]
+
+def _sample(tensor: Tensor) -> Tensor:
+    return tensor.detach().reshape(-1)[:: max(1, tensor.numel() // SAMPLES)]
 
 
 #: Numbers of a parameter that are looked at.
@@ -195,13 +204,13 @@ class Packed:
 
     def infer(self) -> list[Tensor]:
         """The states at every step that were asked for, and every final state."""
-        version = Version.of(self.arguments.params)
+        version = self.engine.version(self.arguments.params)
         states = self.engine.compiled.infer(*self._all(), extras=self._extras(), version=version)
         return [*self.outputs(states), *self.final(states)]
 
     def forward(self) -> Run:
         """As `infer`, and keeps what the gradient needs."""
-        version = Version.of(self.arguments.params)
+        version = self.engine.version(self.arguments.params)
         return self.engine.compiled.forward(*self._all(), extras=self._extras(), version=version)
 
     def outputs(self, states: Mapping[str, Array]) -> list[Tensor]:
@@ -228,7 +237,7 @@ class Packed:
         states = dict(zip(self.engine.states, arrays, strict=False))
         saved: dict[Any, Any] = {node: (states[name], "after") for name, node in self.engine.after.items()}
         saved |= {n: (value, "now") for n, value in zip(self.engine.kept, arrays[len(states) :], strict=True)}
-        version = Version.of(self.arguments.params)
+        version = self.engine.version(self.arguments.params)
         return Run(self._inputs(), Steps.of(self.sizes), states, saved, self._params(), self._extras(), version)
 
     def gradients(self, run: Run, upstream: Sequence[Tensor | None]) -> list[Tensor]:
