@@ -30,6 +30,8 @@ PUBLIC = {
         "RNN",
         "AttentionPool",
         "Choice",
+        "ConvGRU",
+        "ConvLSTM",
         "LastPool",
         "LockedDropout",
         "MaxPool",

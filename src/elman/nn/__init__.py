@@ -15,6 +15,7 @@ from elman.nn.attention import (
 )
 from elman.nn.backends import Choice, choose
 from elman.nn.call import State, Unrolled
+from elman.nn.convolutional import ConvGRU, ConvLSTM
 from elman.nn.drop_in import GRU, LSTM, RNN
 from elman.nn.dropout import LockedDropout, drop_weights, drop_words
 from elman.nn.ops import TorchOps
@@ -32,6 +33,8 @@ __all__ = [
     "Attention",
     "AttentionPool",
     "Choice",
+    "ConvGRU",
+    "ConvLSTM",
     "DotAttention",
     "GeneralAttention",
     "LastPool",

@@ -14,6 +14,7 @@ from elman.compiler.explain import CellPlan
 from elman.compiler.machine import Host
 from elman.errors import UsageError
 from elman.nn.backends import Choice, Circumstances, choose
+from elman.nn.convolutional import Convolutional
 from elman.nn.drop_in import GRU, LSTM, RNN
 from elman.nn.recurrent import Recurrent
 
@@ -100,7 +101,7 @@ def explain(module: nn.Module) -> Explanation:
         %7       20   x @ weight_ih.T
     ...
     """
-    known = (Recurrent, RNN, LSTM, GRU)
+    known = (Recurrent, RNN, LSTM, GRU, Convolutional)
     layers = tuple(_explained(name, part) for name, part in module.named_modules() if isinstance(part, known))
     if not layers:
         raise UsageError(
@@ -109,15 +110,17 @@ def explain(module: nn.Module) -> Explanation:
     return Explanation(layers)
 
 
-def _explained(name: str, layer: Recurrent | RNN | LSTM | GRU) -> LayerExplanation:
+def _explained(name: str, layer: Recurrent | RNN | LSTM | GRU | Convolutional) -> LayerExplanation:
+    shown, deterministic = f"{type(layer).__name__}({layer.extra_repr()})", torch.are_deterministic_algorithms_enabled()
+    if isinstance(layer, Convolutional):
+        return LayerExplanation(name, shown, layer.choice, (), deterministic)
     cells: tuple[Cell, ...] = tuple(layer.cells)
     if isinstance(layer, Recurrent):
         cells = tuple(layer.step_options.around(cell, layer.training) for cell in cells)
     choice = choose(cells[0], layer.backend, Circumstances.of(next(layer.parameters())))
-    deterministic = torch.are_deterministic_algorithms_enabled()
     compiled = cells if choice.backend == "compiled" else ()
     plans = tuple(CellPlan.of(cell, hoist=not deterministic) for cell in compiled)
-    return LayerExplanation(name, f"{type(layer).__name__}({layer.extra_repr()})", choice, plans, deterministic)
+    return LayerExplanation(name, shown, choice, plans, deterministic)
 
 
 def _several(count: int, what: str) -> str:
