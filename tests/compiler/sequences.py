@@ -32,6 +32,7 @@ class Sequences:
         self.upstream = {name: draw(sum(sizes), size) for name, size in cell.state_sizes.items()}
         self.last = {name: draw(sizes[0], size) for name, size in cell.state_sizes.items()}
         self.x = draw(sum(sizes), cell.input_size)
+        self.extras = {name: np.abs(draw(sum(sizes), width)) for name, width in cell.extras.items()}
 
     def by_autograd(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """States after each step (N, width), final states (B, width) and all gradients, by name, in float64."""
@@ -42,10 +43,12 @@ class Sequences:
         final: dict[str, Any] = {name: [None] * self.sizes[0] for name in self.first}
         for size in self.sizes:
             before = {name: value[:size] for name, value in state.items()}
-            state = self.cell.step(TorchOps(), tensors["x"][row : row + size], before, tensors)
+            rows = slice(row, row + size)
+            extras = {name: torch.from_numpy(value[rows]).double() for name, value in self.extras.items()}
+            state = self.cell.step(TorchOps(), tensors["x"][rows], before, {**tensors, **extras})
             states.append({name: value.detach().numpy() for name, value in state.items()})
             for name, value in state.items():
-                total = total + (value * torch.from_numpy(self.upstream[name][row : row + size])).sum()
+                total = total + (value * torch.from_numpy(self.upstream[name][rows])).sum()
                 final[name][:size] = list(value)
             row += size
         ends = {name: torch.stack(rows) for name, rows in final.items()}
@@ -60,8 +63,8 @@ class Sequences:
         """Compare every state and every gradient."""
         states, final, expected = self.by_autograd()
         close = {"rtol": CLOSE[compiled.precision], "atol": CLOSE[compiled.precision]}
-        run = compiled.forward(self.x, self.sizes, self.first, self.params)
-        inferred = compiled.infer(self.x, self.sizes, self.first, self.params)
+        run = compiled.forward(self.x, self.sizes, self.first, self.params, extras=self.extras)
+        inferred = compiled.infer(self.x, self.sizes, self.first, self.params, extras=self.extras)
         for name in states:
             np.testing.assert_allclose(run.states[name][self.sizes[0] :], states[name], **close, err_msg=name)
             np.testing.assert_allclose(run.final()[name], final[name], **close, err_msg=name)

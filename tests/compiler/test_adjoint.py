@@ -40,16 +40,19 @@ def test_every_gradient_is_that_of_autograd(name: str, options: dict[str, Any], 
     values = {name: rng.normal(size=shape) for name, shape in shapes.items()}
     values |= {name: rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
     values["x"] = rng.normal(size=(5, cell.input_size))
+    extras = {name: rng.uniform(size=(5, width)) for name, width in cell.extras.items()}
     upstream = {f"d {name} after": rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
     carried = {f"d {name} carried": rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
 
     tensors = {name: torch.from_numpy(value).requires_grad_() for name, value in values.items()}
-    after = cell.step(TorchOps(), tensors["x"], {name: tensors[name] for name in cell.state_sizes}, tensors)
+    constants = {name: torch.from_numpy(value) for name, value in extras.items()}
+    state = {name: tensors[name] for name in cell.state_sizes}
+    after = cell.step(TorchOps(), tensors["x"], state, {**tensors, **constants})
     shares = {name: upstream[f"d {name} after"] + carried[f"d {name} carried"] for name in cell.state_sizes}
     total = sum((value * torch.from_numpy(shares[name])).sum() for name, value in after.items())
     total.backward()
 
-    upstream |= carried
+    upstream |= carried | extras
     derived = adjoint(trace(cell))
     found = derived.graph.run(values | upstream)
     found |= {f"d {name}": value for name, value in parameter_gradients(derived, values | upstream, shapes).items()}

@@ -11,6 +11,7 @@ from compiler import odd_cells
 from compiler.test_schedule import Diagonal, Normed
 from elman import cells
 from elman.cells import Cell, NumpyOps
+from elman.cells.cell import ELAPSED
 from elman.cells.modifiers import Clipped, Zoneout
 from elman.compiler import streaming
 from elman.compiler.machine import Host
@@ -79,7 +80,7 @@ def test_steps_are_those_of_the_equations(cell: Cell, time: int, batch: int) -> 
     after = {name: np.float64(state[f"{name}_l0"]) for name in cell.state_sizes}
     expected = []
     for x in inputs:
-        after = cell.step(NumpyOps(), x, after, params)
+        after = cell.step(NumpyOps(), x, after, {**params, ELAPSED: np.ones((batch, 1))})
         expected.append(after["hidden"])
     stack = StreamingStack([(cell, params)], precision="float64")
     found, last = stack.run(inputs, state)

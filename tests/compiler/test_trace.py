@@ -20,13 +20,14 @@ from elman.errors import UsageError
 def values(cell: Cell, rows: int = 3) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     shapes = {"x": (rows, cell.input_size), **{name: (rows, size) for name, size in cell.state_sizes.items()}}
+    shapes |= {name: (rows, width) for name, width in cell.extras.items()}
     shapes |= {name: parameter.shape for name, parameter in cell.parameters().items()}
     return {name: rng.normal(size=shape) for name, shape in shapes.items()}
 
 
 def by_hand(cell: Cell, of: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     state = {name: of[name] for name in cell.state_sizes}
-    return cell.step(NumpyOps(), of["x"], state, {name: of[name] for name in cell.parameters()})
+    return cell.step(NumpyOps(), of["x"], state, {name: of[name] for name in (*cell.parameters(), *cell.extras)})
 
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [

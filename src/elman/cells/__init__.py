@@ -14,10 +14,14 @@ import dataclasses
 from typing import Any
 
 from elman.cells.cell import Cell, Parameter
+from elman.cells.cfc import CfCCell
+from elman.cells.clockwork import ClockworkCell
+from elman.cells.fastgrnn import FastGRNNCell
 from elman.cells.gru import GRUCell
 from elman.cells.gru_before import GRUBeforeCell
 from elman.cells.gru_layer_norm import GRULayerNormCell
 from elman.cells.hgrn import HGRNCell
+from elman.cells.indrnn import IndRNNCell
 from elman.cells.initial import initialise
 from elman.cells.irnn import IRNNCell
 from elman.cells.jordan import JordanCell
@@ -31,6 +35,7 @@ from elman.cells.mgu import MGUCell
 from elman.cells.mingru import MinGRUCell
 from elman.cells.minlstm import MinLSTMCell
 from elman.cells.ops import Array, NumpyOps, Ops
+from elman.cells.phased_lstm import PhasedLSTMCell
 from elman.cells.qrnn import QRNNCell
 from elman.cells.rg_lru import RGLRUCell
 from elman.cells.rnn import ReluRNNCell, RNNCell
@@ -58,6 +63,11 @@ CELLS: dict[str, type[Cell]] = {
         MGUCell,
         LiGRUCell,
         UGRNNCell,
+        IndRNNCell,
+        FastGRNNCell,
+        ClockworkCell,
+        PhasedLSTMCell,
+        CfCCell,
         SRUCell,
         QRNNCell,
         MinGRUCell,

@@ -16,6 +16,10 @@ from elman.errors import SettingsError
 #: What a parameter does; the initialisation schemes go by it. Parameters of the kind "own" are drawn by `Cell.initial`.
 Kind: TypeAlias = Literal["input", "recurrent", "projection", "input_bias", "recurrent_bias", "gain", "shift", "own"]
 
+#: The extra by which a cell is told how much time has passed since the step before, in any unit, one number a row.
+#: Whoever runs a cell gives 1 where nothing else is known.
+ELAPSED = "elapsed"
+
 #: How exact compiled code computes sigmoid, tanh and exp: to a few units of the last place, or faster.
 Activations: TypeAlias = Literal["exact", "fast"]
 
@@ -102,7 +106,8 @@ class Cell(ABC):
     def extras(self) -> dict[str, int]:
         """What else a step is given, by name, and the features of each; it gets no gradient.
 
-        Values of one step, such as a random mask: `step` finds them in ``params`` under these names.
+        Values of one step, such as a random mask or the time since the step before (`ELAPSED`): `step` finds them in
+        ``params`` under these names.
         """
         return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from elman.compiler.trace import trace
 
 #: Of a float32 number.
 BYTES = 4
+
+#: Characters of a formula in a line.
+FORMULA = 42
 
 #: Operations that are written between their operands.
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "greater": ">"}
@@ -205,7 +209,9 @@ def _phases(plan: Schedule, moved: str) -> Iterator[str]:
         if shown:
             yield f"  {title}"
         for place in shown:
-            line = f"    {f'%{place}':<5}{plan.graph.nodes[place].width:>6}   {formula(plan.graph, place)}"
+            written, *rest = textwrap.wrap(formula(plan.graph, place), FORMULA)
+            line = f"    {f'%{place}':<5}{plan.graph.nodes[place].width:>6}   {written}"
             notes = [results[place]] if place in results else []
             notes += ["kept"] if place in plan.saved else []
             yield f"{line:<50} {', '.join(notes)}".rstrip()
+            yield from (f"{'':<22}{more}" for more in rest)

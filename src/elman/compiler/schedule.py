@@ -161,18 +161,15 @@ def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], 
 
 
 def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: set[Id], loop: set[Id]) -> set[Id]:
-    """Products that only results need which no other step waits for."""
+    """Products that only results need which no other step waits for, and products of these alone."""
     carried = {graph.nodes[place].name for place in loop}
     handed_on = [
         place for name, place in graph.outputs.items() if name.endswith(" after") or f"{name} carried" in carried
     ]
     waited_for = graph.before(handed_on)
-    users = graph.users()
-    return {
-        place
-        for place in computed
-        if place not in waited_for | elsewhere
-        and OPS[graph.nodes[place].op].kind == "product"
-        and place in results
-        and not users[place]
-    }
+    users, deferred = graph.users(), set[Id]()
+    for place in reversed(computed):
+        is_free = place in results and place not in waited_for | elsewhere and deferred.issuperset(users[place])
+        if is_free and OPS[graph.nodes[place].op].kind == "product":
+            deferred.add(place)
+    return deferred

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells import Cell
+from elman.cells.cell import ELAPSED
 from elman.compiler.graph import Builder, Graph, Id, Node
 from elman.compiler.loop import Loop, Place
 from elman.compiler.machine import Host
@@ -89,12 +90,13 @@ class StreamingStack:
             self._layers.append(_linear(*head, target))
         self._free: dict[int, list[_Desk]] = defaultdict(list)
 
-    def step(self, inputs: Array, state: Mapping[str, Array]) -> tuple[Array, State]:
+    def step(self, inputs: Array, state: Mapping[str, Array], *, elapsed: Array | None = None) -> tuple[Array, State]:
         """One step of every row.
 
         Args:
             inputs: (B, input_size), or symbols (B,).
             state: Before the step, (B, size) each; it is not changed.
+            elapsed: The time since the step before, (B,), for cells that use it; 1 where it is left out.
 
         Returns:
             The results, (B, outputs), and the state after the step.
@@ -104,18 +106,25 @@ class StreamingStack:
             desk = free.pop()
         except IndexError:  # all are in use
             desk = self._desk(len(inputs))
-        found = desk.step(inputs, state)
+        found = desk.step(inputs, state, elapsed)
         free.append(desk)
         return found
 
     def run(
-        self, inputs: Array, state: Mapping[str, Array], *, hoist: bool = True, last: bool = False
+        self,
+        inputs: Array,
+        state: Mapping[str, Array],
+        *,
+        elapsed: Array | None = None,
+        hoist: bool = True,
+        last: bool = False,
     ) -> tuple[Array, State]:
         """Many steps, all in one or two calls of machine code for each layer.
 
         Args:
             inputs: (T, B, input_size), or symbols (T, B).
             state: Before the first step, (B, size) each; it is not changed.
+            elapsed: The time since the step before, (T, B), for cells that use it; 1 where it is left out.
             hoist: Where steps are many, multiply their inputs before the loop over them, which is quicker and gives
                 the same numbers; without it a layer is one loop whose every step waits for the one before.
             last: Only the results of the last step are wanted.
@@ -128,7 +137,7 @@ class StreamingStack:
         for layer in self._layers:
             if last and not layer.states:
                 inputs, time = inputs[-1:], 1
-            room = layer.room(layer.given(inputs), time, batch)
+            room = layer.room(layer.given(inputs, elapsed), time, batch)
             room.take(state)
             layer.run(room, hoist=hoist and time > 1 and time * batch >= MANY_ROWS)
             inputs, after = room.results.reshape(time, batch, -1), after | room.give()
@@ -137,9 +146,9 @@ class StreamingStack:
     def _desk(self, batch: int) -> _Desk:
         first = self._layers[0]
         given = first.blank(batch)
-        desk = _Desk([(rows, first.tables.get(place)) for place, rows in given.items()], [], [])
+        desk = _Desk([(rows, first.tables.get(place)) for place, rows in given.items()], [], [], [])
         for layer in self._layers:
-            desk.add(layer, layer.room(given if layer is first else {layer.x: desk.results}, 1, batch))
+            desk.add(layer, dict(given) if layer is first else {layer.x: desk.results}, batch)
         return desk
 
 
@@ -177,11 +186,13 @@ class _Desk:
 
     Attributes:
         inputs: Rows that the first layer reads, and what symbols stand for there, where inputs are symbols.
+        elapsed: Rows of the time since the step before, of the layers that use it.
         rooms: Of each layer; what one leaves lies where the next one reads it.
         calls: Of machine code: function, address of its frame, frame.
     """
 
     inputs: list[tuple[Array, Array | None]]
+    elapsed: list[Array]
     rooms: list[_Room]
     calls: list[tuple[Callable[[int, int], None], int, Any]]
 
@@ -190,14 +201,20 @@ class _Desk:
         """Of the last layer."""
         return self.rooms[-1].results
 
-    def add(self, layer: _Layer, room: _Room) -> None:
+    def add(self, layer: _Layer, given: dict[Id, Array], batch: int) -> None:
+        if layer.elapsed is not None:
+            given[layer.elapsed] = layer.rows(layer.elapsed, batch)
+            self.elapsed.append(given[layer.elapsed])
+        room = layer.room(given, 1, batch)
         frame = layer.each.frame(room.places, room.steps)
         self.calls.append((layer.each.loop.call, ctypes.addressof(frame), frame))
         self.rooms.append(room)
 
-    def step(self, inputs: Array, state: Mapping[str, Array]) -> tuple[Array, State]:
+    def step(self, inputs: Array, state: Mapping[str, Array], elapsed: Array | None) -> tuple[Array, State]:
         for rows, table in self.inputs:
             rows[:] = inputs if table is None else table[inputs]
+        for rows in self.elapsed:
+            rows[:] = 1 if elapsed is None else elapsed[:, None]
         for room in self.rooms:
             room.take(state)
         for call, frame, _ in self.calls:
@@ -250,6 +267,7 @@ class _Layer:
 
     Attributes:
         x: The input.
+        elapsed: The time since the step before; None where the step does not use it.
         states: Name of a state -> its name in the stack.
         tables: Where inputs are symbols: node that the loop reads -> its value for each symbol.
     """
@@ -259,11 +277,12 @@ class _Layer:
     ) -> None:
         self._graph, self._params, self._target = graph, params, target
         self.x: Id = graph.leaves("input")["x"]
+        self.elapsed: Id | None = graph.leaves("input").get(ELAPSED)
         self.states = states
         self.tables: dict[Id, Array] = {}
         if embedding is not None:
             self.tables[self.x] = np.ascontiguousarray(embedding, target.precision)
-        self._known = embedding is not None and len(embedding) <= FEW_SYMBOLS and self._hoisted is not None
+        self._known = embedding is not None and len(embedding) <= FEW_SYMBOLS and self._hoists_of_x_alone()
         if self._known and self._hoisted is not None:
             values = self._hoisted[0].at_once(self.tables)
             self.tables = {place: rows for place, rows in values.items() if place in self.each.loop.kernel.slots}
@@ -284,18 +303,27 @@ class _Layer:
         shared = _Fixed(schedule_hoisted(plan), self._params, self._target)
         return shared, _Fixed(plan, self._params, self._target)
 
-    def _rows(self, place: Id, count: int) -> Array:
+    def _hoists_of_x_alone(self) -> bool:
+        """Whether the steps share something that nothing but their inputs decides."""
+        return self._hoisted is not None and self.elapsed not in self._hoisted[0].loop.kernel.slots
+
+    def rows(self, place: Id, count: int) -> Array:
+        """Memory for so many rows of a node."""
         return memory.empty((count, self._graph.nodes[place].width), self._target.precision)
 
     def blank(self, batch: int) -> dict[Id, Array]:
         """Room for what is given to one step."""
-        return {place: self._rows(place, batch) for place in self.tables or [self.x]}
+        return {place: self.rows(place, batch) for place in self.tables or [self.x]}
 
-    def given(self, inputs: Array) -> dict[Id, Array]:
-        """Rows of the inputs of many steps, (T, B, features) or symbols (T, B)."""
+    def given(self, inputs: Array, elapsed: Array | None) -> dict[Id, Array]:
+        """Rows of the inputs of many steps, (T, B, features) or symbols (T, B), and of the time between them (T, B)."""
+        found: dict[Id, Array] = {}
+        if self.elapsed is not None:
+            times = np.ones(inputs.shape[:2]) if elapsed is None else elapsed
+            found[self.elapsed] = np.ascontiguousarray(times, self._target.precision).reshape(-1, 1)
         if self.tables:
-            return {place: table[inputs.reshape(-1)] for place, table in self.tables.items()}
-        return {self.x: np.ascontiguousarray(inputs, self._target.precision).reshape(-1, inputs.shape[-1])}
+            return found | {place: table[inputs.reshape(-1)] for place, table in self.tables.items()}
+        return found | {self.x: np.ascontiguousarray(inputs, self._target.precision).reshape(-1, inputs.shape[-1])}
 
     def room(self, given: Mapping[Id, Array], time: int, batch: int) -> _Room:
         """Memory for ``time`` steps that read what is given, (time * batch, width) each."""
@@ -304,7 +332,7 @@ class _Layer:
         steps = Steps.of([batch] * time if self.states else [batch * time])
         first = batch if self.states else 0
         places: dict[Id, Place] = {place: (rows, "now") for place, rows in given.items()}
-        results = [self._rows(place, first + steps.rows) for place in graph.outputs.values()]
+        results = [self.rows(place, first + steps.rows) for place in graph.outputs.values()]
         for place, rows in zip(graph.outputs.values(), results, strict=True):
             places[place] = (rows, "after" if self.states else "now")
         before: State = {}
@@ -321,13 +349,13 @@ class _Layer:
             self.each.run(room.places, room.steps)
             return
         shared, rest = self._hoisted
-        values = shared.at_once({self.x: room.places[self.x][0]})
+        values = shared.at_once({leaf: room.places[leaf][0] for leaf in (self.x, self.elapsed) if leaf is not None})
         rest.run(room.places | {place: (rows, "now") for place, rows in values.items()}, room.steps)
 
 
 def _of_cell(cell: Cell, params: Mapping[str, Array], number: int, target: Target, embedding: Array | None) -> _Layer:
-    if cell.extras:
-        raise UsageError(f"The cell {cell.name} needs {', '.join(cell.extras)} at every step; it cannot be streamed.")
+    if unknown := cell.extras.keys() - {ELAPSED}:
+        raise UsageError(f"The cell {cell.name} needs {', '.join(unknown)} at every step; it cannot be streamed.")
     target = replace(target, activations=cell.activations)
     return _Layer(trace(cell), params, {name: f"{name}_l{number}" for name in cell.state_sizes}, target, embedding)
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from elman.cells import Cell, initialise, make
-from elman.cells.cell import Activations
+from elman.cells.cell import ELAPSED, Activations
 from elman.errors import DataError, SettingsError
 from elman.nn.backends import choose
 from elman.nn.call import State, check_state
 from elman.nn.dropout import LockedDropout, checked, drop_weights
+from elman.nn.elapsed import checked_elapsed, elapsed_backwards
 from elman.nn.step_options import StepOptions
 from elman.nn.unroll import suffixes, unroll_stack
 
@@ -147,6 +148,7 @@ class Recurrent(nn.Module):
         *,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
+        elapsed: Tensor | None = None,
         all_states: bool = False,
     ) -> tuple[Tensor, State] | tuple[Tensor, State, State]:
         """Run over time.
@@ -157,6 +159,9 @@ class Recurrent(nn.Module):
                 an earlier call returned them; without it the initial state.
             lengths: Valid steps per row, (batch,), from 1 to time; best kept on the CPU.
             resets: (batch, time) bool, True where a new sequence begins; best kept on the CPU.
+            elapsed: (batch, time), the time since the step before, in any unit, for cells that use it; 1 at every
+                step where it is left out. It gets no gradient. The reverse direction of a bidirectional layer takes
+                the time to the step after, and at a sequence's end what its first step was told.
             all_states: Also return every state at every step, (batch, time, size) each.
 
         Returns:
@@ -164,11 +169,14 @@ class Recurrent(nn.Module):
             after the last valid step; with ``all_states`` the states at every step.
 
         Raises:
-            DataError: A shape, a length or a state does not fit.
+            DataError: A shape, a length or a state does not fit, or elapsed is given to a cell that does not use it.
             BackendError: The backend asked for by name cannot run this.
         """
         params = self._params()
-        self._check(inputs, state, next(iter(params.values())))
+        weight = next(iter(params.values()))
+        self._check(inputs, state, weight)
+        if elapsed is not None:
+            elapsed = checked_elapsed(elapsed, self.cells, inputs, weight)
         learnt = None
         if self.learn_initial_state:
             learnt = {name: getattr(self, f"initial_{name}") for name in self.state_sizes}
@@ -178,7 +186,7 @@ class Recurrent(nn.Module):
             inputs,
             state,
             initial=learnt,
-            extras=self._extras(inputs),
+            extras=self._masks(inputs) | self._times(elapsed, lengths, resets),
             bidirectional=self.bidirectional,
             between=self.dropout,
             lengths=lengths,
@@ -206,9 +214,9 @@ class Recurrent(nn.Module):
             made = (
                 make(cell, input_size, size, **options) if isinstance(cell, str) else cell(input_size, size, **options)
             )
-            if made.extras:
+            if unknown := made.extras.keys() - {ELAPSED}:
                 raise SettingsError(
-                    f"Recurrent has no values for {', '.join(made.extras)}, which the cell {made.name} takes at every "
+                    f"Recurrent has no values for {', '.join(unknown)}, which the cell {made.name} takes at every "
                     "step. Use the options zoneout and recurrent_dropout, or elman.nn.unroll with extras."
                 )
             input_size = made.output_size * (2 if self.bidirectional else 1)
@@ -228,7 +236,19 @@ class Recurrent(nn.Module):
                 params[name] = drop_weights(params[name], self.weight_drop, self.training)
         return params
 
-    def _extras(self, inputs: Tensor) -> dict[str, Tensor]:
+    def _times(self, elapsed: Tensor | None, lengths: Tensor | None, resets: Tensor | None) -> dict[str, Tensor]:
+        """The time between steps, for each layer and direction that uses it."""
+        if elapsed is None:
+            return {}
+        forward = elapsed[..., None]
+        backward = elapsed_backwards(elapsed, lengths, resets)[..., None] if self.bidirectional else forward
+        return {
+            ELAPSED + suffix: backward if suffix.endswith("_reverse") else forward
+            for suffix, cell in self._parts()
+            if ELAPSED in cell.extras
+        }
+
+    def _masks(self, inputs: Tensor) -> dict[str, Tensor]:
         """What the options of the step need for this forward call: masks in training."""
         return {
             name + suffix: value

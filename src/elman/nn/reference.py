@@ -14,20 +14,21 @@ def run(call: Call) -> Unrolled:
     """Run `Cell.step` step by step; on every device and differentiable in every way that torch's functions are."""
     if call.batch_sizes is not None:
         return _run_packed(call, call.batch_sizes)
-    ops, inputs, state = TorchOps(), call.inputs, dict(call.state)
+    ops, inputs, state, given = TorchOps(), call.inputs, dict(call.state), call.extras
     time = inputs.shape[1]
     inside = None if call.lengths is None else torch.arange(time) < call.lengths[:, None]
     valid = None if inside is None else inside.to(inputs.device)[..., None]
     if valid is not None:
         # Padding may hold anything, NaN too, and 0 * NaN would reach the gradients.
         inputs = inputs.masked_fill(~valid, 0)
+        given = {name: v.masked_fill(~valid, 0) if v.dim() == 3 else v for name, v in given.items()}
     restarts = _restarts(call.resets, inside, call.reverse)
     steps: dict[int, State] = {}
     for t in reversed(range(time)) if call.reverse else range(time):
         if t in restarts:
             again = restarts[t].to(inputs.device)
             state = {name: ops.where(again, call.initial[name], before) for name, before in state.items()}
-        extras = {name: value[:, t] if value.dim() == 3 else value for name, value in call.extras.items()}
+        extras = {name: value[:, t] if value.dim() == 3 else value for name, value in given.items()}
         after = call.cell.step(ops, inputs[:, t], state, {**call.params, **extras})
         if valid is not None:
             steps[t] = {name: ops.where(valid[:, t], value, value.new_zeros(())) for name, value in after.items()}

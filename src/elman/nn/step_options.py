@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from elman.cells import Cell
-from elman.cells.cell import Activations
+from elman.cells.cell import ELAPSED, Activations
 from elman.cells.modifiers import Clipped, FastActivations, RecurrentDropout, Zoneout
 from elman.errors import SettingsError
 from elman.nn.dropout import checked
@@ -57,13 +57,15 @@ class StepOptions:
         return Zoneout(cell, zoned_out) if zoned_out else cell
 
     def extras(self, cell: Cell, inputs: Tensor, training: bool) -> dict[str, Tensor]:
-        """The extras of what `around` returned, for inputs (batch, time, features): masks, or their expectation.
+        """What the options add to a cell's extras, for inputs (batch, time, features): masks, or their expectation.
 
         Drawn from torch's generator: zoneout (batch, time, size) for every step, dropout (batch, size) for all steps.
         """
         batch, time = inputs.shape[:2]
         found = {}
         for name, width in cell.extras.items():
+            if name == ELAPSED:  # no option: it is given with the inputs
+                continue
             option, _, part = name.partition(" ")
             if option == "dropout":
                 keep = 1 - self.recurrent_dropout

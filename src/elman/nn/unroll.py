@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from elman.cells import Cell
+from elman.cells.cell import ELAPSED
 from elman.errors import DataError
 from elman.nn import compiled, kernels, reference
 from elman.nn.backends import Circumstances, name_chosen
@@ -52,7 +53,8 @@ def unroll(
         inputs: (batch, time, input_size); fastest as the transpose of a contiguous (time, batch, input_size).
         state: The state before the first step, (batch, size) each; ``initial`` when not given.
         initial: What resets go back to, (batch, size) or (size,) each; zeros when not given.
-        extras: What `Cell.extras` names, each (batch, time, width), or (batch, width) for all steps; no gradients.
+        extras: What `Cell.extras` names, each (batch, time, width), or (batch, width) for all steps; they get no
+            gradients. The time since the step before, ``"elapsed"``, is 1 where it is not given.
         lengths: Valid steps per row, (batch,), whole numbers from 1 to time.
         resets: (batch, time) bool, True where a new sequence begins.
         batch_sizes: Says that inputs are packed, (steps, input_size), as in torch's ``PackedSequence``: how many
@@ -174,11 +176,13 @@ def boundaries(inputs: Tensor, lengths: Tensor | None, resets: Tensor | None) ->
 
 def _checked_extras(cell: Cell, batch: int, inputs: Tensor, extras: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     steps = inputs.shape[1:2] if inputs.dim() == 3 else ()
+    if ELAPSED in cell.extras and ELAPSED not in extras:
+        extras = {**extras, ELAPSED: inputs.new_ones(batch, 1)}
     for name, width in cell.extras.items():
         found = tuple(extras[name].shape) if name in extras else "nothing"
         if found not in ((batch, width), (batch, *steps, width)):
             raise DataError(f"extras['{name}'] must be {(batch, *steps, width)} or {(batch, width)}, found {found}.")
-    return extras
+    return {name: value.detach() for name, value in extras.items()}
 
 
 def _joined(outputs: list[Tensor]) -> Tensor:

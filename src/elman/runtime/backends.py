@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells import Cell, NumpyOps
+from elman.cells.cell import ELAPSED
 from elman.errors import BackendError, UsageError, nearest
 
 Array = NDArray[np.float32]
@@ -28,12 +29,17 @@ _logger = logging.getLogger("elman")
 
 
 class Stack(Protocol):
-    """An embedding, a stack of cells and a linear layer over them; states are named ``hidden_l0`` and so on."""
+    """An embedding, a stack of cells and a linear layer over them; states are named ``hidden_l0`` and so on.
 
-    def step(self, inputs: Symbols, state: Mapping[str, Array]) -> tuple[Array, State]:
+    The time between steps, ``elapsed``, has the shape of the symbols; without it it is 1.
+    """
+
+    def step(self, inputs: Symbols, state: Mapping[str, Array], *, elapsed: Array | None = None) -> tuple[Array, State]:
         """One step: symbols (B,) and the state to the results (B, outputs) and the state after it."""
 
-    def run(self, inputs: Symbols, state: Mapping[str, Array], *, last: bool = False) -> tuple[Array, State]:
+    def run(
+        self, inputs: Symbols, state: Mapping[str, Array], *, elapsed: Array | None = None, last: bool = False
+    ) -> tuple[Array, State]:
         """Many: symbols (T, B) to (T, B, outputs), or with ``last`` to (1, B, outputs), and the state after them."""
 
 
@@ -44,22 +50,25 @@ class ReferenceStack:
     def __init__(self, embedding: Array, layers: Layers, head: Head) -> None:
         self._embedding, self._layers, (self._weight, self._bias) = embedding, layers, head
 
-    def step(self, inputs: Symbols, state: Mapping[str, Array]) -> tuple[Array, State]:
+    def step(self, inputs: Symbols, state: Mapping[str, Array], *, elapsed: Array | None = None) -> tuple[Array, State]:
         """See `Stack.step`."""
         features = self._embedding[inputs]
+        time = np.ones((len(inputs), 1), np.float32) if elapsed is None else elapsed.astype(np.float32)[:, None]
         after: State = {}
         for number, (cell, params) in enumerate(self._layers):
             before = {name: state[f"{name}_l{number}"] for name in cell.state_sizes}
-            stepped = cell.step(NumpyOps(), features, before, params)
+            stepped = cell.step(NumpyOps(), features, before, {**params, ELAPSED: time})
             after |= {f"{name}_l{number}": value for name, value in stepped.items()}
             features = stepped[next(iter(cell.state_sizes))]
         return features @ self._weight.T + self._bias, after
 
-    def run(self, inputs: Symbols, state: Mapping[str, Array], *, last: bool = False) -> tuple[Array, State]:
+    def run(
+        self, inputs: Symbols, state: Mapping[str, Array], *, elapsed: Array | None = None, last: bool = False
+    ) -> tuple[Array, State]:
         """See `Stack.run`."""
         results, after = [], dict(state)
-        for each in inputs:
-            result, after = self.step(each, after)
+        for t, symbols in enumerate(inputs):
+            result, after = self.step(symbols, after, elapsed=None if elapsed is None else elapsed[t])
             results.append(result)
         return np.stack(results[-1:] if last else results), after
 

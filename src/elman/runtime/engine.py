@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman import cells
-from elman.errors import BundleError, SettingsError
+from elman.cells.cell import ELAPSED
+from elman.errors import BundleError, DataError, SettingsError
 from elman.runtime.backends import Array, State, StreamPrecision, make_stack
 
 #: Rows of a layer that are computed in one go: enough to be quick, few enough to be small.
@@ -86,6 +87,7 @@ class Engine:
     Raises:
         BundleError: The tensors do not fit to the shape.
         BackendError: The backend is unknown, or cannot run here though asked for by name.
+        DataError: At a step, elapsed does not fit the symbols, or the cell has no use for it.
 
     Attributes:
         backend: What runs, ``"compiled"`` or ``"reference"``; `explain` says why.
@@ -103,6 +105,7 @@ class Engine:
         self.shape, self.precision = shape, precision
         self._initial: State = {}
         layers = []
+        self._takes_elapsed = any(ELAPSED in cell.extras for cell in shape.layers())
         for index, cell in enumerate(shape.layers()):
             layers.append((cell, {name: tensors[f"recurrent.{name}_l{index}"] for name in cell.parameters()}))
             for name, size in cell.state_sizes.items():
@@ -122,35 +125,46 @@ class Engine:
         """State before the first symbol: ``{"hidden_l0": (batch, size), ...}``, zeros unless it was learnt."""
         return {name: np.repeat(value, batch, axis=0) for name, value in self._initial.items()}
 
-    def step(self, symbols: NDArray[np.int64], state: Mapping[str, Array]) -> tuple[Array, State]:
+    def step(
+        self, symbols: NDArray[np.int64], state: Mapping[str, Array], *, elapsed: Array | None = None
+    ) -> tuple[Array, State]:
         """Read one symbol per row.
 
         Args:
             symbols: Ids, shape (batch,).
             state: As from `initial_state` or an earlier step; it is not changed.
+            elapsed: The time since the symbol before, shape (batch,), for cells that use it; 1 where it is left out.
 
         Returns:
             The logits of the next symbol, shape (batch, vocabulary), and the new state.
         """
-        return self._stack.step(symbols, state)
+        self._check_elapsed(elapsed, symbols)
+        return self._stack.step(symbols, state, elapsed=elapsed)
 
     def read(
-        self, symbols: NDArray[np.int64], state: Mapping[str, Array], *, last: bool = False
+        self,
+        symbols: NDArray[np.int64],
+        state: Mapping[str, Array],
+        *,
+        elapsed: Array | None = None,
+        last: bool = False,
     ) -> tuple[Array, State]:
         """Read many symbols, which is quicker than step by step.
 
         Args:
             symbols: Ids, shape (time,) or (batch, time).
             state: As for `step`.
+            elapsed: As for `step`, in the shape of the symbols.
             last: Only the logits after the last symbol are wanted.
 
         Returns:
             The logits after each symbol, shape (time, vocabulary) or (batch, time, vocabulary), where ``last`` leaves
             one step of time, and the new state.
         """
-        rows = np.atleast_2d(symbols)
+        self._check_elapsed(elapsed, symbols)
+        rows, times = np.atleast_2d(symbols), None if elapsed is None else np.atleast_2d(elapsed)
         found, after = [np.zeros((0, len(rows), self.shape.vocabulary), np.float32)], dict(state)
-        for piece, reached in self._pieces(rows, state, last=last):
+        for piece, reached in self._pieces(rows, state, times, last=last):
             found.append(piece)
             after = reached
         logits = np.concatenate(found[-1:] if last else found)
@@ -165,14 +179,25 @@ class Engine:
         return np.concatenate(found)
 
     def _pieces(
-        self, rows: NDArray[np.int64], state: Mapping[str, Array], *, last: bool = False
+        self, rows: NDArray[np.int64], state: Mapping[str, Array], times: Array | None = None, *, last: bool = False
     ) -> Iterator[tuple[Array, State]]:
         """Read symbols (batch, time) piece by piece: logits (steps, batch, vocabulary) and the state after them."""
         batch, time = rows.shape
         steps = max(1, ROWS_AT_ONCE // batch)
         for begin in range(0, time, steps):
-            logits, state = self._stack.run(rows[:, begin : begin + steps].T, state, last=last)
+            piece = slice(begin, begin + steps)
+            elapsed = None if times is None else times[:, piece].T
+            logits, state = self._stack.run(rows[:, piece].T, state, elapsed=elapsed, last=last)
             yield logits, state
+
+    def _check_elapsed(self, elapsed: Array | None, symbols: NDArray[np.int64]) -> None:
+        """Raise `DataError` for times that do not fit the symbols, or that no cell asks for."""
+        if elapsed is None:
+            return
+        if not self._takes_elapsed:
+            raise DataError(f"Cell {self.shape.cell} has no use for the time between steps: leave elapsed out.")
+        if np.shape(elapsed) != np.shape(symbols):
+            raise DataError(f"elapsed must be {np.shape(symbols)}, as the symbols, found {np.shape(elapsed)}.")
 
 
 def log_softmax(logits: Array) -> Array:
