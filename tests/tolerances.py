@@ -50,3 +50,11 @@ FAST_RECURRENCE = 1e-3
 
 #: Weights of 8 bits in a stack of three small layers with weights below 2: sums of some dozens of errors of 2**-9.
 BFLOAT16_WEIGHTS = 5e-2
+
+#: ONNX Runtime keeps the constant factors of some float64 products in float32: 2**-24 of values near 1, carried through
+#: a dozen steps.
+ONNX_FLOAT64 = 2e-6
+
+#: Moving averages after a hundred calls: 0.9 ** 100 = 3e-5 of where they began, and sums over the steps of a call that
+#: the statistics move in meanwhile.
+BATCH_NORM_SETTLED = 0.05

@@ -9,6 +9,7 @@
     ├── CheckpointError             a training run cannot be resumed from what is on disk
     ├── TrainingError               training cannot go on
     │   └── NonFiniteLossError      the loss became NaN or infinite
+    ├── ExportError                 a model cannot be written in another format, or does not give the same there
     └── SaveError                   the result could not be written (disk full, folder in use, ...)
 
 A message says what was expected, what was found and what to do. Whoever raises knows the place;
@@ -59,6 +60,10 @@ class TrainingError(ElmanError):
 
 class NonFiniteLossError(TrainingError):
     """The loss became NaN or infinite."""
+
+
+class ExportError(ElmanError):
+    """A model cannot be written in another format, or does not give the same there."""
 
 
 class SaveError(ElmanError):

@@ -55,7 +55,7 @@ def book(tmp_path: Path) -> Path:
 def test_help_names_every_command(elman: Shell) -> None:
     code, out, _ = elman("--help")
     assert code == 0
-    for verb in ("check", "demo", "train", "generate", "predict", "evaluate", "info", "explain", "bench"):
+    for verb in ("check", "demo", "train", "generate", "predict", "evaluate", "info", "explain", "export", "bench"):
         assert verb in out
 
 
@@ -219,6 +219,9 @@ WRONG = [
     (["generate", "{model}", "--temperature", "-1"], 2, "temperature"),
     (["evaluate", "{model}", "{missing}"], 1, "there is no such file"),
     (["info", "{book}"], 1, "is not a folder"),
+    (["export", "{model}"], 2, "Missing option '--to'"),
+    (["export", "{model}", "--to", "onix"], 2, "Did you mean 'onnx'"),
+    (["export", "{missing}", "--to", "onnx"], 1, "is not a folder"),
 ]
 
 

@@ -1,5 +1,6 @@
-"""Writing models out: the bundle now, other formats beside it."""
+"""Writing models out: the bundle, and other formats beside it."""
 
 from elman.export.bundle import write_bundle
+from elman.export.onnx import Exported, to_onnx
 
-__all__ = ["write_bundle"]
+__all__ = ["Exported", "to_onnx", "write_bundle"]

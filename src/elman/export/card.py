@@ -45,6 +45,7 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters
         'elman generate DIR --prompt "..."',
         "elman predict DIR --prompt ...",
         "elman evaluate DIR FILE",
+        "elman export DIR --to onnx",
         "```",
         "",
         "Limits: it has seen only its training text, repeats that text's errors and opinions, and knows nothing",

@@ -1,0 +1,86 @@
+"""A cell over time as ONNX's Scan, whose body is the cell's step as it was traced.
+
+What does not hang on the state, products of the input above all, is computed before the loop, for all steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from elman.cells import Cell
+from elman.compiler import Graph, trace
+from elman.compiler.graph import Id
+from elman.compiler.trace import AFTER
+from elman.export.onnx.document import Array, Document
+from elman.export.onnx.operations import Operand, Rows, known_values, number, write
+from elman.export.onnx.sequence import Sequence
+
+
+def write_scan(
+    sequence: Sequence,
+    cell: Cell,
+    given: Mapping[str, Array],
+    rows: Mapping[str, str],
+    state: Mapping[str, str],
+    reverse: bool,
+) -> tuple[str, dict[str, str]]:
+    """Add a layer in one direction to a model.
+
+    Args:
+        sequence: The model.
+        cell: The recurrence.
+        given: What is the same for all rows and steps, by name: parameters, and some of the extras.
+        rows: What every row has of its own at every step, (time, batch, features): ``x``, and the other extras.
+        state: The states before the first step, (batch, size).
+        reverse: From the end to the beginning.
+
+    Returns:
+        The outputs (time, batch, output_size), zero beyond a row's length, and the states after its last step.
+    """
+    graph, document = trace(cell), sequence.document
+    needed = graph.before(graph.outputs.values())
+    inside = needed & graph.after(graph.leaves("state").values())
+    values: dict[Id, Operand] = dict(known_values(graph, given))
+    values |= {place: Rows(rows[name], 2) for name, place in graph.leaves("input").items() if name in rows}
+    _write_nodes(document, graph, needed - inside, values)
+    # The values before the loop that a step reads.
+    read = {operand for place in inside for operand in graph.nodes[place].operands} | {*graph.outputs.values()}
+    crossing = {place: value for place in sorted(read - inside) if isinstance(value := values[place], Rows)}
+
+    body = Document(document.dtype, outer=document)
+    before = {name: body.input(body.fresh(name), ("batch", size)) for name, size in cell.state_sizes.items()}
+    values |= {place: Rows(before[name], 1) for name, place in graph.leaves("state").items()}
+    valid = body.input(body.fresh("valid"), ("batch", 1), np.bool_)
+    for place, value in crossing.items():
+        kind = np.bool_ if value.boolean else None
+        name = body.input(body.fresh("each"), ("batch", graph.nodes[place].width), kind)
+        values[place] = Rows(name, 1, value.boolean)
+    _write_nodes(body, graph, inside, values)
+    after = {name: number(body, values[graph.outputs[AFTER.format(name)]]) for name in cell.state_sizes}
+    for name, size in cell.state_sizes.items():
+        body.output(body.add("Where", valid, after[name], before[name]), ("batch", size))
+    output = body.add("Where", valid, next(iter(after.values())), body.weight(np.zeros(1)))
+    body.output(output, ("batch", cell.output_size))
+
+    scanned = [sequence.valid, *(value.name for value in crossing.values())]
+    *final, outputs = document.add_many(
+        len(before) + 1,
+        "Scan",
+        *(state[name] for name in before),
+        *scanned,
+        body=body.graph("step"),
+        num_scan_inputs=len(scanned),
+        scan_input_directions=[int(reverse)] * len(scanned),
+        scan_output_directions=[int(reverse)],
+    )
+    return outputs, dict(zip(before, final, strict=True))
+
+
+def _write_nodes(document: Document, graph: Graph, places: Iterable[Id], values: dict[Id, Operand]) -> None:
+    """Add those of the nodes that have no value yet."""
+    for place in sorted(places):
+        if place not in values:
+            node = graph.nodes[place]
+            values[place] = write(document, node, *(values[operand] for operand in node.operands))

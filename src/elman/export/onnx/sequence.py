@@ -1,0 +1,147 @@
+"""What an exported model is given over time, and gives back: inputs, lengths, states and the time between steps."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from elman.cells.cell import ELAPSED
+from elman.export.onnx.document import TYPES, Array, Document
+
+#: A length that stands for all steps.
+ALL_STEPS = 2**31 - 1
+
+
+class Sequence:
+    """The parts of a document that concern all layers; values inside are (time, batch, features).
+
+    Attributes:
+        document: Where it is written.
+        inputs: Name of what is given at every step, (batch, time, ...).
+        states: Names of the states, in the order of the file.
+    """
+
+    def __init__(self, document: Document, inputs: str) -> None:
+        self.document = document
+        self.inputs = inputs
+        self.states: list[str] = []
+        self._after: dict[str, tuple[str, int]] = {}
+        self._extras: dict[str, str] = {}
+        self._layers = 0
+
+    @functools.cached_property
+    def batch(self) -> str:
+        """The number of rows, (1,)."""
+        return self.document.add("Shape", self.inputs, start=0, end=1)
+
+    @functools.cached_property
+    def time(self) -> str:
+        """The number of steps, (1,)."""
+        return self.document.add("Shape", self.inputs, start=1, end=2)
+
+    @functools.cached_property
+    def lengths(self) -> str:
+        """Valid steps of each row, (batch,) int64."""
+        capped = self.document.add("Min", "lengths", self.time)
+        return self.document.add("Expand", capped, self.batch)
+
+    @functools.cached_property
+    def lengths_int32(self) -> str:
+        """The same as ONNX's own recurrent operators take them."""
+        return self.document.add("Cast", self.lengths, to=TYPES["int32"])
+
+    @functools.cached_property
+    def steps(self) -> str:
+        """The numbers of the steps, (time,)."""
+        add, zero = self.document.add, self.document.weight(np.array(0, np.int64))
+        return add("Range", zero, add("Squeeze", self.time), self.document.weight(np.array(1, np.int64)))
+
+    @functools.cached_property
+    def valid(self) -> str:
+        """Whether a step is one of its row's, (time, batch, 1)."""
+        return self.before_end(self.steps)
+
+    def before_end(self, steps: str) -> str:
+        """Whether a row has a step of these numbers (time,): (time, batch, 1)."""
+        add, numbers = self.document.add, self.document.numbers
+        found = add("Less", add("Unsqueeze", steps, numbers(1)), add("Unsqueeze", self.lengths, numbers(0)))
+        return add("Unsqueeze", found, numbers(2))
+
+    def masked(self, value: str) -> str:
+        """``value`` (time, batch, features) where a step is valid, else 0."""
+        return self.document.add("Where", self.valid, value, self.document.weight(np.zeros(1)))
+
+    def turned(self, value: str) -> str:
+        """(batch, time, features) as (time, batch, features), or back."""
+        return self.document.add("Transpose", value, perm=[1, 0, 2])
+
+    def next_layer(self) -> int:
+        """The number of the next recurrent layer, by which its states are named."""
+        self._layers += 1
+        return self._layers - 1
+
+    def state(self, name: str, size: int, first: Array | None) -> str:
+        """A state (batch, size) as it comes in; where it is left out it is ``first`` (size,), or zeros."""
+        default = np.zeros(size) if first is None else first
+        self.document.input(
+            name,
+            ("batch", size),
+            says="State before the first step; where it is left out, that of a new sequence.",
+            default=default.reshape(1, size).astype(self.document.dtype),
+        )
+        self.states.append(name)
+        shape = self.document.add("Concat", self.batch, self.document.numbers(size), axis=0)
+        return self.document.add("Expand", name, shape)
+
+    def leave(self, name: str, value: str, size: int) -> None:
+        """Note the state after the last step."""
+        self._after[name] = value, size
+
+    def extra(self, name: str, width: int) -> str:
+        """A cell's extra as it comes in, the same for all layers, (time, batch, width).
+
+        The time between steps comes as (batch, time), and is 1 where it does not come.
+        """
+        if name not in self._extras:
+            self._extras[name] = self._given(name, width)
+        return self._extras[name]
+
+    def _given(self, name: str, width: int) -> str:
+        document = self.document
+        if name != ELAPSED:
+            return self.turned(document.input(name, ("batch", "time", width), says="What the cell takes at each step."))
+        document.input(
+            name,
+            ("batch", "time"),
+            says="Time since the step before, in the unit of the training; where it is left out, 1.",
+            default=np.ones((1, 1), document.dtype),
+        )
+        shape = document.add("Concat", self.batch, self.time, axis=0)
+        return self.turned(document.add("Unsqueeze", document.add("Expand", name, shape), document.numbers(2)))
+
+    def elapsed_backwards(self) -> str:
+        """The time between steps as the reverse direction meets it, (time, batch, 1), see `elman.nn.Recurrent.forward`.
+
+        At every step that to the one after it, and at a row's last step what the first one was told.
+        """
+        document = self.document
+        elapsed = self.extra(ELAPSED, 1)
+        start, one, end = (document.numbers(n) for n in (0, 1, ALL_STEPS))
+        first = document.add("Slice", elapsed, start, one, start)
+        later = document.add("Concat", document.add("Slice", elapsed, one, end, start), first, axis=0)
+        followed = self.before_end(document.add("Add", self.steps, one))
+        return document.add("Where", followed, later, first)
+
+    def close(self) -> None:
+        """Declare the lengths, and the states after the last step, whose names end in ``_after``."""
+        self.document.input(
+            "lengths",
+            ("batch",),
+            np.int64,
+            says="Valid steps of each row, 1 to time; where they are left out, all.",
+            default=np.array([ALL_STEPS], np.int64),
+        )
+        for name in self.states:
+            value, size = self._after[name]
+            self.document.output(value, ("batch", size), f"{name}_after", says="State after a row's last valid step.")
