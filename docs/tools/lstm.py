@@ -137,7 +137,7 @@ def work() -> str:
 def llvm() -> str:
     """The products of one row with one block of units: the smallest tile, as the compiler writes it."""
     start = kernel_text().index(f'@"{PRODUCTS}"')
-    blocks = re.findall(r"^(multiply[.\d]*:\n.*?)^multiplied", kernel_text()[start:], re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^(repeat[.\d]*:\n.*?)^repeated", kernel_text()[start:], re.MULTILINE | re.DOTALL)
     count = len(group().products)
     smallest = next(block for block in blocks if block.count("llvm.fmuladd") == count and block.count("insertel") == 1)
     # The same number in every lane, and names, are written shorter than LLVM's printer does it.

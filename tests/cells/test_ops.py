@@ -57,3 +57,29 @@ def test_over_the_features() -> None:
     close(normal.mean(-1), [5])
     np.testing.assert_allclose(normal.std(-1), [2], rtol=1e-5)
     close(OPS.layer_norm(x, np.full(3, 2.0)), normal - 5)
+
+
+def test_batch_norm_by_stored_statistics() -> None:
+    x, mean, variance, weight = np.array([[1.0, 2.0, 6.0]]), np.ones(3), np.array([1.0, 4, 25]), np.full(3, 2.0)
+    normal = OPS.batch_norm(x, mean, variance, weight)
+    np.testing.assert_allclose(normal, [[0, 1, 2]], rtol=1e-5)
+    close(OPS.batch_norm(x, mean, variance, weight, np.full(3, 5.0)), normal + 5)
+
+
+def test_expand_repeats_pieces_in_place_and_fold_adds_them_up() -> None:
+    x = np.array([[1.0, 2.0, 3.0, 4.0]])
+    assert OPS.expand(x, 2, 3).tolist() == [[1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4]]
+    assert OPS.expand(x, 4, 2).tolist() == [[1, 1, 2, 2, 3, 3, 4, 4]]
+    assert OPS.fold(OPS.expand(x, 2, 3), 2, 3).tolist() == (3 * x).tolist()
+    assert OPS.fold(x, 1, 2).tolist() == [[4, 6]]
+
+
+def test_a_matrix_memory_is_written_by_outer_products_and_read_by_folds() -> None:
+    heads, keys, values = 2, 3, 4
+    k, q = np.random.default_rng(0).standard_normal((2, 5, heads, keys))
+    v = np.random.default_rng(1).standard_normal((5, heads, values))
+    flat_k, flat_v, flat_q = (each.reshape(5, -1) for each in (k, v, q))
+    memory = OPS.expand(flat_k, heads * keys, values) * OPS.expand(flat_v, heads, keys)
+    close(memory, np.einsum("bhk,bhv->bhkv", k, v).reshape(5, -1))
+    read = OPS.fold(memory * OPS.expand(flat_q, heads * keys, values), heads, keys)
+    close(read, np.einsum("bhkv,bhk->bhv", memory.reshape(5, heads, keys, values), q).reshape(5, -1))

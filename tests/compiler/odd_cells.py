@@ -119,4 +119,42 @@ class Vectors(Cell):
         return {"hidden": gate * hidden + (1 - gate) * new + params["whole"]}
 
 
-CELLS: list[Cell] = [*(Odd(4, 4, kind=kind) for kind in STEPS), Vectors(3, 1), Vectors(3, 4)]
+@dataclass(frozen=True)
+class Pieces(Cell):
+    """Expands and folds in every place that one can have, of pieces that fit each other and of some that do not.
+
+    There are 12 units for each of ``hidden_size``.
+    """
+
+    name: ClassVar[str] = "pieces"
+    gates: ClassVar[tuple[str, ...]] = ("hidden",)
+
+    @property
+    def state_sizes(self) -> dict[str, int]:
+        return {"hidden": 12 * self.hidden_size, "matrix": 24 * self.hidden_size}
+
+    def parameters(self) -> dict[str, Parameter]:
+        width, wide = self.state_sizes.values()
+        shapes = {"weight_ih": (wide, self.input_size), "weight_hh": (width, width), "few": (4,), "many": (wide,)}
+        return {name: Parameter(shape, ("hidden",), "input") for name, shape in shapes.items()}
+
+    def step(self, ops: Any, x: Any, state: Values, params: Values) -> dict[str, Any]:
+        n, hidden, matrix = self.hidden_size, state["hidden"], state["matrix"]
+        q, k = ops.split(ops.linear(x, params["weight_ih"]), 2)
+        gate = ops.sigmoid(ops.fold(hidden, 4, 3 * n))
+        # Beside a product, of a parameter, of pieces that do not fit: rows of 3 and of 4.
+        new = ops.tanh(ops.linear(hidden, params["weight_hh"]) + ops.expand(gate, 2, 3 * n)) * q
+        new = new + ops.expand(params["few"], 2, 3 * n) * ops.expand(ops.fold(k, 4, 3), 4, 3)
+        matrix = matrix * ops.expand(gate, 4, 6 * n) * params["many"] + ops.expand(k, 12 * n, 2) * ops.mean(new)
+        halves = ops.split(matrix, 2)
+        joined = ops.join(halves[1] * new, ops.tanh(halves[0]))
+        read = ops.fold(joined, 1, 2) + ops.fold(joined * ops.expand(q, 1, 2), 12 * n, 2)
+        read = read + ops.expand(ops.fold(joined, 2, 4), 3 * n, 2) + ops.expand(ops.fold(matrix, 3, 4), 2, 2)
+        matrix = matrix * ops.expand(gate, 1, 6 * n) + 0.1 * ops.sum(q)
+        return {"hidden": ops.tanh(0.2 * (new + read)), "matrix": matrix}
+
+
+CELLS: list[Cell] = [
+    *(Odd(4, 4, kind=kind) for kind in STEPS),
+    *(kind(3, size) for kind in (Vectors, Pieces) for size in (1, 4)),
+]

@@ -38,6 +38,12 @@ CASES: dict[str, Callable[[Builder, int, int, int], int]] = {
     "join": lambda b, x, y, m: b.elementwise(
         "multiply", b.join(b.part(x, 1, 2), y, x, b.reduce("sum", x)), b.join(y, y, b.part(x, 0, 2), b.part(y, 0, 4))
     ),
+    "expand": lambda b, x, y, m: b.elementwise(
+        "multiply", b.expand(b.elementwise("tanh", x), 2, 3), b.expand(b.elementwise("exp", y), 4, 3)
+    ),
+    "fold": lambda b, x, y, m: b.elementwise(
+        "multiply", b.fold(b.elementwise("multiply", x, y), 1, 2), b.fold(x, 2, 2)
+    ),
     "copy": lambda b, x, y, m: b.elementwise("multiply", b.copy(x, "of x"), y),
     "linear": lambda b, x, y, m: b.linear(b.elementwise("multiply", x, y), m),
 }
@@ -101,6 +107,17 @@ def test_what_need_not_be_computed_is_not() -> None:
     )
 
 
+def test_expanding_and_folding_nothing_is_nothing() -> None:
+    builder = Builder()
+    x, number = (builder.add(Node("input", width=width, name="x")) for width in (4, 1))
+    assert builder.expand(x, 2, 1) == builder.fold(x, 2, 1) == x
+    assert builder.expand(number, 1, 4) == builder.repeat(number, 4)
+    assert builder.fold(x, 1, 4) == builder.reduce("sum", x)
+    two = builder.constant(2, 4)
+    assert builder.expand(two, 2, 3) == builder.constant(2, 12)
+    assert builder.fold(two, 2, 2) == builder.constant(4, 2)
+
+
 def test_sums_do_not_wait_for_numbers_that_are_the_same_for_all_features() -> None:
     builder = Builder()
     x = builder.add(Node("input", width=49, name="x"))
@@ -126,6 +143,10 @@ def test_impossible_layouts_are_refused() -> None:
         builder.elementwise("add", x, y)
     with pytest.raises(UsageError, match="3 equal parts"):
         builder.part(x, 0, 3)
+    with pytest.raises(UsageError, match="expand takes a multiple of 3 features"):
+        builder.expand(x, 3, 2)
+    with pytest.raises(UsageError, match="fold takes a multiple of 2 x 3 features, not 4"):
+        builder.fold(x, 2, 3)
 
 
 def test_every_result_is_a_node_that_the_step_computes() -> None:

@@ -32,7 +32,10 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "where": (X > 0, X, Y),
     "sum": (X,),
     "mean": (X,),
+    "expand": (X, 2, 3),
+    "fold": (X, 1, 2),
     "layer_norm": (X, Y[0, 0], Y[0, 1]),
+    "batch_norm": (X, Y[0, 0], abs(Y[0, 1]), Y[0, 2], Y[1, 0]),
 }
 
 

@@ -69,8 +69,29 @@ class Ops(Protocol):
     def mean(self, x: Array) -> Array:
         """Mean over the features: (..., 1)."""
 
+    def expand(self, x: Array, groups: int, times: int) -> Array:
+        """Repeat each of ``groups`` equal pieces of the features ``times`` times in place: (..., times * features).
+
+        As blocks: (groups, n) becomes (groups, times, n). With H heads of keys k (H * K) and values v (H * V) the outer
+        products, rows by the keys, are ``expand(k, H * K, V) * expand(v, H, K)``: (..., H * K * V).
+        """
+
+    def fold(self, x: Array, groups: int, times: int) -> Array:
+        """Sum what `expand` would have repeated, the other way round: (..., features / times).
+
+        As blocks: (groups, times, n) becomes (groups, n). A matrix memory M (H * K * V) is read with queries q (H * K)
+        by ``fold(M * expand(q, H * K, V), H, K)``: (..., H * V).
+        """
+
     def layer_norm(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         """Zero mean and unit variance over the features, then ``* weight + bias`` (Ba et al. 2016), epsilon 1e-5."""
+
+    def batch_norm(self, x: Array, mean: Array, variance: Array, weight: Array, bias: Array | None = None) -> Array:
+        """``(x - mean) / sqrt(variance + 1e-5) * weight + bias``, all but x (features,): what batch norm stored.
+
+        In training `elman.nn.Recurrent` measures mean and variance over the rows of a batch, and brings those given
+        here, parameters of the kinds "mean" and "variance", up to date.
+        """
 
 
 @final
@@ -146,8 +167,23 @@ class NumpyOps:
         """See `Ops.mean`."""
         return np.mean(x, axis=-1, keepdims=True)
 
+    def expand(self, x: Array, groups: int, times: int) -> Array:
+        """See `Ops.expand`."""
+        pieces = x.reshape(*x.shape[:-1], groups, 1, x.shape[-1] // groups)
+        return np.repeat(pieces, times, axis=-2).reshape(*x.shape[:-1], times * x.shape[-1])
+
+    def fold(self, x: Array, groups: int, times: int) -> Array:
+        """See `Ops.fold`."""
+        pieces = x.reshape(*x.shape[:-1], groups, times, x.shape[-1] // (groups * times))
+        return pieces.sum(axis=-2).reshape(*x.shape[:-1], x.shape[-1] // times)
+
     def layer_norm(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         """See `Ops.layer_norm`."""
         centred = x - self.mean(x)
         scaled = centred / np.sqrt(self.mean(centred * centred) + 1e-5) * weight
+        return scaled if bias is None else scaled + bias
+
+    def batch_norm(self, x: Array, mean: Array, variance: Array, weight: Array, bias: Array | None = None) -> Array:
+        """See `Ops.batch_norm`."""
+        scaled = (x - mean) * (weight / np.sqrt(variance + 1e-5))
         return scaled if bias is None else scaled + bias

@@ -6,7 +6,7 @@ every row to totals. Single numbers that hold for a whole row are computed befor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from llvmlite import ir
 from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Graph, Id
 from elman.compiler.groups import inner_pieces
+from elman.compiler.repetition import Repetition, repetition_of
 from elman.compiler.stages import of_parameters
 from elman.compiler.tile import Group, Piece, Target
 
@@ -36,7 +37,7 @@ def write_elementwise(
     out = Emitter(module, name, [POINTER, POINTER, *[INDEX] * 5])
     pointers, scratch, row, rows, block, blocks, rests = out.function.args
     builder = out.builder
-    body = Body(out, graph, target, group, pointers, slots, totals)
+    body = _Vectors(out, graph, target, group, pointers, slots, totals)
     width = builder.add(blocks, rests)
 
     def one_vector(number: Any, first: Any, lanes: int, n: Any) -> None:
@@ -58,7 +59,21 @@ def write_elementwise(
 
 
 class Body:
-    """The elementwise operations of a group for one row, to be written in the order `begin`, `write`, `end`."""
+    """The elementwise operations of a group for one row at a time.
+
+    Attributes:
+        at: Where the vector stands that is computed, along each of the group's axes.
+        feature: The same as a feature of the block.
+        lanes: Features of the vector that count.
+        done: What is computed already.
+        scratch: Where the vector's products lie.
+    """
+
+    at: list[Any]
+    feature: Any
+    lanes: int
+    done: dict[Piece, Any]
+    scratch: Any
 
     def __init__(
         self,
@@ -75,10 +90,9 @@ class Body:
         self.vectors = target.vectors(out.builder)
         self.bases = {place: out.load_pointer(pointers, out.index(n)) for place, n in slots.items()}
         self.totals = {place: out.load_pointer(pointers, out.index(n)) for place, n in totals.items()}
-        self.sums = {place: out.room(self.vectors.type) for place in group.sums}
         self.own = {*group.stage.products, *group.stage.run}
         self.products = {piece: n for n, piece in enumerate(group.products)}
-        #: Pieces that are single numbers for the whole row.
+        #: Repetition that are single numbers for the whole row.
         self.numbers = [piece for piece in group.pieces if group.unit > 1 and graph.nodes[piece[0]].width == 1]
 
     def begin(self, row: Any) -> None:
@@ -90,37 +104,15 @@ class Body:
             self.done[piece] = self._compute(piece)
             if piece in self.group.rows:
                 self._store_number(piece[0], self.builder.extract_element(self.done[piece], self.out.index(0)))
-        for total in self.sums.values():
-            self.builder.store(self.vectors.constant(0), total)
 
-    def write(self, feature: Any, scratch: Any, lanes: int) -> None:
-        """Compute a vector of features, of which so many ``lanes`` count.
-
-        Everything is computed before anything is stored: a result may take the place of what another is made from.
-        """
-        self.feature, self.scratch, self.lanes, self.done = feature, scratch, lanes, dict(self.known)
-        for piece in self.group.pieces:
-            if piece not in self.done:
-                self.done[piece] = self._compute(piece)
+    def _store_results(self) -> None:
+        """Store a vector of every row that is written out, and add it to every total."""
         for piece in self.group.rows:
             if piece not in self.known:
                 self._store(self.done[piece], self._address(piece))
         for place, start in self.group.totals:
             address = self._offset(self.totals[place], self.builder.add(self.feature, self.out.index(start)))
             self._store(self.builder.fadd(self._load(address), self.done[place, start]), address)
-        for place, pieces in self.group.sums.items():
-            total = self.builder.load(self.sums[place], typ=self.vectors.type)
-            for piece in pieces:
-                total = self.builder.fadd(total, self._counted(self.done[piece]))
-            self.builder.store(total, self.sums[place])
-
-    def end(self) -> None:
-        """Store the sums over the features."""
-        name = f"llvm.vector.reduce.fadd.v{self.target.lanes}{self.vectors.format.suffix}"
-        for place, room in self.sums.items():
-            operands = [ir.Constant(self.target.scalar, -0.0), self.builder.load(room, typ=self.vectors.type)]
-            total = self.out.call_intrinsic(name, self.target.scalar, operands, fastmath=["reassoc"])
-            self._store_number(place, total)
 
     def _compute(self, piece: Piece) -> Any:
         node = self.graph.nodes[piece[0]]
@@ -132,10 +124,44 @@ class Body:
             return self.builder.load(self._offset(self.scratch, place), typ=self.vectors.type, align=align)
         if piece[0] not in self.own:
             return self._number(piece[0]) if piece in self.numbers else self._load(self._address(piece))
+        if node.op == "expand":
+            return self._expanded(piece)
         operands = [self.done[inner] for inner in inner_pieces(self.graph, piece)]
         if node.op in ("part", "join", "repeat", "copy"):
             return operands[0]
         return getattr(self.vectors, node.op)(*operands)
+
+    def _expanded(self, piece: Piece) -> Any:
+        """A vector of an expand, read where its operand lies."""
+        place, start = piece
+        (operand,), repetition = self.graph.nodes[place].operands, repetition_of(self.graph, place)
+        base = self._offset(self.bases[operand], self._first_of_row(operand))
+        if not repetition.fits(self.group.axes):
+            return self._read_one_by_one(base, repetition, start)
+        strides = repetition.strides(self.group.axes)
+        address = self._offset(base, self._place(strides, repetition.feature(start)))
+        if strides[-1]:
+            return self._load(address)
+        return self.vectors.everywhere(self.builder.load(address, typ=self.target.scalar))
+
+    def _place(self, strides: Sequence[int], start: int) -> Any:
+        """The number of a feature that is so far from its neighbours along the axes."""
+        place = self.out.index(start)
+        for at, stride in zip(self.at, strides, strict=True):
+            if stride:
+                place = self.builder.add(place, self.builder.mul(at, self.out.index(stride)))
+        return place
+
+    def _read_one_by_one(self, base: Any, repetition: Repetition, start: int) -> Any:
+        """What an expand gives at features that lie anyhow."""
+        builder, index, vector = self.builder, self.out.index, self.vectors.constant(0)
+        for lane in range(self.lanes):
+            feature = builder.add(self.feature, index(start + lane))
+            piece = builder.mul(builder.udiv(feature, index(repetition.span)), index(repetition.size))
+            place = builder.add(piece, builder.urem(feature, index(repetition.size)))
+            value = builder.load(self._offset(base, place), typ=self.target.scalar)
+            vector = builder.insert_element(vector, value, index(lane))
+        return vector
 
     def _offset(self, base: Any, number: Any) -> Any:
         return self.out.offset(base, number, self.target.scalar)
@@ -143,16 +169,18 @@ class Body:
     def _address(self, piece: Piece) -> Any:
         place, start = piece
         number = self.builder.add(self.feature, self.out.index(start))
-        # Values of parameters are the same for all rows.
-        if not of_parameters(self.graph, place):
-            width = self.out.index(self.graph.nodes[place].width)
-            number = self.builder.add(self.builder.mul(self.row, width), number)
-        return self._offset(self.bases[place], number)
+        return self._offset(self.bases[place], self.builder.add(self._first_of_row(place), number))
+
+    def _first_of_row(self, place: Id) -> Any:
+        """Where the row begins; values of parameters are the same for all rows."""
+        if of_parameters(self.graph, place):
+            return self.out.index(0)
+        return self.builder.mul(self.row, self.out.index(self.graph.nodes[place].width))
 
     def _number(self, place: Id) -> Any:
         """A single number that lies in memory, in every lane."""
-        row = self.out.index(0) if of_parameters(self.graph, place) else self.row
-        return self.vectors.everywhere(self.builder.load(self._offset(self.bases[place], row), typ=self.target.scalar))
+        address = self._offset(self.bases[place], self._first_of_row(place))
+        return self.vectors.everywhere(self.builder.load(address, typ=self.target.scalar))
 
     def _store_number(self, place: Id, value: Any) -> None:
         self.builder.store(value, self._offset(self.bases[place], self.row))
@@ -183,3 +211,36 @@ class Body:
         name = f"llvm.masked.{verb}.v{self.target.lanes}{self.vectors.format.suffix}.p0"
         align = ir.Constant(ir.IntType(32), self.target.bytes)
         return self.out.call_intrinsic(name, result, [*first, align, *last])
+
+
+class _Vectors(Body):
+    """Goes over the features vector by vector, in the order `begin`, `write`, `end`."""
+
+    def begin(self, row: Any) -> None:
+        """Compute the single numbers of a row, and begin its sums."""
+        super().begin(row)
+        self.sums = {place: self.out.room(self.vectors.type) for place in self.group.sums}
+        for total in self.sums.values():
+            self.builder.store(self.vectors.constant(0), total)
+
+    def write(self, feature: Any, scratch: Any, lanes: int) -> None:
+        """Compute a vector of features, of which so many ``lanes`` count.
+
+        Everything is computed before anything is stored: a result may take the place of what another is made from.
+        """
+        self.feature, self.scratch, self.lanes, self.done = feature, scratch, lanes, dict(self.known)
+        self.at = [feature]
+        for piece in self.group.pieces:
+            if piece not in self.done:
+                self.done[piece] = self._compute(piece)
+        self._store_results()
+        for place, pieces in self.group.sums.items():
+            total = self.builder.load(self.sums[place], typ=self.vectors.type)
+            for piece in pieces:
+                total = self.builder.fadd(total, self._counted(self.done[piece]))
+            self.builder.store(total, self.sums[place])
+
+    def end(self) -> None:
+        """Store the sums over the features."""
+        for place, room in self.sums.items():
+            self._store_number(place, self.vectors.total(self.builder.load(room, typ=self.vectors.type)))

@@ -67,6 +67,28 @@ class Emitter:
         self.builder.branch(head)
         self.builder.position_at_end(after)
 
+    def repeat(self, count: int, values: dict[Any, Any], body: Callable[[Any, dict[Any, Any]], Any]) -> Any:
+        """``for n in range(count): values = body(n, values)`` in registers, for a count of at least one."""
+        before = self.builder.block
+        inside, after = (self.builder.append_basic_block(name) for name in ("repeat", "repeated"))
+        self.builder.branch(inside)
+        self.builder.position_at_end(inside)
+        index = self.builder.phi(INDEX)
+        index.add_incoming(self.index(0), before)
+        running = {key: self.builder.phi(first.type) for key, first in values.items()}
+        for key, first in values.items():
+            running[key].add_incoming(first, before)
+        done = body(index, running)
+        index_after = self.builder.add(index, self.index(1))
+        # The body may have written blocks of its own.
+        end = self.builder.block
+        index.add_incoming(index_after, end)
+        for key, value in running.items():
+            value.add_incoming(done[key], end)
+        self.builder.cbranch(self.builder.icmp_signed("<", index_after, self.index(count)), inside, after)
+        self.builder.position_at_end(after)
+        return done
+
     def switch(self, value: Any, cases: Mapping[int, Callable[[], None]]) -> None:
         """Write every case; the one that ``value`` names runs, none if it names none."""
         start, after = self.builder.block, self.builder.append_basic_block("chosen")

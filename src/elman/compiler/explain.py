@@ -40,6 +40,8 @@ def formula(graph: Graph, place: Id) -> str:
         return f"{operands[0]} @ {operands[1]}{'.T' if node.op == 'linear' else ''}"
     if node.op == "part":
         return _block(operands[0], node.part)
+    if node.op in ("expand", "fold"):
+        return f"{node.op}({operands[0]}, {node.pieces[0]}, {node.pieces[1]})"
     return {"negative": "-", "copy": ""}.get(node.op, node.op) + (
         operands[0] if node.op in ("negative", "copy") else f"({', '.join(operands)})"
     )

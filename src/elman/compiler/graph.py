@@ -38,6 +38,7 @@ class Node:
         value: Of a constant.
         part: ``(index, count)`` of a part: which of so many equal blocks of the row.
         columns: Of a matrix parameter (in); 0 for everything else.
+        pieces: Of an expand or a fold: ``(groups, times)``, see `elman.cells.Ops.expand`.
     """
 
     op: str
@@ -47,6 +48,7 @@ class Node:
     value: float = 0.0
     part: tuple[int, int] = (0, 1)
     columns: int = 0
+    pieces: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class Graph:
             shown = " ".join(f"%{operand}" for operand in node.operands)
             extra = node.name or (f"{node.value:g}" if node.op == "constant" else "")
             extra = f"{node.part[0] + 1} of {node.part[1]}" if node.op == "part" else extra
+            extra = "{} x {}".format(*node.pieces) if node.op in ("expand", "fold") else extra
             size = f"{node.width}x{node.columns}" if node.columns else str(node.width)
             lines.append(" ".join(f"%{place}: {size} = {node.op} {extra} {shown}".split()))
         return "\n".join([*lines, *(f"{name} = %{place}" for name, place in self.outputs.items())])
@@ -235,6 +238,32 @@ class Builder:
         if len(operands) == 1:
             return operands[0]
         return self.add(Node("join", operands, sum(self[operand].width for operand in operands)))
+
+    def expand(self, operand: Id, groups: int, times: int) -> Id:
+        """Each of ``groups`` equal pieces of the features ``times`` times: (groups, n) -> (groups, times, n)."""
+        node = self[operand]
+        if groups < 1 or times < 1 or node.width % groups:
+            raise UsageError(f"expand takes a multiple of {groups} features and at least one time, not {node.width}.")
+        if times == 1:
+            return operand
+        if node.width == 1:
+            return self.repeat(operand, times)
+        if node.op == "constant":
+            return self.constant(node.value, node.width * times)
+        return self.add(Node("expand", (operand,), node.width * times, pieces=(groups, times)))
+
+    def fold(self, operand: Id, groups: int, times: int) -> Id:
+        """The sums over ``times``, the other way round: (groups, times, n) -> (groups, n)."""
+        node = self[operand]
+        if groups < 1 or times < 1 or node.width % (groups * times):
+            raise UsageError(f"fold takes a multiple of {groups} x {times} features, not {node.width}.")
+        if times == 1:
+            return operand
+        if node.width == times:
+            return self.reduce("sum", operand)
+        if node.op == "constant":
+            return self.constant(node.value * times, node.width // times)
+        return self.add(Node("fold", (operand,), node.width // times, pieces=(groups, times)))
 
     def linear(self, operand: Id, matrix: Id) -> Id:
         """``operand @ matrix.T``."""
@@ -371,6 +400,14 @@ def _join(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     return tuple(builder.join(*(next(parts) for _ in range(width // size))) for width in widths)
 
 
+def _expand(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    return (builder.fold(builder.repeat(grad, builder[place].width), *builder[place].pieces),)
+
+
+def _fold(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
+    return (builder.expand(builder.repeat(grad, builder[place].width), *builder[place].pieces),)
+
+
 def _sigmoid_values(x: Any) -> Any:
     return 0.5 * np.tanh(0.5 * x) + 0.5
 
@@ -383,6 +420,16 @@ def _join_values(node: Node, *blocks: Any) -> Any:
 def _part_values(node: Node, x: Any) -> Any:
     index, count = node.part
     return np.split(x, count, axis=0 if node.columns else -1)[index]
+
+
+def _expand_values(node: Node, x: Any) -> Any:
+    (groups, times), rows = node.pieces, np.shape(x)[:-1]
+    return np.repeat(np.reshape(x, (*rows, groups, 1, -1)), times, axis=-2).reshape(*rows, node.width)
+
+
+def _fold_values(node: Node, x: Any) -> Any:
+    rows = np.shape(x)[:-1]
+    return np.reshape(x, (*rows, *node.pieces, -1)).sum(-2).reshape(*rows, node.width)
 
 
 def _leaf() -> Op:
@@ -421,6 +468,8 @@ OPS: dict[str, Op] = {
     "copy": _elementwise(lambda x: x, lambda builder, place, grad: (grad,)),
     "sum": Op("reduction", lambda node, x: np.sum(x, axis=-1, keepdims=True), _sum),
     "repeat": Op("layout", lambda node, x: np.repeat(x, node.width, axis=-1), _repeat),
+    "expand": Op("layout", _expand_values, _expand),
+    "fold": Op("reduction", _fold_values, _fold),
     "part": Op("layout", _part_values, _no_gradient),  # the gradients of all parts are joined, see `adjoint`
     "join": Op("layout", _join_values, _join),
     "linear": Op("product", lambda node, x, matrix: x @ matrix.T, _linear),

@@ -34,6 +34,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from elman.compiler.axes import write_along_axes
 from elman.compiler.elementwise import write_elementwise
 from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Id
@@ -99,6 +100,7 @@ class Kernel:
         for group in groups:
             own = {*group.stage.products, *group.stage.run}
             yield from (place for place, _ in group.pieces if place not in own and not self._is_constant(place))
+            yield from group.expanded(self.graph).values()
             yield from (pack.operand for pack in group.packs)
             yield from (place for place, _ in group.rows)
             yield from group.sums
@@ -126,7 +128,8 @@ class Kernel:
             for n, pack in enumerate(group.packs, 1)
         ]
         pointers = {place: len(self.slots) + n for n, place in enumerate(self.totals)}
-        elementwise = write_elementwise(self.module, name, self.graph, self.target, group, self.slots, pointers)
+        write = write_elementwise if len(group.axes) == 1 else write_along_axes
+        elementwise = write(self.module, name, self.graph, self.target, group, self.slots, pointers)
         packs = [self.packs.index(pack) for pack in group.packs]
         return _Written(group, list(zip(products, packs, strict=True)), elementwise, self.target)
 
@@ -275,6 +278,11 @@ class _Written:
     target: Target
 
     @property
+    def whole_rows(self) -> bool:
+        """Whether it takes nothing less than whole rows."""
+        return bool(self.group.sums) or len(self.group.axes) > 1
+
+    @property
     def blocks(self) -> tuple[int, int]:
         """Whole vectors of its features, and 1 if some features are left behind them."""
         whole, rest = divmod(self.group.unit, self.target.lanes)
@@ -288,7 +296,7 @@ def _parts(stages: list[tuple[Stage, list[_Written]]]) -> list[Callable[[_Step],
         each = [groups for _, groups in found]
         # Between stages without products nobody waits for other rows.
         for groups in each if of_products else [list(chain(*each))]:
-            row_by_row = any(written.group.sums for written in groups)
+            row_by_row = not of_products and any(written.whole_rows for written in groups)
             parts.append(partial(_call_row_by_row if row_by_row else _call_block_by_block, groups))
     return parts
 
@@ -315,6 +323,9 @@ def _call_block_by_block(groups: list[_Written], step: _Step) -> None:
     out, builder = step.out, step.builder
     is_last = builder.icmp_signed("==", builder.add(step.part, out.index(1)), step.parts)
     for written in groups:
+        if written.whole_rows:
+            _call_row_by_row([written], step)
+            continue
         whole, rest = written.blocks
         low, high = (step.part_of(out.index(whole), end=end) for end in (False, True))
         rests = builder.zext(is_last, INDEX) if rest else out.index(0)

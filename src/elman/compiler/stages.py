@@ -92,11 +92,17 @@ def _made(
         elif place not in made and (place in earlier or place in here):
             made.add(place)
             operands = graph.nodes[place].operands
-            if OPS[graph.nodes[place].op].kind == "product":
+            if reads_whole_rows(graph, place):
                 read.add(operands[0])
             else:
                 waiting += operands
     return made, read
+
+
+def reads_whole_rows(graph: Graph, place: Id) -> bool:
+    """Whether it reads other features of its operand than it gives itself; the operand lies in memory then."""
+    node = graph.nodes[place]
+    return OPS[node.op].kind == "product" or node.op == "expand"
 
 
 def _takes_whole_rows(graph: Graph, place: Id) -> bool:
@@ -112,17 +118,38 @@ def _stage_of(graph: Graph, body: list[Id]) -> dict[Id, int]:
         kind = OPS[node.op].kind
         inside = [operand for operand in node.operands if operand in level]
         # A product reads rows that earlier stages completed; the state is complete before the first.
-        late = {p for p in inside if kind == "product" or OPS[graph.nodes[p].op].kind == "reduction"}
+        whole = reads_whole_rows(graph, place)
+        late = {p for p in inside if whole or OPS[graph.nodes[p].op].kind == "reduction"}
         # All features need a single number at once, also where it is not one of their own.
         late |= narrow if node.width > 1 else set()
         level[place] = max((level[operand] + (operand in late) for operand in inside), default=0)
         if node.width == 1 and (kind == "product" or any(p in narrow and level[p] == level[place] for p in inside)):
             narrow.add(place)
     with_products = {level[place] for place in body if OPS[graph.nodes[place].op].kind == "product"}
-    return {
-        place: 2 * number + (OPS[graph.nodes[place].op].kind == "reduction" and number in with_products)
-        for place, number in level.items()
-    }
+    with_sums = _with_sums(graph, level)
+    return {place: 2 * number + (place in with_sums and number in with_products) for place, number in level.items()}
+
+
+def _with_sums(graph: Graph, level: dict[Id, int]) -> set[Id]:
+    """Sums, and what expands spread over whole rows unless a product of its level is added to it.
+
+    Beside products they would go over these rows a second time.
+    """
+    inside = {place: [n for n in graph.nodes[place].operands if level.get(n) == level[place]] for place in level}
+    of_products: set[Id] = set()
+    spread: set[Id] = set()
+    for place in level:
+        node = graph.nodes[place]
+        if OPS[node.op].kind == "product" or not of_products.isdisjoint(inside[place]):
+            of_products.add(place)
+        elif node.op == "expand" or not spread.isdisjoint(inside[place]):
+            spread.add(place)
+    beside: set[Id] = set()
+    for place in reversed(level):
+        if OPS[graph.nodes[place].op].kind != "reduction" and (place in of_products or place in beside):
+            beside.update(inside[place])
+    sums = {place for place in level if OPS[graph.nodes[place].op].kind == "reduction"}
+    return sums | (spread - beside)
 
 
 def _kept(graph: Graph, body: set[Id]) -> set[Id]:
@@ -131,6 +158,8 @@ def _kept(graph: Graph, body: set[Id]) -> set[Id]:
     rows_of: list[set[Id]] = []  # the rows in memory that each node is made of, beside numbers and parameters
     for place, node in enumerate(graph.nodes):
         found = set().union(*(rows_of[operand] for operand in node.operands))
+        if node.op == "expand":
+            found = set()  # few numbers, however often they are read
         cheap = OPS[node.op].kind in ("elementwise", "layout") and node.op not in DEAR
         if place in body and not (cheap and len(found) <= FEW_ROWS):
             kept.add(place)

@@ -7,7 +7,7 @@ in registers, and leaves them in scratch memory that never leaves the nearest ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -114,6 +114,8 @@ class Group:
         sums: Sum over the features -> the pieces that it adds up.
         pieces: All that these are made of and they themselves, in the order of computation.
         packs: The products among them.
+        axes: Loops within each other by which a block is gone over, the innermost last. There is more than one where
+            expands or folds take the block apart.
     """
 
     unit: int
@@ -123,11 +125,18 @@ class Group:
     sums: dict[Id, tuple[Piece, ...]]
     pieces: tuple[Piece, ...]
     packs: tuple[Pack, ...]
+    axes: tuple[int, ...]
 
     @property
     def products(self) -> list[Piece]:
         """All products, pack by pack: their order in scratch memory."""
         return [piece for pack in self.packs for piece in pack.products]
+
+    def expanded(self, graph: Graph) -> dict[Id, Id]:
+        """Expands among its pieces -> what they read from memory."""
+        own = {*self.stage.run}
+        expands = (place for place, _ in self.pieces if place in own and graph.nodes[place].op == "expand")
+        return {place: graph.nodes[place].operands[0] for place in expands}
 
     def shapes(self, target: Target) -> Shapes:
         """The shapes of its tiles."""
@@ -206,30 +215,8 @@ def _multiply(
     keys = list(product(range(rows), range(blocks), range(products)))
     sums = {key: vectors.constant(0) for key in keys}
     if words:
-        sums = _repeat(out, words, sums, lambda word, before: add(word, before, target.sharing))
+        sums = out.repeat(words, sums, lambda word, before: add(word, before, target.sharing))
     return add(out.index(words), sums, rest) if rest else sums
-
-
-def _repeat(out: Emitter, count: int, sums: dict[Any, Any], body: Callable[[Any, dict[Any, Any]], Any]) -> Any:
-    """``for n in range(count): sums = body(n, sums)``, for a count of at least one."""
-    builder = out.builder
-    before = builder.block
-    inside, after = (builder.append_basic_block(name) for name in ("multiply", "multiplied"))
-    builder.branch(inside)
-    builder.position_at_end(inside)
-    index = builder.phi(INDEX)
-    index.add_incoming(out.index(0), before)
-    running = {key: builder.phi(first.type) for key, first in sums.items()}
-    for key, first in sums.items():
-        running[key].add_incoming(first, before)
-    done = body(index, running)
-    index_after = builder.add(index, out.index(1))
-    index.add_incoming(index_after, inside)
-    for key, total in running.items():
-        total.add_incoming(done[key], inside)
-    builder.cbranch(builder.icmp_signed("<", index_after, out.index(count)), inside, after)
-    builder.position_at_end(after)
-    return done
 
 
 def _weights(vectors: Vectors, target: Target, address: Any) -> Sequence[Any]:

@@ -200,10 +200,25 @@ class SymbolOps:
         """See `Ops.mean`."""
         return self.sum(x) * (1 / x.node.width)
 
+    def expand(self, x: Symbol, groups: int, times: int) -> Symbol:
+        """See `Ops.expand`."""
+        return Symbol(x.builder, x.builder.expand(x.place, groups, times))
+
+    def fold(self, x: Symbol, groups: int, times: int) -> Symbol:
+        """See `Ops.fold`."""
+        return Symbol(x.builder, x.builder.fold(x.place, groups, times))
+
     def layer_norm(self, x: Symbol, weight: Symbol, bias: Symbol | None = None) -> Symbol:
         """See `Ops.layer_norm`."""
         centred = x - self.mean(x)
         scaled = centred * _elementwise("rsqrt", self.mean(centred * centred) + 1e-5) * weight
+        return scaled if bias is None else scaled + bias
+
+    def batch_norm(
+        self, x: Symbol, mean: Symbol, variance: Symbol, weight: Symbol, bias: Symbol | None = None
+    ) -> Symbol:
+        """See `Ops.batch_norm`."""
+        scaled = (x - mean) * (weight * _elementwise("rsqrt", variance + 1e-5))
         return scaled if bias is None else scaled + bias
 
 

@@ -13,7 +13,7 @@ networks rely on: tanh(0) is 0 and tanh(-x) is -tanh(x), tanh stays within -1 an
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -111,6 +111,12 @@ SINE_END = 2.0**20 * HALF_PI[0]
 LN2 = (float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56"))
 
 
+def _lanes(numbers: Iterable[int]) -> Any:
+    """Which lanes a shuffle takes."""
+    found = [ir.Constant(ir.IntType(32), number) for number in numbers]
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(found)), found)
+
+
 class Vectors:
     """Writes instructions on vectors of ``lanes`` numbers at the place where ``builder`` stands."""
 
@@ -142,8 +148,7 @@ class Vectors:
         """A number that was loaded, in every lane."""
         empty = ir.Constant(self.type, ir.Undefined)
         one = self.builder.insert_element(empty, single, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(one, empty, zeros)
+        return self.builder.shuffle_vector(one, empty, _lanes([0] * self.lanes))
 
     def halves(self, words: Any) -> tuple[Any, Any]:
         """The bfloat16 numbers in the lower halves of words, and those in the upper ones, as float32."""
@@ -158,6 +163,18 @@ class Vectors:
     def subtract(self, x: Any, y: Any) -> Any:
         """``x - y``."""
         return self.builder.fsub(x, y)
+
+    def total(self, x: Any) -> Any:
+        """The sum over the lanes, a number: of halves, then of halves of these, in this order everywhere."""
+        lanes = self.lanes
+        while lanes > 1:
+            lanes //= 2
+            empty = ir.Constant(x.type, ir.Undefined)
+            low, high = (
+                self.builder.shuffle_vector(x, empty, _lanes(range(first, first + lanes))) for first in (0, lanes)
+            )
+            x = self.builder.fadd(low, high)
+        return self.builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
 
     def multiply(self, x: Any, y: Any) -> Any:
         """``x * y``."""

@@ -81,6 +81,22 @@ class TorchOps:
         """See `elman.cells.Ops.mean`."""
         return x.mean(-1, keepdim=True)
 
+    def expand(self, x: Tensor, groups: int, times: int) -> Tensor:
+        """See `elman.cells.Ops.expand`."""
+        pieces = x.unflatten(-1, (groups, 1, x.shape[-1] // groups))
+        return pieces.expand(*x.shape[:-1], groups, times, x.shape[-1] // groups).flatten(-3)
+
+    def fold(self, x: Tensor, groups: int, times: int) -> Tensor:
+        """See `elman.cells.Ops.fold`."""
+        return x.unflatten(-1, (groups, times, x.shape[-1] // (groups * times))).sum(-2).flatten(-2)
+
     def layer_norm(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """See `elman.cells.Ops.layer_norm`."""
         return F.layer_norm(x, x.shape[-1:], weight, bias)
+
+    def batch_norm(
+        self, x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        """See `elman.cells.Ops.batch_norm`."""
+        scaled = (x - mean) * (weight * torch.rsqrt(variance + 1e-5))
+        return scaled if bias is None else scaled + bias
