@@ -172,7 +172,8 @@ class EmbeddedReber(Problem):
     """Strings of Reber's grammar between two letters that must agree (Fahlman 1991; Hochreiter & Schmidhuber 1997).
 
     The model says which letters may come next. A string is right if at every step the letters that may come are the
-    ones it holds most likely; the last choice needs the second letter of the string.
+    ones it holds most likely; the last choice needs the second letter of the string, from which at least ``steps``
+    letters part it.
     """
 
     features, outputs, unit, solved = 7, 7, "share of strings right", 0.99
@@ -180,11 +181,17 @@ class EmbeddedReber(Problem):
     @property
     def name(self) -> str:
         """See `Problem.name`."""
-        return "embedded Reber grammar"
+        return f"embedded Reber grammar, {self.steps} letters"
+
+    def string(self, rng: np.random.Generator) -> tuple[str, list[str]]:
+        """A string, and for each of its letters but the last those that may come next."""
+        while True:
+            text, may = self._string(rng)
+            if len(text) - 4 >= self.steps:
+                return text, may
 
     @staticmethod
-    def string(rng: np.random.Generator) -> tuple[str, list[str]]:
-        """A string, and for each of its letters but the last those that may come next."""
+    def _string(rng: np.random.Generator) -> tuple[str, list[str]]:
         outer = "TP"[rng.integers(2)]
         text, may, state = f"B{outer}B", ["TP", "B", "TP"], 0
         while True:

@@ -31,7 +31,7 @@ from elman.nn import Recurrent
 RUNS = RESULTS / "memory_tasks.jsonl"
 
 #: For all cells, from the paper's and from torch's first weights; then for the best of them, from the paper's.
-FIRST: tuple[Problem, ...] = (Adding(100), Parity(40), EmbeddedReber(20), Digits())
+FIRST: tuple[Problem, ...] = (Adding(100), Parity(40), EmbeddedReber(10), Digits())
 LATER: tuple[Problem, ...] = (Adding(400), Copy(100), Digits(permuted=True), Sine(50), Adding(1000), Copy(500))
 
 #: Seconds of one core for a run.
@@ -43,7 +43,7 @@ BEST = 12
 UNITS, BATCH, RATE, TEST = 64, 32, 3e-3, 500
 
 #: The rival without memory: a feed-forward network that sees so many inputs.
-WINDOW, FEED_FORWARD = 16, "feed-forward"
+WINDOW, FEED_FORWARD = 8, "feed-forward"
 
 
 @dataclass(frozen=True)
