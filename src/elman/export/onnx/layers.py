@@ -11,7 +11,7 @@ from elman.cells import Cell
 from elman.cells.cell import ELAPSED
 from elman.export.onnx.document import Array
 from elman.export.onnx.scan import write_scan
-from elman.export.onnx.sequence import Sequence
+from elman.export.onnx.sequence import Direction, Sequence
 from elman.export.onnx.standard import operator, write_operator
 
 
@@ -79,13 +79,14 @@ class Layers(Part):
             name: sequence.state(name + suffix, size, self._initial.get(name + own))
             for name, size in cell.state_sizes.items()
         }
+        given = {name: self._given[name + own] for name in cell.extras if name + own in self._given}
+        rows = {"x": values} | self._extras(sequence, cell, given, reverse)
+        layer = Direction(cell.name + suffix, cell, params | given, rows, state, reverse)
         standard = operator(cell, sequence.document.dtype)
-        if standard is not None:
-            outputs, after = write_operator(sequence, cell, standard, params, values, state, reverse)
+        if standard is None:
+            outputs, after = write_scan(sequence, layer)
         else:
-            given = {name: self._given[name + own] for name in cell.extras if name + own in self._given}
-            rows = {"x": values} | self._extras(sequence, cell, given, reverse)
-            outputs, after = write_scan(sequence, cell, params | given, rows, state, reverse)
+            outputs, after = write_operator(sequence, layer, standard)
         for name, size in cell.state_sizes.items():
             sequence.leave(name + suffix, after[name], size)
         return outputs

@@ -5,44 +5,29 @@ What does not hang on the state, products of the input above all, is computed be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
-from elman.cells import Cell
 from elman.compiler import Graph, trace
 from elman.compiler.graph import Id
 from elman.compiler.trace import AFTER
-from elman.export.onnx.document import Array, Document
+from elman.export.onnx.document import Document
 from elman.export.onnx.operations import Operand, Rows, known_values, number, write
-from elman.export.onnx.sequence import Sequence
+from elman.export.onnx.sequence import Direction, Sequence
 
 
-def write_scan(
-    sequence: Sequence,
-    cell: Cell,
-    given: Mapping[str, Array],
-    rows: Mapping[str, str],
-    state: Mapping[str, str],
-    reverse: bool,
-) -> tuple[str, dict[str, str]]:
+def write_scan(sequence: Sequence, layer: Direction) -> tuple[str, dict[str, str]]:
     """Add a layer in one direction to a model.
-
-    Args:
-        sequence: The model.
-        cell: The recurrence.
-        given: What is the same for all rows and steps, by name: parameters, and some of the extras.
-        rows: What every row has of its own at every step, (time, batch, features): ``x``, and the other extras.
-        state: The states before the first step, (batch, size).
-        reverse: From the end to the beginning.
 
     Returns:
         The outputs (time, batch, output_size), zero beyond a row's length, and the states after its last step.
     """
+    cell, rows = layer.cell, layer.rows
     graph, document = trace(cell), sequence.document
     needed = graph.before(graph.outputs.values())
     inside = needed & graph.after(graph.leaves("state").values())
-    values: dict[Id, Operand] = dict(known_values(graph, given))
+    values: dict[Id, Operand] = dict(known_values(graph, layer.given))
     values |= {place: Rows(rows[name], 2) for name, place in graph.leaves("input").items() if name in rows}
     _write_nodes(document, graph, needed - inside, values)
     # The values before the loop that a step reads.
@@ -68,12 +53,13 @@ def write_scan(
     *final, outputs = document.add_many(
         len(before) + 1,
         "Scan",
-        *(state[name] for name in before),
+        *(layer.state[name] for name in before),
         *scanned,
+        name=layer.name,
         body=body.graph("step"),
         num_scan_inputs=len(scanned),
-        scan_input_directions=[int(reverse)] * len(scanned),
-        scan_output_directions=[int(reverse)],
+        scan_input_directions=[int(layer.reverse)] * len(scanned),
+        scan_output_directions=[int(layer.reverse)],
     )
     return outputs, dict(zip(before, final, strict=True))
 

@@ -1,18 +1,44 @@
-"""What an exported model is given over time, and gives back: inputs, lengths, states and the time between steps."""
+"""What concerns all layers of an exported model: inputs over time, lengths, states and the time between steps."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
-from elman.cells.cell import ELAPSED
+from elman.cells.cell import ELAPSED, Cell
 from elman.export.onnx.document import TYPES, Array, Document
 
 #: A length that stands for all steps.
 ALL_STEPS = 2**31 - 1
 
 
+@final
+@dataclass(frozen=True)
+class Direction:
+    """One layer in one direction, ready to be written.
+
+    Attributes:
+        name: Of the layer in the model.
+        cell: The recurrence.
+        given: What is the same for all rows and steps, by name: parameters, and some of the extras.
+        rows: What every row has of its own at every step, (time, batch, features): ``x``, and the other extras.
+        state: The states before the first step, (batch, size).
+        reverse: From the end to the beginning.
+    """
+
+    name: str
+    cell: Cell
+    given: Mapping[str, Array]
+    rows: Mapping[str, str]
+    state: Mapping[str, str]
+    reverse: bool
+
+
+@final
 class Sequence:
     """The parts of a document that concern all layers; values inside are (time, batch, features).
 

@@ -6,7 +6,6 @@ front for the direction. Anything else is a Scan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +21,7 @@ from elman.cells.lstm_peephole import LSTMPeepholeCell
 from elman.cells.modifiers import FastActivations
 from elman.cells.rnn import ReluRNNCell, RNNCell
 from elman.export.onnx.document import Array
-from elman.export.onnx.sequence import Sequence
+from elman.export.onnx.sequence import Direction, Sequence
 
 
 @dataclass(frozen=True)
@@ -69,24 +68,17 @@ def operator(cell: Cell, dtype: np.dtype[Any]) -> Operator | None:
     return OPERATORS[type(cell)] if cell == plain else None
 
 
-def write_operator(
-    sequence: Sequence,
-    cell: Cell,
-    operator: Operator,
-    params: Mapping[str, Array],
-    x: str,
-    state: Mapping[str, str],
-    reverse: bool,
-) -> tuple[str, dict[str, str]]:
+def write_operator(sequence: Sequence, layer: Direction, operator: Operator) -> tuple[str, dict[str, str]]:
     """Add a layer in one direction to a model; as `elman.export.onnx.scan.write_scan` does."""
+    cell, params = layer.cell, layer.given
     document, axis = sequence.document, sequence.document.numbers(0)
     w, r, *biases = (
         _reordered(params.get(name, np.zeros(len(cell.gates) * cell.hidden_size)), len(cell.gates), operator.gates)
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
-    before = [document.add("Unsqueeze", state[name], axis) for name in cell.state_sizes]
+    before = [document.add("Unsqueeze", layer.state[name], axis) for name in cell.state_sizes]
     operands = [
-        x,
+        layer.rows["x"],
         document.weight(w[None], "W"),
         document.weight(r[None], "R"),
         document.weight(np.concatenate(biases)[None], "B"),
@@ -99,8 +91,9 @@ def write_operator(
         1 + len(before),
         operator.name,
         *operands,
+        name=layer.name,
         hidden_size=cell.hidden_size,
-        direction="reverse" if reverse else "forward",
+        direction="reverse" if layer.reverse else "forward",
         **operator.options,
     )
     after = (document.add("Squeeze", value, axis) for value in final)
