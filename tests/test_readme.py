@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_the_cell_of_the_readme_is_compiled(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out.strip() == said
 
 
-@pytest.mark.parametrize("page", ["docs/layers.md", "docs/attention.md"])
+@pytest.mark.parametrize("page", ["docs/layers.md", "docs/attention.md", "docs/heads.md"])
 def test_the_examples_of_pages_about_layers_run(page: str) -> None:
     scope: dict[str, object] = {}
     try:
@@ -92,12 +93,8 @@ def test_pages_name_only_commands_and_options_that_exist(page: str) -> None:
 
 def test_the_constraints_pin_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [
-        *project["dependencies"],
-        *project["optional-dependencies"]["dev"],
-        *project["optional-dependencies"]["docs"],
-    ]
-    names = {re.split(r"[\[<>=~ ]", requirement)[0].lower() for requirement in wanted}
+    wanted = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    names = {re.split(r"[\[<>=~ ]", requirement)[0].lower() for requirement in wanted} - {project["name"]}
     pins = {
         line.split("==")[0].lower()
         for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
