@@ -58,6 +58,13 @@ PUBLIC = {
         "MultiHeadAttention",
     ],
 }
+        "AdaptiveSoftmaxHead",
+        "CRFHead",
+        "CTCHead",
+        "Mixture",
+        "MixtureDensityHead",
+        "PenHead",
+        "PenMixture",
 
 
 @pytest.mark.parametrize("module", PUBLIC)

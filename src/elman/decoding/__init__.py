@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from elman.decoding.sampling import Sampling, generate
+from elman.decoding.viterbi import viterbi
 
-__all__ = ["Sampling", "generate"]
+__all__ = ["Sampling", "generate", "viterbi"]

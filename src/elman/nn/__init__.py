@@ -18,6 +18,15 @@ from elman.nn.call import State, Unrolled
 from elman.nn.convolutional import ConvGRU, ConvLSTM
 from elman.nn.drop_in import GRU, LSTM, RNN
 from elman.nn.dropout import LockedDropout, drop_weights, drop_words
+from elman.nn.heads import (
+    AdaptiveSoftmaxHead,
+    CRFHead,
+    CTCHead,
+    Mixture,
+    MixtureDensityHead,
+    PenHead,
+    PenMixture,
+)
 from elman.nn.ops import TorchOps
 from elman.nn.pooling import AttentionPool, LastPool, MaxPool, MeanPool
 from elman.nn.recurrent import Recurrent
@@ -28,10 +37,13 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdaptiveSoftmaxHead",
     "AdditiveAttention",
     "Attended",
     "Attention",
     "AttentionPool",
+    "CRFHead",
+    "CTCHead",
     "Choice",
     "ConvGRU",
     "ConvLSTM",
@@ -43,8 +55,12 @@ __all__ = [
     "MaxPool",
     "MeanPool",
     "Memory",
+    "Mixture",
+    "MixtureDensityHead",
     "MonotonicAttention",
     "MultiHeadAttention",
+    "PenHead",
+    "PenMixture",
     "Recurrent",
     "Residual",
     "Stack",
