@@ -37,7 +37,8 @@ def shape(vocabulary: int, cell: str = "lstm", **changes: Any) -> NetworkShape:
 
 def tensors(of: NetworkShape, seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-    return {name: rng.normal(0, 0.5, size).astype(np.float32) for name, size in of.parameter_shapes().items()}
+    drawn = {name: rng.normal(0, 0.5, size).astype(np.float32) for name, size in of.parameter_shapes().items()}
+    return {name: abs(value) if ".variance" in name else value for name, value in drawn.items()}
 
 
 def engine(

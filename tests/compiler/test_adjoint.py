@@ -38,6 +38,7 @@ def test_every_gradient_is_that_of_autograd(name: str, options: dict[str, Any], 
     rng = np.random.default_rng(1)
     shapes = {name: parameter.shape for name, parameter in cell.parameters().items()}
     values = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    values |= {name: abs(value) for name, value in values.items() if name.startswith("variance")}
     values |= {name: rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
     values["x"] = rng.normal(size=(5, cell.input_size))
     extras = {name: rng.uniform(size=(5, width)) for name, width in cell.extras.items()}

@@ -73,6 +73,7 @@ def problem(
     """Inputs of the step, first states, parameters, and the gradients of all states."""
     rng = np.random.default_rng(2)
     params = {name: rng.normal(size=parameter.shape) for name, parameter in cell.parameters().items()}
+    params |= {name: abs(value) for name, value in params.items() if name.startswith("variance")}
     first = {name: rng.normal(size=(rows, size)) for name, size in cell.state_sizes.items()}
     upstream = [{name: rng.normal(size=value.shape) for name, value in first.items()} for _ in range(time)]
     widths = {"x": cell.input_size, **cell.extras}

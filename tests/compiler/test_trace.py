@@ -22,7 +22,8 @@ def values(cell: Cell, rows: int = 3) -> dict[str, np.ndarray]:
     shapes = {"x": (rows, cell.input_size), **{name: (rows, size) for name, size in cell.state_sizes.items()}}
     shapes |= {name: (rows, width) for name, width in cell.extras.items()}
     shapes |= {name: parameter.shape for name, parameter in cell.parameters().items()}
-    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    drawn = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    return {name: abs(value) if name.startswith("variance") else value for name, value in drawn.items()}
 
 
 def by_hand(cell: Cell, of: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

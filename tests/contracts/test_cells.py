@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elman.cells
-from contracts.cells import ROWS, Row, cut, of_one_step, random_extras, random_state, tensors, weights
+from contracts.cells import EXEMPT, ROWS, Row, cut, of_one_step, random_extras, random_state, tensors, weights
 from elman.cells import CELLS, Cell, NumpyOps
 from elman.cells.modifiers import FastActivations, Modifier
 from elman.compiler.schedule import schedule_step
 from elman.compiler.trace import trace
 from elman.errors import BackendError
-from elman.nn import TorchOps, Unrolled, choose, unroll
+from elman.nn import Recurrent, TorchOps, Unrolled, choose, unroll
 from tolerances import BFLOAT16_RECURRENCE, FLOAT32_RECURRENCE, FLOAT64_RECURRENCE
 
 BATCH, TIME = 4, 9
@@ -167,6 +167,14 @@ def test_torchs_kernel_is_refused_where_there_is_none(row: Row) -> None:
     if not row.has_kernel:
         with pytest.raises(BackendError):
             choose(row.make(), "torch")
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_cell_is_compiled_and_trains_so_but_for_the_exempt(name: str) -> None:
+    layer = Recurrent(name, 3, 5)
+    assert layer.eval().why().startswith("compiled: ")
+    why = layer.train().why()
+    assert EXEMPT[name] in why if name in EXEMPT else why.startswith("compiled: ")
 
 
 @every_cell

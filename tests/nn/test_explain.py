@@ -17,7 +17,7 @@ from elman.nn.language_model import LanguageModelNetwork
 
 @pytest.mark.parametrize("name", cells.CELLS)
 def test_every_cell_is_explained_within_a_terminal(name: str) -> None:
-    layer = elman.nn.Recurrent(name, 3, 5, 2, bidirectional=True)
+    layer = elman.nn.Recurrent(name, 3, 5, 2, bidirectional=True).eval()
     text = str(explain(layer))
     assert text.startswith(f"Recurrent({name}, 3 -> 5, 5, bidirectional, backend=auto)\n\nBackend compiled: ")
     assert "reference loop" in text

@@ -17,6 +17,7 @@ from elman.cells.cell import Cell, Parameter
 from elman.cells.cfc import CfCCell
 from elman.cells.clockwork import ClockworkCell
 from elman.cells.fastgrnn import FastGRNNCell
+from elman.cells.gated_delta import GatedDeltaCell
 from elman.cells.gru import GRUCell
 from elman.cells.gru_before import GRUBeforeCell
 from elman.cells.gru_layer_norm import GRULayerNormCell
@@ -28,17 +29,20 @@ from elman.cells.jordan import JordanCell
 from elman.cells.li_gru import LiGRUCell
 from elman.cells.lru import LRUCell
 from elman.cells.lstm import LSTMCell
+from elman.cells.lstm_batch_norm import LSTMBatchNormCell
 from elman.cells.lstm_coupled import LSTMCoupledCell
 from elman.cells.lstm_layer_norm import LSTMLayerNormCell
 from elman.cells.lstm_peephole import LSTMPeepholeCell
 from elman.cells.mgu import MGUCell
 from elman.cells.mingru import MinGRUCell
 from elman.cells.minlstm import MinLSTMCell
+from elman.cells.mlstm import MLSTMCell
 from elman.cells.ops import Array, NumpyOps, Ops
 from elman.cells.phased_lstm import PhasedLSTMCell
 from elman.cells.qrnn import QRNNCell
 from elman.cells.rg_lru import RGLRUCell
 from elman.cells.rnn import ReluRNNCell, RNNCell
+from elman.cells.rwkv7 import RWKV7Cell
 from elman.cells.sru import SRUCell
 from elman.cells.ugrnn import UGRNNCell
 from elman.errors import SettingsError, nearest
@@ -57,6 +61,7 @@ CELLS: dict[str, type[Cell]] = {
         LSTMPeepholeCell,
         LSTMCoupledCell,
         LSTMLayerNormCell,
+        LSTMBatchNormCell,
         GRUCell,
         GRUBeforeCell,
         GRULayerNormCell,
@@ -75,6 +80,9 @@ CELLS: dict[str, type[Cell]] = {
         HGRNCell,
         LRUCell,
         RGLRUCell,
+        MLSTMCell,
+        GatedDeltaCell,
+        RWKV7Cell,
     )
 }
 

@@ -14,7 +14,12 @@ from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
 #: What a parameter does; the initialisation schemes go by it. Parameters of the kind "own" are drawn by `Cell.initial`.
-Kind: TypeAlias = Literal["input", "recurrent", "projection", "input_bias", "recurrent_bias", "gain", "shift", "own"]
+Kind: TypeAlias = Literal[
+    "input", "recurrent", "projection", "input_bias", "recurrent_bias", "gain", "shift", "mean", "variance", "own"
+]
+
+#: The kinds that are measured, not learnt: what batch normalisation stores.
+STATISTICS = ("mean", "variance")
 
 #: The extra by which a cell is told how much time has passed since the step before, in any unit, one number a row.
 #: Whoever runs a cell gives 1 where nothing else is known.

@@ -15,8 +15,8 @@
 
 ``torch`` is torch.nn's default: everything uniform in (-1/sqrt(H), 1/sqrt(H)).
 
-In both, the norms of a layer-normalised cell begin with a gain of one and a shift of zero, and what the paper of a
-cell gives first values of its own has those (`Cell.initial`).
+In both, norms begin with a gain of one and a shift of zero, the statistics of batch norms as if they had seen zero
+mean and unit variance, and what the paper of a cell gives first values of its own has those (`Cell.initial`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from elman.errors import SettingsError, UsageError, nearest
 Weights = dict[str, NDArray[np.float64]]
 
 #: What the parameters of norms begin with, by their kind.
-NORMS = {"gain": 1.0, "shift": 0.0}
+NORMS = {"gain": 1.0, "shift": 0.0, "mean": 0.0, "variance": 1.0}
 
 
 def initialise(cell: Cell, rng: np.random.Generator, scheme: str = "memory", memory: int = 0) -> Weights:

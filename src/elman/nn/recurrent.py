@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from elman.cells import Cell, initialise, make
-from elman.cells.cell import ELAPSED, Activations
+from elman.cells.cell import ELAPSED, STATISTICS, Activations
 from elman.errors import DataError, SettingsError
 from elman.nn.backends import choose
+from elman.nn.batch_norm import SHARE, has_statistics, shares
 from elman.nn.call import State, check_state
 from elman.nn.dropout import LockedDropout, checked, drop_weights
 from elman.nn.elapsed import checked_elapsed, elapsed_backwards
@@ -94,6 +95,12 @@ class Recurrent(nn.Module):
         self.backend = backend
         self.dropout = LockedDropout(dropout) if locked_dropout else nn.Dropout(checked("dropout", dropout))
         self.cells = tuple(self._make_cells(cell, input_size, _sizes(hidden_size, num_layers), cell_options))
+        self._measures = any(has_statistics(cell) for cell in self.cells)
+        if self._measures and checkpoint_every:
+            raise SettingsError(
+                f"Cell {self.cells[0].name} measures statistics in every forward run, and checkpoint_every runs twice: "
+                "use checkpoint_every=0."
+            )
         # Made here and not in every call: torch.compile takes them as they are.
         self._cells_run = {
             training: tuple(self.step_options.around(cell, training) for cell in self.cells)
@@ -105,7 +112,10 @@ class Recurrent(nn.Module):
         self._weights: dict[str, bool] = {}
         for suffix, layer_cell in self._parts():
             for name, parameter in layer_cell.parameters().items():
-                self.register_parameter(name + suffix, nn.Parameter(torch.empty(parameter.shape)))
+                if parameter.kind in STATISTICS:
+                    self.register_buffer(name + suffix, torch.empty(parameter.shape))
+                else:
+                    self.register_parameter(name + suffix, nn.Parameter(torch.empty(parameter.shape)))
                 self._weights[name + suffix] = parameter.kind == "recurrent"
             for name, size in layer_cell.state_sizes.items() if learn_initial_state else ():
                 self.register_parameter(f"initial_{name}{suffix}", nn.Parameter(torch.empty(size)))
@@ -137,7 +147,7 @@ class Recurrent(nn.Module):
         rng = np.random.default_rng(int(torch.randint(2**63 - 1, ())))
         for suffix, cell in self._parts():
             for name, values in initialise(cell, rng, self.initial, self.memory).items():
-                self.get_parameter(name + suffix).copy_(torch.from_numpy(values))
+                getattr(self, name + suffix).copy_(torch.from_numpy(values))
             for name in cell.state_sizes if self.learn_initial_state else ():
                 self.get_parameter(f"initial_{name}{suffix}").zero_()
 
@@ -186,7 +196,7 @@ class Recurrent(nn.Module):
             inputs,
             state,
             initial=learnt,
-            extras=self._masks(inputs) | self._times(elapsed, lengths, resets),
+            extras=self._masks(inputs) | self._times(elapsed, lengths, resets) | self._shares(inputs, lengths),
             bidirectional=self.bidirectional,
             between=self.dropout,
             lengths=lengths,
@@ -256,6 +266,12 @@ class Recurrent(nn.Module):
             for suffix in suffixes(layer, self.bidirectional)
             for name, value in self.step_options.extras(cell, inputs, self.training).items()
         }
+
+    def _shares(self, inputs: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+        """What layers that measure statistics in training need for it."""
+        if not (self.training and self._measures):
+            return {}
+        return dict.fromkeys((SHARE + suffix for suffix, _ in self._parts()), shares(inputs, lengths))
 
     def _check(self, inputs: Tensor, state: Mapping[str, Tensor] | None, weight: Tensor) -> None:
         if inputs.dim() != 3 or inputs.shape[2] != self.input_size:

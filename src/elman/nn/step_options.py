@@ -14,6 +14,7 @@ from elman.cells import Cell
 from elman.cells.cell import ELAPSED, Activations
 from elman.cells.modifiers import Clipped, FastActivations, RecurrentDropout, Zoneout
 from elman.errors import SettingsError
+from elman.nn.batch_norm import SHARE, BatchStatistics, has_statistics
 from elman.nn.dropout import checked
 
 
@@ -47,6 +48,8 @@ class StepOptions:
 
         Zoneout comes last, so that in evaluation it is the expectation of what it is in training.
         """
+        if training and has_statistics(cell):
+            cell = BatchStatistics(cell)
         if self.activations == "fast":
             cell = FastActivations(cell)
         if self.clip is not None:
@@ -64,7 +67,7 @@ class StepOptions:
         batch, time = inputs.shape[:2]
         found = {}
         for name, width in cell.extras.items():
-            if name == ELAPSED:  # no option: it is given with the inputs
+            if name in (ELAPSED, SHARE):  # no options: they are given with the inputs
                 continue
             option, _, part = name.partition(" ")
             if option == "dropout":
