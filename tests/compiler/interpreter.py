@@ -85,6 +85,8 @@ def backward(
     grads = {name: np.zeros_like(value) for name, value in first.items()}
     d_x = np.zeros_like(x)
     d_params = {name: np.zeros_like(value) for name, value in params.items()}
+    made = {name: derived.made.nodes[place] for name, place in derived.made.leaves("input").items()}
+    d_made = {name: np.zeros((node.width, node.columns)) for name, node in made.items()}
     inputs = graph.leaves("input")
     for t in reversed(range(len(x))):
         earlier = states[t - 1] if t else first
@@ -101,8 +103,11 @@ def backward(
         d_x[t] = found[graph.outputs["d x"]]
         for share in derived.parameters:
             index, count = share.part
-            block = np.split(d_params[share.name], count)[index]
+            total = d_params[share.name] if share.name in params else d_made[f"d {share.name}"]
+            block = np.split(total, count)[index]
             values = found | added if share.operand is None else found
             rows = np.broadcast_to(values[share.grad], (x.shape[1], np.shape(values[share.grad])[-1]))
             block += rows.sum(0) if share.operand is None else rows.T @ values[share.operand]
+    for name, value in derived.made.run({**params, **d_made}).items():
+        d_params[name.removeprefix("d ")] += value
     return {"x": d_x, **{f"first {name}": value for name, value in grads.items()}, **d_params}

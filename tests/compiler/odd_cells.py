@@ -87,6 +87,14 @@ STEPS: dict[str, Step] = {
         "hidden": unequal(ops, state["hidden"], new(ops, x, state, params)),
         "cell": unequal(ops, state["cell"] * ops.linear(state["hidden"], params["weight_hh"]), x),
     },
+    "matrices made of parameters": lambda ops, x, state, params: {
+        "hidden": ops.tanh(
+            of_input(ops, x, params)
+            + ops.linear(state["hidden"], params["weight_hh"] * params["weight_hh"].T - ops.exp(params["weight_hh"]))
+            + ops.linear(state["cell"], params["weight_ih"] + params["weight_hh"].T)
+        ),
+        "cell": ops.linear(state["cell"], params["weight_hh"].T / 2) - ops.linear(state["cell"], params["weight_hh"]),
+    },
     "gradients that are one": lambda ops, x, state, params: dict.fromkeys(
         ("hidden", "cell"), ops.tanh(state["hidden"] + state["cell"] + x)
     ),

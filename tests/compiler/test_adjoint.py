@@ -14,6 +14,7 @@ from elman.nn.ops import TorchOps
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in cells.CELLS),
+    ("antisymmetric", {"gated": True}),
     ("gru", {"bias": False}),
     ("lstm", {"projection_size": 2}),
 ]
@@ -22,12 +23,16 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
 def parameter_gradients(derived: Adjoint, values: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """What the loop does once, after all steps: the products and sums that `Adjoint` names."""
     nodes = derived.graph.evaluate(values)
+    made = {name: derived.made.nodes[place] for name, place in derived.made.leaves("input").items()}
     found = {name: np.zeros(shape) for name, shape in shapes.items()}
+    found |= {name.removeprefix("d "): np.zeros((node.width, node.columns)) for name, node in made.items()}
     for share in derived.parameters:
         index, count = share.part
         block = np.split(found[share.name], count)[index]
         rows = np.broadcast_to(nodes[share.grad], (len(values["x"]), np.shape(nodes[share.grad])[-1]))
         block += rows.sum(0) if share.operand is None else rows.T @ nodes[share.operand]
+    for name, value in derived.made.run({**values, **{f"d {name}": value for name, value in found.items()}}).items():
+        found[name.removeprefix("d ")] += value
     return found
 
 

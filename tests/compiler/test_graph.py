@@ -46,6 +46,7 @@ CASES: dict[str, Callable[[Builder, int, int, int], int]] = {
     ),
     "copy": lambda b, x, y, m: b.elementwise("multiply", b.copy(x, "of x"), y),
     "linear": lambda b, x, y, m: b.linear(b.elementwise("multiply", x, y), m),
+    "transpose": lambda b, x, y, m: b.linear(b.linear(b.elementwise("multiply", x, y), m), b.transpose(m)),
 }
 
 #: Operations that a step never makes itself, or that are no operations.
@@ -186,3 +187,11 @@ def test_a_graph_can_be_read() -> None:
         "%3: 2 = multiply %1 %2",
         "out = %3",
     ]
+
+
+def test_a_matrix_turned_twice_is_the_matrix() -> None:
+    builder = Builder()
+    matrix = builder.add(Node("parameter", width=3, columns=4, name="m"))
+    turned = builder.transpose(matrix)
+    assert (builder[turned].width, builder[turned].columns) == (4, 3)
+    assert builder.transpose(turned) == matrix

@@ -63,6 +63,8 @@ ROWS = (
     Row("li_gru"),
     Row("ugrnn"),
     Row("indrnn"),
+    Row("antisymmetric"),
+    Row("antisymmetric", {"gated": True, "bias": False}, around=(RecurrentDropout,)),
     Row("fastgrnn"),
     Row("fastgrnn", {"input_rank": 2, "recurrent_rank": 2, "bias": False}),
     Row("clockwork"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from elman.cells.antisymmetric import AntisymmetricCell
 from elman.cells.cell import Cell, Parameter
 from elman.cells.cfc import CfCCell
 from elman.cells.clockwork import ClockworkCell
@@ -69,6 +70,7 @@ CELLS: dict[str, type[Cell]] = {
         LiGRUCell,
         UGRNNCell,
         IndRNNCell,
+        AntisymmetricCell,
         FastGRNNCell,
         ClockworkCell,
         PhasedLSTMCell,

@@ -215,6 +215,16 @@ class _Dropping:
     def __init__(self, weight: Array, mask: Array) -> None:
         self.weight, self.mask = weight, mask
 
+    @property
+    def T(self) -> _Dropping:  # noqa: N802 - the name that arrays have
+        return _Dropping(self.weight.T, self.mask)
+
+    def __add__(self, other: _Dropping) -> _Dropping:
+        return _Dropping(self.weight + other.weight, self.mask)
+
+    def __sub__(self, other: _Dropping) -> _Dropping:
+        return _Dropping(self.weight - other.weight, self.mask)
+
     def __getattr__(self, name: str) -> NoReturn:
         raise _only_linear()
 

@@ -1,7 +1,7 @@
 """The array operations that a cell's `step` may use, and their NumPy binding.
 
-The list is the whole language of a step: these operations and the arrays' own ``+ - * /``. It is kept
-short because every binding must speak all of it: NumPy here, torch in `elman.nn.ops`, and compilers that
+The list is the whole language of a step: these operations, the arrays' own ``+ - * /``, and ``.T`` of a matrix. It is
+kept short because every binding must speak all of it: NumPy here, torch in `elman.nn.ops`, and compilers that
 call `step` with symbols to see its graph. "Features" below means the last axis.
 """
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 
 from elman.compiler.graph import OPS, Builder, Graph, Id, Node
 
+#: Name of a matrix that is made of parameters, by its node.
+MADE = "%{}"
+
 #: Name of the gradient of the value of some name; and of the share of a state's that the step after hands over.
 GRAD, CARRIED = "d {}", "d {} carried"
 
@@ -21,7 +24,7 @@ class ParameterGradient:
     """A share of a parameter's gradient: the sum over all rows and steps of ``grad``, or of ``outer(grad, operand)``.
 
     Attributes:
-        name: Of the parameter.
+        name: Of the parameter, or `MADE` of a matrix that is made of parameters.
         part: ``(index, count)`` of the block of its rows that the share belongs to.
         grad: Node of the gradient that arrives there, (rows of the block,) for each row of the batch.
         operand: Node that a matrix was multiplied with; None for a vector parameter.
@@ -40,10 +43,14 @@ class Adjoint:
     The nodes of the step come first, unchanged. The gradient of a state after the step has two shares, which enter as
     inputs: ``"d hidden after"``, by what the step's own output is used for, and ``"d hidden carried"``, by the steps
     that follow. The results are ``"d hidden"`` for each state and ``"d x"``; a cell's extras have no gradient.
+
+    Where a step multiplies by a matrix that is made of parameters, the gradient of that matrix goes on to these once,
+    after the loop: by the graph ``made``, from parameters and ``"d %7"`` to ``"d weight_hh"``.
     """
 
     graph: Graph
     parameters: tuple[ParameterGradient, ...]
+    made: Graph
 
 
 def adjoint(step: Graph) -> Adjoint:
@@ -76,7 +83,7 @@ def adjoint(step: Graph) -> Adjoint:
         else:
             if node.op == "linear":
                 operand, matrix = node.operands
-                name, part = _parameter_of(step, matrix) or ("", (0, 1))
+                name, part = _parameter_of(step, matrix) or (MADE.format(matrix), (0, 1))
                 parameters.append(ParameterGradient(name, part, grad, operand))
             for operand, share in zip(node.operands, OPS[node.op].derivative(builder, place, grad), strict=True):
                 if share is not None and operand in learning:
@@ -89,7 +96,27 @@ def adjoint(step: Graph) -> Adjoint:
     kept = [share.grad for share in parameters]
     kept += [node.operands[0] for node in builder.graph.nodes if node.op == "back"]
     builder.name_results(results, loop=carried, taken=kept)
-    return _without_waste(Adjoint(builder.graph, tuple(parameters)), len(step.nodes))
+    return _without_waste(Adjoint(builder.graph, tuple(parameters), _through_matrices(step)), len(step.nodes))
+
+
+def _through_matrices(step: Graph) -> Graph:
+    """From the gradients of matrices that are made of parameters to those of the parameters."""
+    builder = Builder(Graph(list(step.nodes)))
+    grads: dict[Id, Id] = {}
+    for node in step.nodes:
+        if node.op == "linear" and _parameter_of(step, node.operands[1]) is None:
+            matrix, name = step.nodes[node.operands[1]], GRAD.format(MADE.format(node.operands[1]))
+            grads[node.operands[1]] = builder.add(Node("input", width=matrix.width, columns=matrix.columns, name=name))
+    for place in reversed(range(len(step.nodes))):
+        node = step.nodes[place]
+        if place in grads and node.op == "parameter":
+            builder.graph.outputs[GRAD.format(node.name)] = grads[place]
+        elif place in grads:
+            shares = OPS[node.op].derivative(builder, place, grads[place])
+            for operand, share in zip(node.operands, shares, strict=True):
+                if share is not None and step.nodes[operand].columns:
+                    _accumulate(builder, grads, operand, share)
+    return _part_of(builder.graph, sorted(builder.graph.before(builder.graph.outputs.values())))[0]
 
 
 def _without_waste(derived: Adjoint, count: int) -> Adjoint:
@@ -98,11 +125,17 @@ def _without_waste(derived: Adjoint, count: int) -> Adjoint:
     needed = graph.before([*graph.outputs.values(), *(share.grad for share in derived.parameters)])
     entering = set(graph.leaves("input").values())
     kept = [place for place in range(len(graph.nodes)) if place < count or place in needed | entering]
+    left, new = _part_of(graph, kept)
+    parameters = tuple(replace(share, grad=new[share.grad]) for share in derived.parameters)
+    return Adjoint(left, parameters, derived.made)
+
+
+def _part_of(graph: Graph, kept: list[Id]) -> tuple[Graph, dict[Id, Id]]:
+    """The graph of some nodes, and their places there."""
     new = {place: number for number, place in enumerate(kept)}
     nodes = [graph.nodes[place] for place in kept]
     nodes = [replace(node, operands=tuple(new[operand] for operand in node.operands)) for node in nodes]
-    outputs = {name: new[place] for name, place in graph.outputs.items()}
-    return Adjoint(Graph(nodes, outputs), tuple(replace(share, grad=new[share.grad]) for share in derived.parameters))
+    return Graph(nodes, {name: new[place] for name, place in graph.outputs.items()}), new
 
 
 def _accumulate(builder: Builder, grads: dict[Id, Id], place: Id, share: Id) -> None:

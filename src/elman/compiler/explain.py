@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from elman.cells import Cell
-from elman.compiler.adjoint import ParameterGradient, adjoint
+from elman.compiler.adjoint import MADE, ParameterGradient, adjoint
 from elman.compiler.graph import OPS, Graph, Id
 from elman.compiler.loop import MANY_ROWS, NEAR_WEIGHTS
 from elman.compiler.schedule import Schedule, schedule_training
@@ -42,6 +42,8 @@ def formula(graph: Graph, place: Id) -> str:
         return _block(operands[0], node.part)
     if node.op in ("expand", "fold"):
         return f"{node.op}({operands[0]}, {node.pieces[0]}, {node.pieces[1]})"
+    if node.op == "transpose":
+        return f"{operands[0]}.T"
     return {"negative": "-", "copy": ""}.get(node.op, node.op) + (
         operands[0] if node.op in ("negative", "copy") else f"({', '.join(operands)})"
     )
@@ -178,9 +180,18 @@ def _schedule_lines(plan: CellPlan) -> Iterator[str]:
     yield "  gradients of the parameters, sums over all steps and sequences"
     graph = plan.backward.graph
     for share in plan.parameters:
-        whole = share.name if share.part == (0, 1) else _block(share.name, share.part)
+        whole = _reached(plan.step, share) if share.part == (0, 1) else _block(share.name, share.part)
         grad = _shown(graph, share.grad)
         yield f"    {whole}: {grad if share.operand is None else f'outer({grad}, {_shown(graph, share.operand)})'}"
+
+
+def _reached(step: Graph, share: ParameterGradient) -> str:
+    """The parameter, or those that a matrix is made of."""
+    if share.name in step.leaves("parameter"):
+        return share.name
+    matrix = next(place for place in range(len(step.nodes)) if MADE.format(place) == share.name)
+    behind = step.before([matrix])
+    return f"{', '.join(n for n, p in step.leaves('parameter').items() if p in behind)} by way of {share.name}"
 
 
 def _work_lines(plan: CellPlan) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Node:
         name: Of an input, a state or a parameter; of a copy, the result that it was made for.
         value: Of a constant.
         part: ``(index, count)`` of a part: which of so many equal blocks of the row.
-        columns: Of a matrix parameter (in); 0 for everything else.
+        columns: Of a matrix (in), which is a parameter or made of parameters alone; 0 for everything else.
         pieces: Of an expand or a fold: ``(groups, times)``, see `elman.cells.Ops.expand`.
     """
 
@@ -159,6 +159,8 @@ class Builder:
 
     def elementwise(self, op: str, *operands: Id) -> Id:
         """One of the elementwise operations; operands of width 1 are repeated. Raises `UsageError` on other widths."""
+        if any(self[operand].columns for operand in operands):
+            return self._of_matrices(op, *operands)
         widths = {self[operand].width for operand in operands} - {1}
         if len(widths) > 1:
             found = " and ".join(str(self[operand].width) for operand in operands)
@@ -168,6 +170,24 @@ class Builder:
         if all(self[n].width == 1 for n in single):
             return self.repeat(self._simplest(op, single, 1), width)
         return self._simplest(op, single, width)
+
+    def _of_matrices(self, op: str, *operands: Id) -> Id:
+        """An operation on the numbers of matrices, which makes another matrix; it is the same for all rows."""
+        matrices = [self[operand] for operand in operands if self[operand].op != "constant"]
+        shapes = {(node.width, node.columns) for node in matrices}
+        if len(shapes) > 1 or any(node.op == "part" or not node.columns for node in matrices):
+            raise UsageError(f"{op} of a matrix takes whole matrix parameters of one shape, and plain numbers.")
+        ((width, columns),) = shapes
+        return self.add(Node(op, operands, width, columns=columns))
+
+    def transpose(self, matrix: Id) -> Id:
+        """A matrix the other way round. Raises `UsageError` for rows of a parameter."""
+        node = self[matrix]
+        if node.op == "part":
+            raise UsageError("Only a whole matrix parameter is transposed: make its rows a parameter of their own.")
+        if node.op == "transpose":
+            return node.operands[0]
+        return self.add(Node("transpose", (matrix,), node.columns, columns=node.width))
 
     def _simplest(self, op: str, operands: tuple[Id, ...], width: int) -> Id:
         """An operation, or what it comes to: x * 1, x + 0, x * 0, x - x, (x * 2) * 3 need not be computed."""
@@ -198,6 +218,8 @@ class Builder:
         A number that is the same for all features stays outside the sum, which need not wait for it then.
         """
         node = self[operand]
+        if node.columns:
+            raise UsageError(f"{op} takes features, not a matrix parameter.")
         if node.width == 1:
             return operand
         if node.op == "repeat":
@@ -267,6 +289,10 @@ class Builder:
 
     def linear(self, operand: Id, matrix: Id) -> Id:
         """``operand @ matrix.T``."""
+        if self[operand].columns:
+            raise UsageError(
+                "A product takes features and a matrix, not two matrices: multiply by one, then by the other."
+            )
         if self[matrix].columns != self[operand].width:
             shape = (self[matrix].width, self[matrix].columns)
             raise UsageError(f"A product with a matrix {shape} takes {shape[1]} features, found {self[operand].width}.")
@@ -472,6 +498,7 @@ OPS: dict[str, Op] = {
     "fold": Op("reduction", _fold_values, _fold),
     "part": Op("layout", _part_values, _no_gradient),  # the gradients of all parts are joined, see `adjoint`
     "join": Op("layout", _join_values, _join),
+    "transpose": Op("layout", lambda node, x: x.T, lambda builder, place, grad: (builder.transpose(grad),)),
     "linear": Op("product", lambda node, x, matrix: x @ matrix.T, _linear),
     "back": Op("product", lambda node, x, matrix: x @ matrix, _no_gradient),
 }

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells import Cell
-from elman.compiler.adjoint import CARRIED, GRAD, ParameterGradient, adjoint
+from elman.compiler.adjoint import CARRIED, GRAD, Adjoint, adjoint
 from elman.compiler.cache import load
 from elman.compiler.desk import Desk
 from elman.compiler.graph import OPS, Graph, Id
@@ -255,7 +255,7 @@ class CompiledCell:
         _compute(graph, plan.deferred, weights.values, places, steps)
         found = {"x": _all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
         found |= {f"first {name}": value[0] for name, value in carried.items()}
-        return found | _parameter_gradients(self.derived.parameters, totals, places, run, steps)
+        return found | _parameter_gradients(self.derived, totals, places, run, steps)
 
     def _leaves(self, given: Mapping[str, Array], steps: Steps) -> dict[Id, Place]:
         """Where the inputs lie; those with one row for each sequence hold for all steps."""
@@ -405,7 +405,7 @@ def _compute(
 
 
 def _parameter_gradients(
-    shares: Iterable[ParameterGradient],
+    derived: Adjoint,
     totals: Mapping[Id, Array],
     places: Mapping[Id, Place],
     run: Run,
@@ -413,7 +413,7 @@ def _parameter_gradients(
 ) -> dict[str, Array]:
     found: dict[str, Array] = {}
     done: dict[tuple[Id, Id | None], Array] = {(node, None): total for node, total in totals.items()}
-    for share in shares:
+    for share in derived.parameters:
         key = (share.grad, share.operand)
         if key not in done:
             grad = _all_rows(places[share.grad], steps)
@@ -433,6 +433,10 @@ def _parameter_gradients(
             found[share.name] = np.zeros_like(run.params[share.name])
         block = np.split(found[share.name], count)[index]
         block += done[key]
+    through = derived.made.run({**run.params, **{GRAD.format(name): value for name, value in found.items()}})
+    for name in run.params.keys() & {grad.removeprefix(GRAD.format("")) for grad in through}:
+        value = through[GRAD.format(name)].astype(run.inputs.dtype)
+        found[name] = found[name] + value if name in found else value
     return {name: found.get(name, np.zeros_like(value)) for name, value in run.params.items()}
 
 

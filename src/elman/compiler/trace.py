@@ -34,8 +34,13 @@ class Symbol:
         return self.builder[self.place]
 
     @property
+    def matrix(self) -> Id:
+        """Place of the value as it is seen, turned round if it is transposed."""
+        return self.builder.transpose(self.place) if self.transposed else self.place
+
+    @property
     def T(self) -> Symbol:  # noqa: N802 - the name that arrays have
-        """A matrix parameter the other way round, to be multiplied from the right: ``x @ weight.T``."""
+        """A matrix the other way round, as in ``x @ weight.T``; it is turned only where it has to be."""
         return Symbol(self.builder, self.place, not self.transposed)
 
     def t(self) -> Symbol:
@@ -84,9 +89,9 @@ class Symbol:
         return _elementwise("greater", other, self)
 
     def __matmul__(self, other: Any) -> Symbol:
-        if not isinstance(other, Symbol) or not other.node.columns or not other.transposed:
-            raise unsupported("@", "multiply by a transposed matrix parameter, x @ weight.T")
-        return Symbol(self.builder, self.builder.linear(self.place, other.place))
+        if not isinstance(other, Symbol) or not other.node.columns:
+            raise unsupported("@", "multiply by a matrix parameter, x @ weight.T, or by one made of parameters")
+        return Symbol(self.builder, self.builder.linear(self.place, other.T.matrix))
 
     def __bool__(self) -> bool:
         raise unsupported("if on a value", "a step must do the same whatever the numbers are; use ops.where")
@@ -127,8 +132,9 @@ class SymbolOps:
 
     def split(self, x: Symbol, parts: int, axis: int = -1) -> tuple[Symbol, ...]:
         """See `Ops.split`; of a matrix parameter the rows are split, which is what gates are."""
-        allowed = (0,) if x.node.columns else (0, -1) if self._is_parameter(x) else (-1,)
-        if axis not in allowed:
+        is_parameter = self._is_parameter(x)
+        allowed = (0,) if x.node.columns else (0, -1) if is_parameter else (-1,)
+        if axis not in allowed or (x.node.columns and (x.transposed or not is_parameter)):
             raise unsupported(f"split along axis {axis}", "split the features, or the rows of a parameter")
         return tuple(Symbol(x.builder, x.builder.part(x.place, index, parts), x.transposed) for index in range(parts))
 
@@ -263,7 +269,7 @@ def _elementwise(op: str, *values: Any) -> Symbol:
     places = []
     for value in values:
         if isinstance(value, Symbol):
-            places.append(value.place)
+            places.append(value.matrix)
         elif isinstance(value, (int, float)):
             places.append(builder.constant(value))
         else:

@@ -76,7 +76,9 @@ MIXED: dict[str, Callable[[Builder, dict[str, int]], int]] = {
 
 
 def test_every_operation_has_its_line() -> None:
-    assert set(OPERATIONS) == {name for name, op in OPS.items() if op.kind != "leaf"} == set(CASES)
+    # Of a matrix there is one for all rows, so it is computed before anything is written.
+    rowwise = {name for name, op in OPS.items() if op.kind != "leaf"} - {"transpose"}
+    assert set(OPERATIONS) == rowwise == set(CASES)
 
 
 @pytest.mark.parametrize("axes", [1, 2], ids=["in the loop", "before the loop"])
