@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -45,7 +46,9 @@ def test_the_file_gives_what_the_cell_gives(row: Row, dtype: type) -> None:
     """In two pieces with the state carried, the second one of several lengths."""
     cell = row.make()
     params, state = weights(cell), random_state(cell, BATCH)
-    file = onnx_files.open_file(exported(cell, params, dtype))
+    content = exported(cell, params, dtype)
+    onnx.checker.check_model(content, full_check=True)
+    file = onnx_files.open_file(content)
     names = [each.name for each in file.get_outputs()]
     assert names == ["outputs", *(f"{name}_l0_after" for name in state)]
     inputs = torch.randn(BATCH, TIME, cell.input_size, generator=torch.Generator().manual_seed(3)).double()

@@ -31,8 +31,9 @@ def test_what_was_put_together_runs_and_says_who_made_it() -> None:
     assert found.producer_name == "elman"
 
 
-def test_small_weights_are_kept_once_and_large_ones_are_not_compared() -> None:
-    document = Document(np.dtype(np.float32))
+def test_equal_small_weights_are_kept_once_and_of_large_ones_the_same() -> None:
+    document, large = Document(np.dtype(np.float32)), np.ones(100)
+    assert document.weight(large) == document.weight(large)
     assert document.weight(np.ones(3)) == document.weight(np.ones(3))
     assert document.weight(np.ones(3)) != document.weight(np.ones((3, 1)))
     assert document.weight(np.ones(3)) != document.weight(np.ones(3, np.int64))

@@ -38,6 +38,16 @@ def test_a_loaded_model_and_its_folder_make_the_same_file(tmp_path: Path) -> Non
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
+def test_a_tied_matrix_stands_in_the_file_once(tmp_path: Path) -> None:
+    sizes = {}
+    for tied in (True, False):
+        folder = small_models.bundle(tmp_path / f"{tied}", tie_weights=tied)
+        to_onnx(folder, tmp_path / "model.onnx")
+        weights = onnx.load(tmp_path / "model.onnx").graph.initializer
+        sizes[tied] = sum(weight.dims[0] == len(elman.load(folder).codec) for weight in weights)
+    assert sizes == {True: 2, False: 3}, "embedding, softmax and its bias"
+
+
 def test_inputs_and_outputs_are_described(tmp_path: Path) -> None:
     to_onnx(small_models.bundle(tmp_path / "model"), tmp_path / "model.onnx")
     graph = onnx.load(tmp_path / "model.onnx").graph

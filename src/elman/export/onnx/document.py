@@ -56,7 +56,7 @@ class Document:
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
         self._weights: list[Any] = []
-        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._known: dict[tuple[str, tuple[int, ...], bytes | int], tuple[str, Array]] = {}
         self._parts: dict[tuple[str, int], list[str]] = {}
         self._count = 0
 
@@ -90,15 +90,20 @@ class Document:
         return f"{name}.{self._count}"
 
     def weight(self, array: Array, name: str = "constant") -> str:
-        """An array as a value; whole numbers and truth values keep their type, all others get the graph's."""
+        """An array as a value, the same array as the same one.
+
+        Whole numbers and truth values keep their type, all others get the graph's.
+        """
         if self._outer is not None:
             return self._outer.weight(array, name)
-        array = np.ascontiguousarray(array, self.dtype if array.dtype.kind == "f" else array.dtype)
-        key = (array.dtype.name, array.shape, array.tobytes() if array.size <= SMALL else b"")
-        if array.size > SMALL or key not in self._known:
-            self._known[key] = self.fresh(name)
-            self._weights.append(numpy_helper.from_array(array, self._known[key]))
-        return self._known[key]
+        values = np.ascontiguousarray(array, self.dtype if array.dtype.kind == "f" else array.dtype)
+        content = values.tobytes() if array.size <= SMALL else id(array)
+        key = (values.dtype.name, values.shape, content)
+        if key not in self._known:
+            # With the array itself, so that no other one gets its id.
+            self._known[key] = self.fresh(name), array
+            self._weights.append(numpy_helper.from_array(values, self._known[key][0]))
+        return self._known[key][0]
 
     def numbers(self, *values: int) -> str:
         """Whole numbers as a value of one axis, such as axes or a shape."""

@@ -123,7 +123,9 @@ class Linear(Part):
     def write(self, sequence: Sequence, values: str) -> str:
         """See `Part.write`."""
         document = sequence.document
-        product = document.add("MatMul", values, document.weight(self._weight.T, "matrix"))
+        # Turned by the runtime, once, when it loads the file: a tied matrix stands in it in one form only.
+        turned = document.add("Transpose", document.weight(self._weight, "matrix"))
+        product = document.add("MatMul", values, turned)
         return product if self._bias is None else document.add("Add", product, document.weight(self._bias, "bias"))
 
 
