@@ -17,6 +17,7 @@ PUBLIC = {
         "cells",
         "errors",
         "explain",
+        "export",
         "interop",
         "load",
         "nn",
@@ -24,6 +25,7 @@ PUBLIC = {
         "settings",
         "training",
     ],
+    "elman.export": ["Exported", "to_onnx", "write_bundle"],
     "elman.nn": [
         "GRU",
         "LSTM",
@@ -56,8 +58,6 @@ PUBLIC = {
         "Memory",
         "MonotonicAttention",
         "MultiHeadAttention",
-    ],
-}
         "AdaptiveSoftmaxHead",
         "CRFHead",
         "CTCHead",
@@ -65,6 +65,8 @@ PUBLIC = {
         "MixtureDensityHead",
         "PenHead",
         "PenMixture",
+    ],
+}
 
 
 @pytest.mark.parametrize("module", PUBLIC)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from elman import system
 
 if TYPE_CHECKING:
-    from elman import cells, errors, interop, nn, runtime, settings, training
+    from elman import cells, errors, export, interop, nn, runtime, settings, training
     from elman.nn.explain import explain
     from elman.runtime import Stream
     from elman.tasks import load
@@ -32,6 +32,7 @@ __all__ = [
     "cells",
     "errors",
     "explain",
+    "export",
     "interop",
     "load",
     "nn",
