@@ -40,6 +40,8 @@ MODULES = {
         nn.Tanh(),
         nn.Linear(5, 2, bias=False),
     ),
+    "a residual block": lambda: Residual(nn.LayerNorm(3, elementwise_affine=False), Recurrent("gru", 3, 3)),
+    "a stack of cells that use the time between steps": lambda: Stack(Recurrent("cfc", 3, 5, bidirectional=True)),
 }  # fmt: skip
 
 

@@ -47,6 +47,14 @@ def test_a_file_that_the_runtime_refuses_is_not_kept(tmp_path: Path, monkeypatch
     assert not (tmp_path / "model.onnx").exists()
 
 
+def test_a_file_that_fails_when_it_runs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    symbols = np.array([[1_000_000]])
+    monkeypatch.setattr(parity, "_random_inputs", lambda *_: symbols)
+    with pytest.raises(ExportError, match="ONNX Runtime refuses the file"):
+        to_onnx(small_models.bundle(tmp_path / "model"), tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
 def test_what_is_no_number_is_no_agreement() -> None:
     numbers, broken = np.ones((2, 3)), np.array([[1.0, np.nan, 1], [1, 1, 1]])
     assert parity._difference(numbers, numbers + 1) == 0.5

@@ -46,7 +46,8 @@ def of_module(module: nn.Module) -> Model:
     dtype, run = _dtype(module), _running(module)
     if isinstance(module, LanguageModelNetwork):
         return Model(_language_model(module), run, symbols=True, dtype=dtype)
-    return Model(InARow(_part(module), ZeroBeyond()) if isinstance(module, Stack) else _part(module), run, dtype=dtype)
+    part = _part(module)
+    return Model(InARow(part, ZeroBeyond()) if isinstance(module, (Stack, Residual)) else part, run, dtype=dtype)
 
 
 def _dtype(module: nn.Module) -> np.dtype[Any]:
@@ -67,9 +68,10 @@ def _part(module: nn.Module) -> Part:
         return InARow(*map(_part, module.layers), residual=isinstance(module, Residual))
     if isinstance(module, nn.Linear):
         return Linear(_array(module.weight), None if module.bias is None else _array(module.bias))
-    if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1 and module.elementwise_affine:
-        gain = _array(module.weight)
-        return LayerNorm(gain, np.zeros_like(gain) if module.bias is None else _array(module.bias), module.eps)
+    if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
+        gain, shift = np.ones(module.normalized_shape), np.zeros(module.normalized_shape)
+        gain = gain if module.weight is None else _array(module.weight)
+        return LayerNorm(gain, shift if module.bias is None else _array(module.bias), module.eps)
     if isinstance(module, NOTHING):
         return InARow()
     if type(module) in FUNCTIONS:
