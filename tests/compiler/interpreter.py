@@ -107,7 +107,11 @@ def backward(
             block = np.split(total, count)[index]
             values = found | added if share.operand is None else found
             rows = np.broadcast_to(values[share.grad], (x.shape[1], np.shape(values[share.grad])[-1]))
-            block += rows.sum(0) if share.operand is None else rows.T @ values[share.operand]
+            if share.operand is None:
+                block += rows.sum(0)
+                continue
+            grads_of, operands = (np.split(v, share.heads, axis=-1) for v in (rows, values[share.operand]))
+            block += np.concatenate([grad.T @ operand for grad, operand in zip(grads_of, operands, strict=True)])
     for name, value in derived.made.run({**params, **d_made}).items():
         d_params[name.removeprefix("d ")] += value
     return {"x": d_x, **{f"first {name}": value for name, value in grads.items()}, **d_params}

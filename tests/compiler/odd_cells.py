@@ -162,7 +162,31 @@ class Pieces(Cell):
         return {"hidden": ops.tanh(0.2 * (new + read)), "matrix": matrix}
 
 
+@dataclass(frozen=True)
+class Headed(Cell):
+    """Products in heads, of the input too, and several of one operand that share it out differently."""
+
+    name: ClassVar[str] = "headed"
+    gates: ClassVar[tuple[str, ...]] = ("new",)
+
+    def parameters(self) -> dict[str, Parameter]:
+        inputs, units = self.input_size // 2, self.hidden_size
+        shapes = {"of_input": (units, inputs), "halves": (2 * units, units // 2), "thirds": (units, units // 3)}
+        own = {name: Parameter(shape, (name,), "recurrent") for name, shape in shapes.items()}
+        return super().parameters() | own
+
+    def step(self, ops: Any, x: Any, state: Values, params: Values) -> dict[str, Any]:
+        hidden = state["hidden"]
+        gate, new = ops.split(ops.linear(hidden, params["halves"], heads=2), 2)
+        thirds = ops.linear(hidden, params["thirds"], params["bias_ih"], heads=3)
+        from_x = ops.linear(x, params["of_input"], heads=2) + ops.linear(x, params["weight_ih"])
+        from_hidden = ops.sigmoid(gate) * thirds + new - ops.linear(hidden, params["weight_hh"])
+        return {"hidden": ops.tanh(from_x + from_hidden)}
+
+
 CELLS: list[Cell] = [
     *(Odd(4, 4, kind=kind) for kind in STEPS),
     *(kind(3, size) for kind in (Vectors, Pieces) for size in (1, 4)),
+    Headed(4, 6),
+    Headed(10, 42),
 ]

@@ -25,6 +25,8 @@ CELLS: list[Cell] = [
     cells.make("lstm", 3, 20, projection_size=9),
     cells.make("gru", 16, 64),
     cells.make("rnn", 1, 1),
+    cells.make("lstm", 3, 40, heads=2),
+    cells.make("gru", 4, 39, heads=13),
     Normed(3, 19),
     Diagonal(3, 40),
     Clipped(cells.make("lstm", 4, 5), 0.3),

@@ -25,14 +25,15 @@ class Row:
     around: tuple[Callable[[Cell], Cell], ...] = ()
 
     def make(self, input_size: int = 3, hidden_size: int = 5) -> Cell:
-        cell = make(self.name, input_size, hidden_size, **self.options)
+        heads = self.options.get("heads", 1)
+        cell = make(self.name, input_size, -(-hidden_size // heads) * heads, **self.options)
         for modifier in self.around:
             cell = modifier(cell)
         return cell
 
     @property
     def has_kernel(self) -> bool:
-        return type(self.make()) in KERNELS
+        return type(self.make()) in KERNELS and self.options.get("heads", 1) == 1
 
     def __str__(self) -> str:
         return "-".join([self.make().name, *(f"{key}={value}" for key, value in self.options.items())])
@@ -50,13 +51,16 @@ ROWS = (
     Row("lstm", {"projection_size": 2, "bias": False}),
     Row("lstm_peephole"),
     Row("lstm_coupled"),
+    Row("lstm", {"heads": 2, "projection_size": 2}),
     Row("lstm_layer_norm"),
     Row("lstm_layer_norm", {"bias": False}),
     Row("lstm_batch_norm"),
     Row("gru"),
     Row("gru", {"bias": False}),
+    Row("gru", {"heads": 5}),
     Row("gru_before"),
     Row("gru_before", {"bias": False}),
+    Row("gru_before", {"heads": 3}, around=(RecurrentDropout,)),
     Row("gru_layer_norm"),
     Row("gru_layer_norm", {"bias": False}),
     Row("mgu"),

@@ -135,6 +135,7 @@ def test_state_dicts_that_are_not_of_one_layer() -> None:
     ("layer", "reason"),
     [
         (Recurrent("gru_before", 3, 5), "no layer of the cell gru_before, only of rnn, rnn_relu, lstm, gru"),
+        (Recurrent("gru", 3, 6, heads=2), "no layer with a recurrent matrix in heads"),
         (Recurrent("lstm", 3, [5, 4]), "no layer with layers of different sizes"),
         (Recurrent("lstm", 3, 5, learn_initial_state=True), "no layer with a learnt initial state"),
         (Recurrent("lstm", 3, 5, zoneout={"cell": 0.1}), "no layer with zoneout"),

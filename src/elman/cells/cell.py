@@ -31,11 +31,15 @@ Activations: TypeAlias = Literal["exact", "fast"]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One weight array of a cell: equal ``blocks``, one per name, stacked along the first axis."""
+    """One weight array of a cell: equal ``blocks``, one per name, stacked along the first axis.
+
+    A matrix with several ``heads`` multiplies as many blocks of features, see `elman.cells.Ops.linear`.
+    """
 
     shape: tuple[int, ...]
     blocks: tuple[str, ...]
     kind: Kind
+    heads: int = 1
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class GRUCell(Cell):
+class GRUCell(DenseCell):
     r"""One state that is mixed, unit by unit, with a candidate.
 
     .. math::
@@ -34,8 +34,10 @@ class GRUCell(Cell):
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
         hidden = state["hidden"]
-        input_r, input_z, input_n = ops.split(ops.linear(x, params["weight_ih"], params.get("bias_ih")), 3)
-        hidden_r, hidden_z, hidden_n = ops.split(ops.linear(hidden, params["weight_hh"], params.get("bias_hh")), 3)
+        from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
+        from_hidden = self.recurrent(ops, hidden, params["weight_hh"], params.get("bias_hh"))
+        input_r, input_z, input_n = ops.split(from_input, 3)
+        hidden_r, hidden_z, hidden_n = ops.split(from_hidden, 3)
         reset = ops.sigmoid(input_r + hidden_r)
         update = ops.sigmoid(input_z + hidden_z)
         candidate = ops.tanh(input_n + reset * hidden_n)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class GRUBeforeCell(Cell):
+class GRUBeforeCell(DenseCell):
     r"""One state that is mixed with a candidate computed from the reset state.
 
     .. math::
@@ -39,7 +40,7 @@ class GRUBeforeCell(Cell):
         hidden = state["hidden"]
         input_r, input_z, input_n = ops.split(ops.linear(x, params["weight_ih"], params.get("bias_ih")), 3)
         weight_r, weight_z, weight_n = ops.split(params["weight_hh"], 3, axis=0)
-        reset = ops.sigmoid(input_r + ops.linear(hidden, weight_r))
-        update = ops.sigmoid(input_z + ops.linear(hidden, weight_z))
-        candidate = ops.tanh(input_n + ops.linear(reset * hidden, weight_n))
+        reset = ops.sigmoid(input_r + ops.linear(hidden, weight_r, heads=self.heads))
+        update = ops.sigmoid(input_z + ops.linear(hidden, weight_z, heads=self.heads))
+        candidate = ops.tanh(input_n + ops.linear(reset * hidden, weight_n, heads=self.heads))
         return {"hidden": candidate + update * (hidden - candidate)}

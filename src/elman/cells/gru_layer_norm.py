@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class GRULayerNormCell(Cell):
+class GRULayerNormCell(DenseCell):
     r"""A GRU, reset after the product, that normalises what its gates see.
 
     .. math::
@@ -42,7 +43,8 @@ class GRULayerNormCell(Cell):
         """See `Cell.step`."""
         hidden = state["hidden"]
         from_input = ops.layer_norm(ops.linear(x, params["weight_ih"]), params["gain_ih"], params.get("bias_ih"))
-        from_hidden = ops.layer_norm(ops.linear(hidden, params["weight_hh"]), params["gain_hh"], params.get("bias_hh"))
+        product = self.recurrent(ops, hidden, params["weight_hh"])
+        from_hidden = ops.layer_norm(product, params["gain_hh"], params.get("bias_hh"))
         input_r, input_z, input_n = ops.split(from_input, 3)
         hidden_r, hidden_z, hidden_n = ops.split(from_hidden, 3)
         reset = ops.sigmoid(input_r + hidden_r)

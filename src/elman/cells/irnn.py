@@ -38,6 +38,6 @@ class IRNNCell(SimpleCell):
         bias = np.zeros(self.hidden_size)
         weights = {
             "weight_ih": 0.001 * rng.standard_normal((self.hidden_size, self.input_size)),
-            "weight_hh": np.eye(self.hidden_size),
+            "weight_hh": np.tile(np.eye(self.hidden_size // self.heads), (self.heads, 1)),
         }
         return weights | ({"bias_ih": bias, "bias_hh": bias} if self.bias else {})

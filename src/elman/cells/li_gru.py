@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class LiGRUCell(Cell):
+class LiGRUCell(DenseCell):
     r"""A GRU without a reset gate, of rectified units that see a normalised input.
 
     .. math::
@@ -47,6 +48,6 @@ class LiGRUCell(Cell):
         """See `Cell.step`."""
         hidden = state["hidden"]
         from_input = ops.layer_norm(ops.linear(x, params["weight_ih"]), params["gain_ih"], params.get("bias_ih"))
-        z, n = ops.split(from_input + ops.linear(hidden, params["weight_hh"]), 2)
+        z, n = ops.split(from_input + self.recurrent(ops, hidden, params["weight_hh"]), 2)
         candidate = ops.relu(n)
         return {"hidden": candidate + ops.sigmoid(z) * (hidden - candidate)}

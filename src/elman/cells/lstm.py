@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
 
 @final
 @dataclass(frozen=True)
-class LSTMCell(Cell):
+class LSTMCell(DenseCell):
     r"""A memory cell that is written, kept and read through gates.
 
     .. math::
@@ -60,7 +61,7 @@ class LSTMCell(Cell):
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
         from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
-        from_hidden = ops.linear(state["hidden"], params["weight_hh"], params.get("bias_hh"))
+        from_hidden = self.recurrent(ops, state["hidden"], params["weight_hh"], params.get("bias_hh"))
         i, f, g, o = ops.split(from_input + from_hidden, 4)
         cell = ops.sigmoid(f) * state["cell"] + ops.sigmoid(i) * ops.tanh(g)
         hidden = ops.sigmoid(o) * ops.tanh(cell)

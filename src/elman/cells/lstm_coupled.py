@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class LSTMCoupledCell(Cell):
+class LSTMCoupledCell(DenseCell):
     r"""An LSTM that forgets exactly as much as it writes (CIFG).
 
     .. math::
@@ -40,7 +40,7 @@ class LSTMCoupledCell(Cell):
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
         from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
-        from_hidden = ops.linear(state["hidden"], params["weight_hh"], params.get("bias_hh"))
+        from_hidden = self.recurrent(ops, state["hidden"], params["weight_hh"], params.get("bias_hh"))
         i, g, o = ops.split(from_input + from_hidden, 3)
         cell = state["cell"] + ops.sigmoid(i) * (ops.tanh(g) - state["cell"])
         return {"hidden": ops.sigmoid(o) * ops.tanh(cell), "cell": cell}

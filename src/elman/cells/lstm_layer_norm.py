@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class LSTMLayerNormCell(Cell):
+class LSTMLayerNormCell(DenseCell):
     r"""An LSTM that normalises what its gates see and what its output reads.
 
     .. math::
@@ -55,7 +56,7 @@ class LSTMLayerNormCell(Cell):
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
         from_input = ops.layer_norm(ops.linear(x, params["weight_ih"]), params["gain_ih"], params.get("bias_ih"))
-        from_hidden = ops.layer_norm(ops.linear(state["hidden"], params["weight_hh"]), params["gain_hh"])
+        from_hidden = ops.layer_norm(self.recurrent(ops, state["hidden"], params["weight_hh"]), params["gain_hh"])
         i, f, g, o = ops.split(from_input + from_hidden, 4)
         cell = ops.sigmoid(f) * state["cell"] + ops.sigmoid(i) * ops.tanh(g)
         read = ops.layer_norm(cell, params["gain_cell"], params.get("bias_cell"))

@@ -9,13 +9,14 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class LSTMPeepholeCell(Cell):
+class LSTMPeepholeCell(DenseCell):
     r"""An LSTM whose gates see the cell state of their own unit, so that it can time and count.
 
     .. math::
@@ -54,7 +55,7 @@ class LSTMPeepholeCell(Cell):
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
         from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
-        from_hidden = ops.linear(state["hidden"], params["weight_hh"], params.get("bias_hh"))
+        from_hidden = self.recurrent(ops, state["hidden"], params["weight_hh"], params.get("bias_hh"))
         i, f, g, o = ops.split(from_input + from_hidden, 4)
         peep_i, peep_f, peep_o = ops.split(params["peephole"], 3)
         before = state["cell"]

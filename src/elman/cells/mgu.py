@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class MGUCell(Cell):
+class MGUCell(DenseCell):
     r"""A GRU with one gate, which both resets and overwrites.
 
     .. math::
@@ -40,6 +41,6 @@ class MGUCell(Cell):
         hidden = state["hidden"]
         input_f, input_n = ops.split(ops.linear(x, params["weight_ih"], params.get("bias_ih")), 2)
         weight_f, weight_n = ops.split(params["weight_hh"], 2, axis=0)
-        forget = ops.sigmoid(input_f + ops.linear(hidden, weight_f))
-        candidate = ops.tanh(input_n + ops.linear(forget * hidden, weight_n))
+        forget = ops.sigmoid(input_f + ops.linear(hidden, weight_f, heads=self.heads))
+        candidate = ops.tanh(input_n + ops.linear(forget * hidden, weight_n, heads=self.heads))
         return {"hidden": hidden + forget * (candidate - hidden)}

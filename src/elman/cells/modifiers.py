@@ -154,8 +154,8 @@ class RecurrentDropout(Modifier):
 
     def _matrices(self) -> dict[str, int]:
         """The recurrent matrices and the features that they multiply."""
-        parameters = self.parameters().items()
-        return {name: parameter.shape[1] for name, parameter in parameters if parameter.kind == "recurrent"}
+        matrices = {name: one for name, one in self.parameters().items() if one.kind == "recurrent"}
+        return {name: matrix.heads * matrix.shape[1] for name, matrix in matrices.items()}
 
 
 @final
@@ -242,10 +242,10 @@ class _DroppingOps:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return getattr(self._ops, name)  # type: ignore[no-any-return]
 
-    def linear(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+    def linear(self, x: Array, weight: Array, bias: Array | None = None, heads: int = 1) -> Array:
         if isinstance(weight, _Dropping):
             x, weight = x * weight.mask, weight.weight
-        return self._ops.linear(x, weight, bias)
+        return self._ops.linear(x, weight, bias, heads)
 
     def split(self, x: Array, parts: int, axis: int = -1) -> tuple[Array, ...]:
         if not isinstance(x, _Dropping):

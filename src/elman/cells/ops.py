@@ -18,8 +18,12 @@ Array: TypeAlias = Any
 class Ops(Protocol):
     """The operations; ``x`` has the shape (..., features) unless it says otherwise."""
 
-    def linear(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        """``x @ weight.T + bias`` with weight (out, features) and bias (out,): (..., out)."""
+    def linear(self, x: Array, weight: Array, bias: Array | None = None, heads: int = 1) -> Array:
+        """``x @ weight.T + bias`` with weight (out, features) and bias (out,): (..., out).
+
+        With several ``heads`` features and outputs are so many equal blocks, and each block of outputs is made of its
+        own block of features alone: weight (out, features / heads).
+        """
 
     def split(self, x: Array, parts: int, axis: int = -1) -> tuple[Array, ...]:
         """Cut an axis into ``parts`` equal blocks."""
@@ -98,9 +102,10 @@ class Ops(Protocol):
 class NumpyOps:
     """`Ops` on NumPy arrays; the dtype of the arrays is kept."""
 
-    def linear(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+    def linear(self, x: Array, weight: Array, bias: Array | None = None, heads: int = 1) -> Array:
         """See `Ops.linear`."""
-        product = x @ weight.T
+        blocks = zip(np.split(x, heads, axis=-1), np.split(weight, heads), strict=True)
+        product = np.concatenate([features @ matrix.T for features, matrix in blocks], axis=-1)
         return product if bias is None else product + bias
 
     def split(self, x: Array, parts: int, axis: int = -1) -> tuple[Array, ...]:

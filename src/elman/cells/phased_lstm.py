@@ -10,7 +10,8 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.cells.cell import ELAPSED, Cell, Parameter
+from elman.cells.cell import ELAPSED, Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
@@ -20,7 +21,7 @@ LONGEST = 1000.0
 
 @final
 @dataclass(frozen=True)
-class PhasedLSTMCell(Cell):
+class PhasedLSTMCell(DenseCell):
     r"""An LSTM with peepholes behind a gate that a clock opens and closes.
 
     .. math::
@@ -98,7 +99,7 @@ class PhasedLSTMCell(Cell):
         clock = state["clock"] + params[ELAPSED]
         gate = self._gate(ops, (clock - params["shift"]) / ops.exp(params["log_period"]))
         from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
-        i, f, g, o = ops.split(from_input + ops.linear(hidden, params["weight_hh"], params.get("bias_hh")), 4)
+        i, f, g, o = ops.split(from_input + self.recurrent(ops, hidden, params["weight_hh"], params.get("bias_hh")), 4)
         peep_i, peep_f, peep_o = ops.split(params["peephole"], 3)
         new_cell = ops.sigmoid(f + peep_f * cell) * cell + ops.sigmoid(i + peep_i * cell) * ops.tanh(g)
         new_hidden = ops.sigmoid(o + peep_o * new_cell) * ops.tanh(new_cell)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @dataclass(frozen=True)
-class SimpleCell(Cell):
+class SimpleCell(DenseCell):
     r"""The hidden units see the input and themselves one step earlier.
 
     .. math::
@@ -26,7 +26,7 @@ class SimpleCell(Cell):
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
         from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
-        from_hidden = ops.linear(state["hidden"], params["weight_hh"], params.get("bias_hh"))
+        from_hidden = self.recurrent(ops, state["hidden"], params["weight_hh"], params.get("bias_hh"))
         return {"hidden": self.activation(ops, from_input + from_hidden)}
 
     @abstractmethod

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class UGRNNCell(Cell):
+class UGRNNCell(DenseCell):
     r"""A simple recurrent network whose units are updated through one gate.
 
     .. math::
@@ -33,7 +33,7 @@ class UGRNNCell(Cell):
         """See `Cell.step`."""
         hidden = state["hidden"]
         from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
-        from_hidden = ops.linear(hidden, params["weight_hh"], params.get("bias_hh"))
+        from_hidden = self.recurrent(ops, hidden, params["weight_hh"], params.get("bias_hh"))
         z, n = ops.split(from_input + from_hidden, 2)
         candidate = ops.tanh(n)
         return {"hidden": candidate + ops.sigmoid(z) * (hidden - candidate)}

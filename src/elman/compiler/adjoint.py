@@ -28,12 +28,14 @@ class ParameterGradient:
         part: ``(index, count)`` of the block of its rows that the share belongs to.
         grad: Node of the gradient that arrives there, (rows of the block,) for each row of the batch.
         operand: Node that a matrix was multiplied with; None for a vector parameter.
+        heads: Blocks of both, of which each has an outer product with its own alone.
     """
 
     name: str
     part: tuple[int, int]
     grad: Id
     operand: Id | None
+    heads: int = 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def adjoint(step: Graph) -> Adjoint:
             if node.op == "linear":
                 operand, matrix = node.operands
                 name, part = _parameter_of(step, matrix) or (MADE.format(matrix), (0, 1))
-                parameters.append(ParameterGradient(name, part, grad, operand))
+                parameters.append(ParameterGradient(name, part, grad, operand, node.heads))
             for operand, share in zip(node.operands, OPS[node.op].derivative(builder, place, grad), strict=True):
                 if share is not None and operand in learning:
                     _accumulate(builder, grads, operand, share)

@@ -37,7 +37,8 @@ def formula(graph: Graph, place: Id) -> str:
     if node.op in SIGNS:
         return f"{operands[0]} {SIGNS[node.op]} {operands[1]}"
     if node.op in ("linear", "back"):
-        return f"{operands[0]} @ {operands[1]}{'.T' if node.op == 'linear' else ''}"
+        heads = f" in {node.heads} heads" if node.heads > 1 else ""
+        return f"{operands[0]} @ {operands[1]}{'.T' if node.op == 'linear' else ''}{heads}"
     if node.op == "part":
         return _block(operands[0], node.part)
     if node.op in ("expand", "fold"):
@@ -125,7 +126,9 @@ class CellPlan:
     def work_backward(self) -> Work:
         """Of the gradient, with what the parameters' gradients take."""
         nodes = self.backward.graph.nodes
-        outer = [(nodes[s.grad].width, nodes[s.operand].width) for s in self.parameters if s.operand is not None]
+        outer = [
+            (nodes[s.grad].width, nodes[s.operand].width // s.heads) for s in self.parameters if s.operand is not None
+        ]
         return _work(self.backward, sum(rows * columns for rows, columns in outer))
 
     @property
@@ -154,7 +157,7 @@ def _work(plan: Schedule, products_outside: int) -> Work:
 
     def multiply_adds(places: Iterable[Id]) -> int:
         products = (graph.nodes[place] for place in places if OPS[graph.nodes[place].op].kind == "product")
-        return sum(node.width * graph.nodes[node.operands[0]].width for node in products)
+        return sum(node.width * graph.nodes[node.operands[0]].width // node.heads for node in products)
 
     single = [graph.nodes[place] for place in (*inside, *outside) if OPS[graph.nodes[place].op].kind == "elementwise"]
     return Work(

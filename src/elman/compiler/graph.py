@@ -39,6 +39,7 @@ class Node:
         part: ``(index, count)`` of a part: which of so many equal blocks of the row.
         columns: Of a matrix (in), which is a parameter or made of parameters alone; 0 for everything else.
         pieces: Of an expand or a fold: ``(groups, times)``, see `elman.cells.Ops.expand`.
+        heads: Of a product: blocks of the row, each multiplied by the matrix of its own block of the rows.
     """
 
     op: str
@@ -49,6 +50,7 @@ class Node:
     part: tuple[int, int] = (0, 1)
     columns: int = 0
     pieces: tuple[int, int] = (1, 1)
+    heads: int = 1
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class Graph:
             extra = node.name or (f"{node.value:g}" if node.op == "constant" else "")
             extra = f"{node.part[0] + 1} of {node.part[1]}" if node.op == "part" else extra
             extra = "{} x {}".format(*node.pieces) if node.op in ("expand", "fold") else extra
+            extra = f"in {node.heads} heads" if node.heads > 1 else extra
             size = f"{node.width}x{node.columns}" if node.columns else str(node.width)
             lines.append(" ".join(f"%{place}: {size} = {node.op} {extra} {shown}".split()))
         return "\n".join([*lines, *(f"{name} = %{place}" for name, place in self.outputs.items())])
@@ -287,20 +290,26 @@ class Builder:
             return self.constant(node.value * times, node.width // times)
         return self.add(Node("fold", (operand,), node.width // times, pieces=(groups, times)))
 
-    def linear(self, operand: Id, matrix: Id) -> Id:
-        """``operand @ matrix.T``."""
+    def linear(self, operand: Id, matrix: Id, heads: int = 1) -> Id:
+        """``operand @ matrix.T``, or that for each of so many heads, see `elman.cells.Ops.linear`."""
         if self[operand].columns:
             raise UsageError(
                 "A product takes features and a matrix, not two matrices: multiply by one, then by the other."
             )
-        if self[matrix].columns != self[operand].width:
-            shape = (self[matrix].width, self[matrix].columns)
-            raise UsageError(f"A product with a matrix {shape} takes {shape[1]} features, found {self[operand].width}.")
-        return self.add(Node("linear", (operand, matrix), self[matrix].width))
+        rows, columns = self[matrix].width, self[matrix].columns
+        if columns * heads != self[operand].width:
+            each = f" for each of {heads} heads" if heads > 1 else ""
+            raise UsageError(
+                f"A product with a matrix {(rows, columns)} takes {columns} features{each}, "
+                f"found {self[operand].width}."
+            )
+        if rows % heads:
+            raise UsageError(f"The {rows} rows of a matrix cannot be shared out to {heads} heads equally.")
+        return self.add(Node("linear", (operand, matrix), rows, heads=heads))
 
-    def back(self, operand: Id, matrix: Id) -> Id:
-        """``operand @ matrix``: how a gradient goes back through `linear`."""
-        return self.add(Node("back", (operand, matrix), self[matrix].columns))
+    def back(self, operand: Id, matrix: Id, heads: int = 1) -> Id:
+        """``operand @ matrix``, for each of the heads: how a gradient goes back through `linear`."""
+        return self.add(Node("back", (operand, matrix), heads * self[matrix].columns, heads=heads))
 
     def copy(self, operand: Id, name: str) -> Id:
         """The operand itself, as the node of a result that needs one of its own."""
@@ -406,7 +415,7 @@ def _where(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
 
 def _linear(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     # The gradient of the matrix is a product over all rows and steps: `adjoint` notes it, the loop never sees it.
-    return builder.back(grad, builder[place].operands[1]), None
+    return builder.back(grad, builder[place].operands[1], builder[place].heads), None
 
 
 def _sum(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
@@ -441,6 +450,12 @@ def _sigmoid_values(x: Any) -> Any:
 def _join_values(node: Node, *blocks: Any) -> Any:
     rows = np.broadcast_shapes(*(np.shape(block)[:-1] for block in blocks))
     return np.concatenate([np.broadcast_to(block, (*rows, np.shape(block)[-1])) for block in blocks], axis=-1)
+
+
+def _product_values(node: Node, x: Any, matrix: Any) -> Any:
+    matrices = np.split(matrix, node.heads)
+    blocks = zip(np.split(x, node.heads, axis=-1), (m.T if node.op == "linear" else m for m in matrices), strict=True)
+    return np.concatenate([block @ matrix for block, matrix in blocks], axis=-1)
 
 
 def _part_values(node: Node, x: Any) -> Any:
@@ -499,6 +514,6 @@ OPS: dict[str, Op] = {
     "part": Op("layout", _part_values, _no_gradient),  # the gradients of all parts are joined, see `adjoint`
     "join": Op("layout", _join_values, _join),
     "transpose": Op("layout", lambda node, x: x.T, lambda builder, place, grad: (builder.transpose(grad),)),
-    "linear": Op("product", lambda node, x, matrix: x @ matrix.T, _linear),
-    "back": Op("product", lambda node, x, matrix: x @ matrix, _no_gradient),
+    "linear": Op("product", _product_values, _linear),
+    "back": Op("product", _product_values, _no_gradient),
 }

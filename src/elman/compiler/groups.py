@@ -9,7 +9,8 @@ from math import gcd
 from elman.compiler.graph import Graph, Id
 from elman.compiler.repetition import axes_of, repetition_of
 from elman.compiler.stages import Stage
-from elman.compiler.tile import Group, Pack, Piece
+from elman.compiler.tile import Group, Pack, Piece, Target
+from elman.compiler.window import Window
 
 
 @dataclass
@@ -30,8 +31,8 @@ class _Roots:
     sums: list[Id] = field(default_factory=list)
 
 
-def groups_of(graph: Graph, stage: Stage, accumulators: int) -> list[Group]:
-    """The groups of a stage; no product sums more than so many vectors at once."""
+def groups_of(graph: Graph, stage: Stage, target: Target) -> list[Group]:
+    """The groups of a stage; no pack has more products than the target has accumulators."""
     found: list[_Roots] = []
 
     def group(place: Id) -> _Roots:
@@ -58,10 +59,10 @@ def groups_of(graph: Graph, stage: Stage, accumulators: int) -> list[Group]:
         if not found:
             found.append(_Roots(1))
         max(found, key=lambda roots: roots.unit).rows.extend(numbers)
-    return [_group(graph, stage, roots, accumulators) for roots in found]
+    return [_group(graph, stage, roots, target) for roots in found]
 
 
-def _group(graph: Graph, stage: Stage, roots: _Roots, accumulators: int) -> Group:
+def _group(graph: Graph, stage: Stage, roots: _Roots, target: Target) -> Group:
     unit = roots.unit
 
     def pieces(places: Iterable[Id]) -> list[Piece]:
@@ -71,13 +72,15 @@ def _group(graph: Graph, stage: Stage, roots: _Roots, accumulators: int) -> Grou
     made: dict[Piece, None] = {}
     for piece in (*pieces(roots.rows), *pieces(roots.totals), *(piece for found in added.values() for piece in found)):
         _visit(graph, stage, piece, made)
-    wanted: dict[Id, list[Piece]] = {}
+    wanted: dict[tuple[Id, Window], list[Piece]] = {}
     for piece in made:
         if piece[0] in stage.products:
-            wanted.setdefault(graph.nodes[piece[0]].operands[0], []).append(piece)
+            operand = graph.nodes[piece[0]].operands[0]
+            wanted.setdefault((operand, _window(graph, piece, unit, target.lanes)), []).append(piece)
+    accumulators = target.accumulators
     packs = [
-        Pack(operand, tuple(found[n : n + accumulators]), unit)
-        for operand, found in wanted.items()
+        Pack(operand, tuple(found[n : n + accumulators]), window)
+        for (operand, window), found in wanted.items()
         for n in range(0, len(found), accumulators)
     ]
     axes = axes_of(unit, roots.cuts)
@@ -85,6 +88,15 @@ def _group(graph: Graph, stage: Stage, roots: _Roots, accumulators: int) -> Grou
         axes = (1, *axes)
     rows, totals = tuple(pieces(roots.rows)), tuple(pieces(roots.totals))
     return Group(unit, stage, rows, totals, added, tuple(made), tuple(packs), axes)
+
+
+def _window(graph: Graph, piece: Piece, unit: int, lanes: int) -> Window:
+    """What a product reads of its operand."""
+    node = graph.nodes[piece[0]]
+    features = graph.nodes[node.operands[0]].width // node.heads
+    # With one head it is the same wherever the piece begins.
+    results, start = (unit, 0) if node.heads == 1 else (node.width // node.heads, piece[1])
+    return Window(node.heads, features, results, start, unit, lanes)
 
 
 def _visit(graph: Graph, stage: Stage, piece: Piece, made: dict[Piece, None]) -> None:

@@ -85,7 +85,7 @@ class Kernel:
     def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
         """``reverse`` runs from the last step to the first."""
         self.plan, self.graph, self.target, self.reverse = plan, plan.graph, target, reverse
-        self.stages = [groups_of(plan.graph, stage, target.accumulators) for stage in plan.stages]
+        self.stages = [groups_of(plan.graph, stage, target) for stage in plan.stages]
         groups = [group for stage in self.stages for group in stage]
         self.packs = [pack for group in groups for pack in group.packs]
         self.slots = {place: n for n, place in enumerate(dict.fromkeys(self._in_memory(groups)))}

@@ -294,7 +294,7 @@ class Loop:
         self._parameters = plan.graph.leaves("parameter")
         constants = [(number, node) for number, node in enumerate(plan.graph.nodes) if node.op == "constant"]
         self._constants = {number: np.full(node.width, node.value, target.precision) for number, node in constants}
-        depths = [plan.graph.nodes[pack.operand].width * len(pack.products) * pack.unit for pack in self.kernel.packs]
+        depths = [pack.window.depth * len(pack.products) * pack.window.unit for pack in self.kernel.packs]
         #: Multiplications for one row of one step, and the numbers that they read.
         self.weight_count = sum(depths)
 
@@ -398,7 +398,9 @@ def _compute(
         operands = [fixed[n] if n in fixed else _all_rows(places[n], steps) for n in operation.operands]
         if OPS[operation.op].kind == "product":
             value = memory.empty((steps.rows, operation.width), operands[0].dtype)
-            _product(operands[0], operands[1].T if operation.op == "linear" else operands[1], value)
+            matrices = np.split(operands[1], operation.heads)
+            turned = [matrix.T if operation.op == "linear" else matrix for matrix in matrices]
+            _products(_blocks(operands[0], operation.heads), turned, _blocks(value, operation.heads))
         else:
             value = np.ascontiguousarray(OPS[operation.op].compute(operation, *operands))
         places[node] = (value, "now")
@@ -412,9 +414,9 @@ def _parameter_gradients(
     steps: Steps,
 ) -> dict[str, Array]:
     found: dict[str, Array] = {}
-    done: dict[tuple[Id, Id | None], Array] = {(node, None): total for node, total in totals.items()}
+    done: dict[tuple[Id, Id | None, int], Array] = {(node, None, 1): total for node, total in totals.items()}
     for share in derived.parameters:
-        key = (share.grad, share.operand)
+        key = (share.grad, share.operand, share.heads)
         if key not in done:
             grad = _all_rows(places[share.grad], steps)
             if share.operand is None:
@@ -423,8 +425,9 @@ def _parameter_gradients(
                 done[key] = total[0]
             else:
                 operand = _all_rows(places[share.operand], steps)
-                done[key] = memory.empty((grad.shape[1], operand.shape[1]), grad.dtype)
-                _product(grad.T, operand, done[key])
+                done[key] = memory.empty((grad.shape[1], operand.shape[1] // share.heads), grad.dtype)
+                of_heads = [block.T for block in _blocks(grad, share.heads)]
+                _products(of_heads, _blocks(operand, share.heads), np.split(done[key], share.heads))
         index, count = share.part
         if count == 1:
             found[share.name] = found[share.name] + done[key] if share.name in found else done[key]
@@ -438,6 +441,16 @@ def _parameter_gradients(
         value = through[GRAD.format(name)].astype(run.inputs.dtype)
         found[name] = found[name] + value if name in found else value
     return {name: found.get(name, np.zeros_like(value)) for name, value in run.params.items()}
+
+
+def _blocks(rows: Array, heads: int) -> list[Array]:
+    """The features of each head."""
+    return np.split(rows, heads, axis=-1)
+
+
+def _products(a: Iterable[Array], b: Iterable[Array], out: Iterable[Array]) -> None:
+    for one, other, result in zip(a, b, out, strict=True):
+        _product(one, other, result)
 
 
 def _ones(rows: int, dtype: Any) -> Array:

@@ -21,6 +21,7 @@ from elman.compiler.graph import Graph, Id
 from elman.compiler.machine import Host
 from elman.compiler.stages import Stage
 from elman.compiler.vector import FORMATS, Precision, Vectors
+from elman.compiler.window import Window
 
 #: More rows than this a tile never has.
 MOST_ROWS = 6
@@ -81,12 +82,12 @@ class Pack:
     Attributes:
         operand: Node of the row that is multiplied.
         products: ``(product node, first feature)`` of each product, in the order of packing.
-        unit: Features of each product's result that are used.
+        window: What all of them read of the operand, and give.
     """
 
     operand: Id
     products: tuple[Piece, ...]
-    unit: int
+    window: Window
 
 
 @dataclass(frozen=True)
@@ -163,15 +164,16 @@ def write_products(
     """
     out = Emitter(module, name, [POINTER, POINTER, POINTER, INDEX, INDEX, INDEX, INDEX])
     pointers, weights, scratch, row, rows, block, blocks = out.function.args
-    depth = graph.nodes[pack.operand].width
-    first = out.builder.mul(row, out.index(depth))
+    window, apart = pack.window, graph.nodes[pack.operand].width
+    first = out.builder.mul(row, out.index(apart))
     operand = out.offset(out.load_pointer(pointers, out.index(slot)), first, target.scalar)
-    per_block = -(-depth // target.sharing) * len(pack.products) * target.lanes
+    per_block = -(-window.depth // target.sharing) * len(pack.products) * target.lanes
     start = out.offset(weights, out.builder.mul(block, out.index(per_block)), target.scalar)
     before, total = group.products.index(pack.products[0]), len(group.products)
 
     def tile(count: int, width: int) -> None:
-        sums = _multiply(out, target, operand, start, depth, len(pack.products), count, width)
+        operands = [_read_by(out, target, operand, window, out.builder.add(block, out.index(n))) for n in range(width)]
+        sums = _multiply(out, target, operands, apart, start, window.depth, len(pack.products), count)
         for (number, n, product_), value in sums.items():
             place = out.index(((number * width + n) * total + before + product_) * target.lanes)
             out.builder.store(value, out.offset(scratch, place, target.scalar), align=target.lanes * target.bytes)
@@ -184,31 +186,49 @@ def write_products(
     return out.function
 
 
+def _read_by(out: Emitter, target: Target, operand: Any, window: Window, block: Any) -> Any:
+    """Where a block of results begins to read the operand."""
+    if window.most == window.heads:
+        return operand
+    builder = out.builder
+    result = builder.add(builder.mul(block, out.index(window.lanes)), out.index(window.start))
+    head, last = builder.sdiv(result, out.index(window.results)), out.index(window.heads - window.most)
+    head = builder.select(builder.icmp_signed("<", head, last), head, last)
+    return out.offset(operand, builder.mul(head, out.index(window.features)), target.scalar)
+
+
 def _multiply(
-    out: Emitter, target: Target, operand: Any, weights: Any, depth: int, products: int, rows: int, blocks: int
+    out: Emitter, target: Target, operands: list[Any], apart: int, weights: Any, depth: int, products: int, rows: int
 ) -> dict[tuple[int, int, int], Any]:
-    """The sums over an operand's features, (row, block, product) -> vector."""
+    """The sums over features, (row, block, product) -> vector.
+
+    For every block ``operands`` says where the first of its ``depth`` features lies; rows are ``apart`` features apart.
+    """
     builder, vectors = out.builder, target.vectors(out.builder)
-    words, rest = divmod(depth, target.sharing)
+    blocks, (words, rest) = len(operands), divmod(depth, target.sharing)
     per_block = (words + (rest > 0)) * products
 
-    def number_of(row: int, feature: Any) -> Any:
-        place = builder.add(feature, out.index(row * depth))
+    def number_of(operand: Any, row: int, feature: Any) -> Any:
+        place = builder.add(feature, out.index(row * apart))
         return vectors.everywhere(builder.load(out.offset(operand, place, target.scalar), typ=target.scalar))
 
     def add(word: Any, sums: dict[tuple[int, int, int], Any], features: int) -> dict[tuple[int, int, int], Any]:
         """The sums and what so many features of one word add to them."""
         found, first = {}, builder.mul(word, out.index(target.sharing))
         column = builder.mul(word, out.index(products * target.lanes))
-        numbers = [[number_of(row, builder.add(first, out.index(n))) for row in range(rows)] for n in range(features)]
+        places = [builder.add(first, out.index(n)) for n in range(features)]
+        numbers = {
+            operand: [[number_of(operand, row, place) for place in places] for row in range(rows)]
+            for operand in dict.fromkeys(operands)
+        }
         for block, n in product(range(blocks), range(products)):
             place = builder.add(column, out.index((block * per_block + n) * target.lanes))
             address = out.offset(weights, place, target.scalar)
             shared = _weights(vectors, target, address)[:features]
             for row in range(rows):
                 total = sums[row, block, n]
-                for number, weight in zip(numbers, shared, strict=True):
-                    total = vectors.fma(number[row], weight, total)
+                for number, weight in zip(numbers[operands[block]][row], shared, strict=True):
+                    total = vectors.fma(number, weight, total)
                 found[row, block, n] = total
         return found
 

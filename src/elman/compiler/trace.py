@@ -89,9 +89,12 @@ class Symbol:
         return _elementwise("greater", other, self)
 
     def __matmul__(self, other: Any) -> Symbol:
+        return self._times(other, 1)
+
+    def _times(self, other: Any, heads: int) -> Symbol:
         if not isinstance(other, Symbol) or not other.node.columns:
             raise unsupported("@", "multiply by a matrix parameter, x @ weight.T, or by one made of parameters")
-        return Symbol(self.builder, self.builder.linear(self.place, other.T.matrix))
+        return Symbol(self.builder, self.builder.linear(self.place, other.T.matrix, heads))
 
     def __bool__(self) -> bool:
         raise unsupported("if on a value", "a step must do the same whatever the numbers are; use ops.where")
@@ -125,9 +128,9 @@ class SymbolOps:
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
 
-    def linear(self, x: Symbol, weight: Symbol, bias: Symbol | None = None) -> Symbol:
+    def linear(self, x: Symbol, weight: Symbol, bias: Symbol | None = None, heads: int = 1) -> Symbol:
         """See `Ops.linear`."""
-        product = x @ weight.T
+        product = x._times(weight.T, heads)
         return product if bias is None else product + bias
 
     def split(self, x: Symbol, parts: int, axis: int = -1) -> tuple[Symbol, ...]:

@@ -64,17 +64,25 @@ class Weights:
 
     def _room(self, pack: Pack, target: Target) -> Array:
         """Memory for a pack, [block][operand's feature][product][vector], and the orders to fill it."""
-        nodes, blocks = self._plan.graph.nodes, -(-pack.unit // target.lanes)
-        depth, products = nodes[pack.operand].width, len(pack.products)
-        packed = memory.empty((blocks, depth, products, target.lanes), target.precision)
-        if pack.unit % target.lanes:
+        graph, window, products = self._plan.graph, pack.window, len(pack.products)
+        blocks = -(-window.unit // target.lanes)
+        packed = memory.empty((blocks, window.depth, products, target.lanes), target.precision)
+        if window.most > 1:
+            packed[:] = 0
+        elif window.unit % target.lanes:
             packed[-1] = 0
         for number, (node, start) in enumerate(pack.products):
-            matrix = self.values[nodes[node].operands[1]]
-            rows, columns = matrix.shape[1], 1
-            by_feature, by_operand = (rows, columns) if nodes[node].op == "linear" else (columns, rows)
-            source = address(matrix) + start * by_feature * matrix.itemsize
-            self._orders.append((address(packed), source, pack.unit, by_feature, depth, by_operand, number, products))
+            matrix = self.values[graph.nodes[node].operands[1]]
+            results, columns = graph.nodes[node].width // window.heads, matrix.shape[1]
+            by_result, by_feature = (columns, 1) if graph.nodes[node].op == "linear" else (1, columns)
+            for first, end in window.runs:
+                head, within = divmod(start - window.start + first, results)
+                block, lane = divmod(first - window.start, target.lanes)
+                feature = head * window.features - window.first(block)
+                to = address(packed[block, feature]) + lane * packed.itemsize
+                source = address(matrix[head * len(matrix) // window.heads :]) + within * by_result * matrix.itemsize
+                sizes = end - first, by_result, window.features, by_feature
+                self._orders.append((to, source, *sizes, number, products))
         return packed
 
 

@@ -104,6 +104,7 @@ def to_torch(layer: Recurrent) -> nn.RNNBase:
 def _beyond_torch(layer: Recurrent) -> str:
     options = layer.step_options
     obstacles = {
+        "a recurrent matrix in heads": getattr(layer.cells[0], "heads", 1) > 1,
         "layers of different sizes": len({cell.hidden_size for cell in layer.cells}) > 1,
         "a learnt initial state": layer.learn_initial_state,
         "dropped weights": bool(layer.weight_drop),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from elman.cells import Cell
+from elman.cells.dense import DenseCell
 from elman.compiler import trace
 from elman.errors import BackendError, UsageError, nearest
 from elman.nn.constant import constant_result
@@ -149,6 +150,8 @@ def _against_compiled(cell: Cell, circumstances: Circumstances) -> str:
 def _against_torch(cell: Cell, circumstances: Circumstances) -> str:
     if type(cell) not in KERNELS:
         return f"torch has no kernel for the cell {cell.name}."
+    if isinstance(cell, DenseCell) and cell.heads > 1:
+        return f"torch's kernel for the cell {cell.name} knows no heads, and it has {cell.heads}."
     if circumstances.all_states and list(cell.state_sizes) != ["hidden"]:
         return f"torch's kernel for the cell {cell.name} does not give every state at every step."
     return ""

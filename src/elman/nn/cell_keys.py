@@ -28,7 +28,7 @@ def key_of(cell: Cell) -> str:
 
     >>> from elman.cells import make
     >>> key_of(make("gru", 3, 5))
-    '{"type": "gru.GRUCell", "input_size": 3, "hidden_size": 5, "bias": true}'
+    '{"type": "gru.GRUCell", "input_size": 3, "hidden_size": 5, "bias": true, "heads": 1}'
     """
     key = _keys.get(cell)
     if key is None:

@@ -13,9 +13,13 @@ from torch.nn import functional as F  # noqa: N812
 class TorchOps:
     """`elman.cells.Ops` on torch tensors, on any device, differentiable, and under autocast."""
 
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None, heads: int = 1) -> Tensor:
         """See `elman.cells.Ops.linear`."""
-        return F.linear(x, weight, bias)
+        if heads == 1:
+            return F.linear(x, weight, bias)
+        blocks, matrices = x.reshape(*x.shape[:-1], heads, -1), weight.view(heads, -1, weight.shape[1])
+        product = torch.einsum("...hi,hoi->...ho", blocks, matrices).flatten(-2)
+        return product if bias is None else product + bias
 
     def split(self, x: Tensor, parts: int, axis: int = -1) -> tuple[Tensor, ...]:
         """See `elman.cells.Ops.split`."""

@@ -60,6 +60,12 @@ CASES: dict[str, Callable[[Builder, dict[str, int]], int]] = {
     "back": lambda builder, at: builder.back(builder.linear(at["x"], at["matrix"]), at["matrix"]),
 }
 
+#: Products in heads.
+HEADS: dict[str, Callable[[Builder, dict[str, int]], int]] = {
+    "linear in heads": lambda builder, at: builder.linear(builder.join(at["x"], at["y"]), at["matrix"], heads=2),
+    "back in heads": lambda builder, at: builder.back(builder.part(at["x"], 0, 3), builder.part(at["matrix"], 1, 2), 2),
+}
+
 #: Graphs with what types make difficult.
 MIXED: dict[str, Callable[[Builder, dict[str, int]], int]] = {
     "a truth value times a number": lambda builder, at: builder.elementwise(
@@ -82,13 +88,13 @@ def test_every_operation_has_its_line() -> None:
 
 
 @pytest.mark.parametrize("axes", [1, 2], ids=["in the loop", "before the loop"])
-@pytest.mark.parametrize("name", [*CASES, *MIXED])
+@pytest.mark.parametrize("name", [*CASES, *HEADS, *MIXED])
 def test_onnx_computes_what_the_graph_computes(name: str, axes: int) -> None:
     rng = np.random.default_rng(0)
     builder = Builder()
     at = places(builder)
     at["rounded"] = builder.elementwise("floor", at["x"])
-    result = (CASES | MIXED)[name](builder, at)
+    result = (CASES | HEADS | MIXED)[name](builder, at)
     given = {"vector": rng.standard_normal(WIDTH), "matrix": rng.standard_normal((4, WIDTH))}
     rows = {name: rng.standard_normal((2, 5, WIDTH)[-axes - 1 :]) for name in ("x", "y")}
     expected = builder.graph.evaluate({**given, **rows})[result]

@@ -142,12 +142,15 @@ def _shaped(document: Document, name: str, axes: int, *sizes: int) -> str:
     return document.add("Reshape", name, document.numbers(*[0] * axes, *sizes))
 
 
-def _linear(document: Document, node: Node, x: Operand, matrix: Array) -> Rows:
-    return Rows(document.add("MatMul", number(document, x), document.weight(matrix.T, "matrix")), _axes(x))
-
-
-def _back(document: Document, node: Node, x: Operand, matrix: Array) -> Rows:
-    return Rows(document.add("MatMul", number(document, x), document.weight(matrix, "matrix")), _axes(x))
+def _product(document: Document, node: Node, x: Operand, matrix: Array) -> Rows:
+    axes, rows = _axes(x), number(document, x)
+    turned = node.op == "linear"
+    if node.heads == 1:
+        return Rows(document.add("MatMul", rows, document.weight(matrix.T if turned else matrix, "matrix")), axes)
+    matrices = matrix.reshape(node.heads, -1, matrix.shape[1])
+    weight = document.weight(matrices.swapaxes(1, 2) if turned else matrices, "matrices")
+    blocks = _shaped(document, rows, axes, node.heads, 1, -1)
+    return Rows(_shaped(document, document.add("MatMul", blocks, weight), axes, node.width), axes)
 
 
 #: Operation of a graph, leaves aside -> what writes it: ``(document, node, *operands)`` to the value that it makes.
@@ -178,6 +181,6 @@ OPERATIONS: dict[str, Writer] = {
     "join": _join,
     "expand": _expand,
     "fold": _fold,
-    "linear": _linear,
-    "back": _back,
+    "linear": _product,
+    "back": _product,
 }
