@@ -124,7 +124,8 @@ def test_padding_changes_nothing(backend: str, bidirectional: bool) -> None:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    stack = example().double().eval()
+    layer = Recurrent("gru", 3, 3, backend="reference")
+    stack = Stack(Residual(nn.LayerNorm(3), layer), nn.Linear(3, 2)).double()
     inputs = torch.randn(2, 3, 3, dtype=torch.float64, requires_grad=True)
     state = {name: torch.randn(2, size, dtype=torch.float64) for name, size in stack.state_sizes.items()}
 
@@ -133,6 +134,16 @@ def test_gradients_are_those_of_finite_differences() -> None:
         return outputs, *final.values()
 
     assert torch.autograd.gradcheck(function, (inputs, *stack.parameters()))
+
+
+def test_the_time_between_steps_goes_to_the_layers_that_use_it() -> None:
+    timed, other = Recurrent("cfc", 4, 4), Recurrent("gru", 4, 4)
+    inputs, elapsed = torch.randn(2, TIME, 4), torch.rand(2, TIME) + 0.5
+    outputs, _ = Stack(other, Residual(nn.LayerNorm(4), timed))(inputs, elapsed=elapsed)
+    below, _ = other(inputs)
+    assert torch.equal(outputs, below + timed(nn.LayerNorm(4)(below), elapsed=elapsed)[0])
+    with pytest.raises(DataError, match="No layer of this stack has a use for elapsed"):
+        Stack(other)(inputs, elapsed=elapsed)
 
 
 def test_both_directions_need_the_whole_sequence() -> None:

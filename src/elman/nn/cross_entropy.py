@@ -38,13 +38,14 @@ def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets
         dtype = torch.get_autocast_dtype(features.device.type)
         features, weight, bias = features.to(dtype), weight.to(dtype), bias.to(dtype)
     if len(features) * len(weight) <= _BLOCK:
-        nats = F.cross_entropy(_exact(F.linear(features, weight, bias)), targets, ignore_index=-1, reduction="sum")
+        nats = F.cross_entropy(exact(F.linear(features, weight, bias)), targets, ignore_index=-1, reduction="sum")
         return nats / targets.ge(0).sum().clamp_min(1)
     loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)  # type: ignore[no-untyped-call]
     return loss
 
 
-def _exact(logits: Tensor) -> Tensor:
+def exact(logits: Tensor) -> Tensor:
+    """Logits in float32, or float64 where they are that: losses are not for shorter types."""
     return logits if logits.dtype == torch.float64 else logits.float()
 
 

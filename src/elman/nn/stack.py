@@ -8,9 +8,11 @@ from typing import final
 
 from torch import Tensor, nn
 
+from elman.cells.cell import ELAPSED
 from elman.errors import DataError, SettingsError
 from elman.nn.call import State, check_state
 from elman.nn.padding import valid_steps, without_padding
+from elman.nn.recurrent import Recurrent
 
 #: The end of a state's name: the number of its layer, and the direction.
 _LAYER = re.compile(r"_l(\d+)(?=(?:_reverse)?$)")
@@ -54,11 +56,17 @@ class _Chain(nn.Module):
         *,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
+        elapsed: Tensor | None = None,
         all_states: bool = False,
     ) -> tuple[Tensor, State] | tuple[Tensor, State, State]:
         """Run over time; arguments, results and errors are those of `elman.nn.Recurrent.forward`."""
         if state is not None:
             check_state(state, self.state_sizes, inputs)
+        if elapsed is not None and not _takes_elapsed(self):
+            raise DataError(
+                "No layer of this stack has a use for elapsed, the time between steps: leave it out, or take a cell "
+                "for irregular sampling, cfc or phased_lstm."
+            )
         valid = valid_steps(inputs, lengths)
         values = without_padding(inputs, valid)
         final: State = {}
@@ -68,7 +76,10 @@ class _Chain(nn.Module):
                 values = without_padding(layer(values), valid)
                 continue
             before = None if state is None else {inner: state[name] for inner, name in names.items()}
-            values, after, *every = layer(values, before, lengths=lengths, resets=resets, all_states=all_states)
+            times = {"elapsed": elapsed} if elapsed is not None and _takes_elapsed(layer) else {}
+            values, after, *every = layer(
+                values, before, lengths=lengths, resets=resets, all_states=all_states, **times
+            )
             final |= {name: after[inner] for inner, name in names.items()}
             states |= {name: step[inner] for step in every for inner, name in names.items()}
         return (values, final, states) if all_states else (values, final)
@@ -93,9 +104,10 @@ class Stack(_Chain):
             other stacks), and any module that works on every step by itself, such as ``nn.Linear``, ``nn.LayerNorm``
             or ``nn.Dropout``.
 
-    It is called as `elman.nn.Recurrent` is: ``(inputs, state, lengths=..., resets=..., all_states=...)`` gives outputs
-    and the state after the last valid step. States are numbered through from the bottom up, as in one `Recurrent`
-    of many layers. Outputs beyond a row's length are zero, and what stands there in the inputs changes nothing.
+    It is called as `elman.nn.Recurrent` is: ``(inputs, state, lengths=..., resets=..., ...)`` gives outputs and the
+    state after the last valid step; ``elapsed`` goes to the layers that use it. States are numbered through from the
+    bottom up, as in one `Recurrent` of many layers. Outputs beyond a row's length are zero, and what stands there in
+    the inputs changes nothing.
 
     Attributes:
         layers: The layers, an ``nn.ModuleList``.
@@ -144,17 +156,26 @@ class Residual(_Chain):
         *,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
+        elapsed: Tensor | None = None,
         all_states: bool = False,
     ) -> tuple[Tensor, State] | tuple[Tensor, State, State]:
         """Run over time; arguments, results and errors are those of `elman.nn.Recurrent.forward`."""
         inputs = without_padding(inputs, valid_steps(inputs, lengths))
-        outputs, *states = super().forward(inputs, state, lengths=lengths, resets=resets, all_states=all_states)
+        outputs, *states = super().forward(
+            inputs, state, lengths=lengths, resets=resets, elapsed=elapsed, all_states=all_states
+        )
         if outputs.shape != inputs.shape:
             raise DataError(
                 f"Residual adds its inputs {tuple(inputs.shape)} to its outputs {tuple(outputs.shape)}: the layers in "
                 "it must give as many features as they take (in both directions, half of them each)."
             )
         return (inputs + outputs, *states)  # type: ignore[return-value]  # two or three, as above
+
+
+def _takes_elapsed(layer: nn.Module) -> bool:
+    """Whether a cell in a layer uses the time between steps."""
+    inside = (part for part in layer.modules() if isinstance(part, Recurrent))
+    return any(ELAPSED in cell.extras for part in inside for cell in part.cells)
 
 
 def _layer(name: str) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from elman.errors import DataError
 from elman.nn import AdaptiveSoftmaxHead, CRFHead, CTCHead, MixtureDensityHead, PenHead, heads
-from tolerances import FLOAT64_RECURRENCE
+from tolerances import BFLOAT16, FLOAT64_RECURRENCE
 
 BATCH, TIME, FEATURES = 3, 6, 4
 LENGTHS = torch.tensor([6, 1, 4])
@@ -124,6 +124,20 @@ def test_symbols_that_do_not_exist(name: str) -> None:
     head, features, targets = example(name)
     with pytest.raises(DataError, match=r"targets must be numbers from 0 to 4, found \d to 7"):
         loss(head, features, targets.index_fill(1, torch.tensor([0]), 7), LENGTHS)
+
+
+@every_head
+def test_under_autocast_losses_are_float32(name: str) -> None:
+    head, features, targets = example(name)
+    head, features = head.float(), features.float()
+    targets = targets if targets.dtype == torch.int64 else targets.float()
+    expected = loss(head, features, targets, LENGTHS)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = loss(head, features, targets, LENGTHS)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=BFLOAT16, atol=BFLOAT16)
+    found.backward()
+    assert all(parameter.grad.dtype == torch.float32 for parameter in head.parameters() if parameter.grad is not None)
 
 
 @every_head

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
+import torch
 from torch import Tensor, nn
 
 from elman.errors import SettingsError
@@ -78,5 +79,7 @@ class AdaptiveSoftmaxHead(nn.Module):
         check_range(wanted, self.symbols)
         if not len(wanted):
             return features.new_zeros(())
-        loss: Tensor = self.softmax(features[counts], wanted).loss
+        # torch's class takes no mixture of types.
+        with torch.autocast(features.device.type, enabled=False):
+            loss: Tensor = self.softmax(features[counts].to(self.softmax.head.weight.dtype), wanted).loss
         return loss

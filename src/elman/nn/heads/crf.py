@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.decoding.viterbi import viterbi
+from elman.nn.cross_entropy import exact
 from elman.nn.heads.targets import check_range, check_shape, counted
 
 
@@ -52,8 +53,7 @@ class CRFHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Scores of every label by its step alone, (batch, time, labels), after features (batch, time, features)."""
-        scores: Tensor = self.linear(features)
-        return scores
+        return exact(self.linear(features))
 
     def loss(self, features: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
         """-log p(targets), in nats, of all rows, divided by the number of their steps.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from elman.errors import DataError
+from elman.nn.cross_entropy import exact
 from elman.nn.heads.targets import check_features, check_range
 from elman.nn.padding import valid_steps, without_padding
 
@@ -47,8 +48,7 @@ class CTCHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Log-probabilities of every symbol and the blank, (..., symbols + 1), after features (..., features)."""
-        scores: Tensor = self.linear(features)
-        return scores.log_softmax(-1)
+        return exact(self.linear(features)).log_softmax(-1)
 
     def loss(self, features: Tensor, targets: Tensor, target_lengths: Tensor, lengths: Tensor | None = None) -> Tensor:
         """-log p(target), in nats, of all rows, divided by the number of their symbols.

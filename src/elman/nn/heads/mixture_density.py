@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from elman.errors import SettingsError
+from elman.nn.cross_entropy import exact
 from elman.nn.heads.targets import check_shape, counted
 
 #: The smallest standard deviation. Without one a component could sit on a target that comes again and again (a zero,
@@ -86,9 +87,9 @@ class MixtureDensityHead(nn.Module):
 
     def forward(self, features: Tensor) -> Mixture:
         """The mixture after features (..., features)."""
-        parts = self.linear(features).unflatten(-1, (self.components, -1))
-        weights, means, scales = parts.split([1, self.size, self.size], -1)
-        return Mixture(weights.squeeze(-1).log_softmax(-1), means, bounded_log_scale(scales))
+        parts = exact(self.linear(features)).view(*features.shape[:-1], self.components, 1 + 2 * self.size)
+        means, scales = parts[..., 1:].chunk(2, -1)
+        return Mixture(parts[..., 0].log_softmax(-1), means, bounded_log_scale(scales))
 
     def loss(self, features: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Mean of -log p(target), in nats, over the valid steps.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from elman.errors import SettingsError
+from elman.nn.cross_entropy import exact
 from elman.nn.heads.mixture_density import bounded_log_scale, choose_component, normal
 from elman.nn.heads.targets import check_shape, counted
 
@@ -96,14 +97,14 @@ class PenHead(nn.Module):
 
     def forward(self, features: Tensor) -> PenMixture:
         """The mixture after features (..., features)."""
-        lift, rest = self.linear(features).split([1, 6 * self.components], -1)
-        weights, means, scales, rho = rest.unflatten(-1, (self.components, 6)).split([1, 2, 2, 1], -1)
+        raw = exact(self.linear(features))
+        parts = raw[..., 1:].reshape(*features.shape[:-1], self.components, 6)
         return PenMixture(
-            weights.squeeze(-1).log_softmax(-1),
-            means,
-            bounded_log_scale(scales),
-            LARGEST * torch.tanh(rho.squeeze(-1)),
-            lift.squeeze(-1),
+            log_weights=parts[..., 0].log_softmax(-1),
+            means=parts[..., 1:3],
+            log_scales=bounded_log_scale(parts[..., 3:5]),
+            correlations=LARGEST * torch.tanh(parts[..., 5]),
+            lift=raw[..., 0],
         )
 
     def loss(self, features: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
