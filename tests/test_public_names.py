@@ -30,6 +30,7 @@ PUBLIC = {
         "GRU",
         "LSTM",
         "RNN",
+        "RTRL",
         "AttentionPool",
         "Choice",
         "ConvGRU",

@@ -30,6 +30,7 @@ from elman.nn.heads import (
 from elman.nn.ops import TorchOps
 from elman.nn.pooling import AttentionPool, LastPool, MaxPool, MeanPool
 from elman.nn.recurrent import Recurrent
+from elman.nn.rtrl import RTRL
 from elman.nn.stack import Residual, Stack
 from elman.nn.unroll import unroll, unroll_stack
 
@@ -37,6 +38,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "RTRL",
     "AdaptiveSoftmaxHead",
     "AdditiveAttention",
     "Attended",
