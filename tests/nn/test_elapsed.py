@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ import torch
 import small_models
 import tolerances
 from elman import cells
+from elman.cells import Cell
 from elman.cells.cell import ELAPSED
 from elman.compiler.streaming import FEW_SYMBOLS, MANY_ROWS, StreamingStack
 from elman.errors import DataError, SettingsError
@@ -19,13 +23,31 @@ from elman.nn.explain import explain
 BATCH, TIME = 3, 8
 TIMED = [name for name in cells.CELLS if ELAPSED in cells.make(name, 3, 5).extras]
 
+
+@dataclass(frozen=True)
+class Decaying(Cell):
+    """A cell of one's own, whose input is worth as much as time has passed; the product of it is hoisted."""
+
+    name: ClassVar[str] = "decaying"
+    gates: ClassVar[tuple[str, ...]] = ("hidden",)
+
+    @property
+    def extras(self) -> dict[str, int]:
+        return {ELAPSED: 1}
+
+    def step(self, ops: Any, x: Any, state: Any, params: Any) -> dict[str, Any]:
+        elapsed = params[ELAPSED]
+        kept = ops.linear(state["hidden"] * ops.exp(-elapsed), params["weight_hh"], params["bias_hh"])
+        return {"hidden": ops.tanh(ops.linear(x * elapsed, params["weight_ih"], params["bias_ih"]) + kept)}
+
+
 torch.manual_seed(0)
 INPUTS, TIMES = torch.randn(BATCH, TIME, 3), torch.rand(BATCH, TIME) * 3
 
 
-def layer(name: str, **options: object) -> Recurrent:
+def layer(cell: Any, **options: Any) -> Recurrent:
     torch.manual_seed(1)
-    return Recurrent(name, 3, 5, **options)  # type: ignore[arg-type]
+    return Recurrent(cell, 3, 5, **options)
 
 
 def close(found: torch.Tensor, expected: torch.Tensor) -> None:
@@ -36,15 +58,15 @@ def test_there_are_cells_that_take_it() -> None:
     assert {"cfc", "phased_lstm"} <= set(TIMED)
 
 
-@pytest.mark.parametrize("name", TIMED)
-def test_backends_are_told_the_same_time(name: str) -> None:
+@pytest.mark.parametrize("cell", [*TIMED, Decaying])
+def test_backends_are_told_the_same_time(cell: Any) -> None:
     lengths, resets = torch.tensor([8, 5, 3]), torch.zeros(BATCH, TIME, dtype=torch.bool)
     resets[0, 4] = True
     dirty = TIMES.clone()
     dirty[1, 5:] = float("nan")
     found = {}
     for backend in ("reference", "compiled"):
-        stack = layer(name, num_layers=2, bidirectional=True, backend=backend)
+        stack = layer(cell, num_layers=2, bidirectional=True, backend=backend)
         outputs, state = stack(INPUTS, lengths=lengths, resets=resets, elapsed=dirty)
         outputs.square().sum().backward()
         found[backend] = [outputs, *state.values(), *(value.grad for value in stack.parameters())]
@@ -134,12 +156,12 @@ def test_torch_compile_takes_it(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", TIMED)
+@pytest.mark.parametrize("cell", [*TIMED, Decaying])
 @pytest.mark.parametrize("symbols", [0, 4, FEW_SYMBOLS + 1])
-def test_streams_take_it(name: str, symbols: int) -> None:
-    stack = layer(name, num_layers=2)
+def test_streams_take_it(cell: Any, symbols: int) -> None:
+    stack = layer(cell, num_layers=2)
     params = {n: value.detach().numpy() for n, value in stack.named_parameters()}
-    layers = [(cell, {n: params[f"{n}_l{k}"] for n in cell.parameters()}) for k, cell in enumerate(stack.cells)]
+    layers = [(each, {n: params[f"{n}_l{k}"] for n in each.parameters()}) for k, each in enumerate(stack.cells)]
     time = MANY_ROWS
     rng = np.random.default_rng(0)
     embedding = np.float32(rng.normal(size=(symbols, 3))) if symbols else None
