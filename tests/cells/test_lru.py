@@ -29,7 +29,7 @@ def test_it_is_a_complex_diagonal_recurrence() -> None:
     states = parallel_scan(keep, given, first["real"] + 1j * first["imaginary"])
     found = step_by_step(cell, params, inputs, first)
     np.testing.assert_allclose(found["real"] + 1j * found["imaginary"], states, **CLOSE)
-    read = (states @ halves(params["weight_ho"]).T).real + inputs @ params["weight_io"].T
+    read = (states @ halves(params["weight_ho"]).conj().T).real + inputs @ params["weight_io"].T
     np.testing.assert_allclose(found["hidden"], read, **CLOSE)
 
 

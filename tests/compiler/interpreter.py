@@ -88,18 +88,20 @@ def backward(
     made = {name: derived.made.nodes[place] for name, place in derived.made.leaves("input").items()}
     d_made = {name: np.zeros((node.width, node.columns)) for name, node in made.items()}
     inputs = graph.leaves("input")
+    carried = [name for name in grads if f"d {name} carried" in inputs]
     for t in reversed(range(len(x))):
         earlier = states[t - 1] if t else first
         always = {**fixed, **saved[t], **{inputs[name]: value[t] for name, value in given.items()}}
         always |= {place: earlier[name] for name, place in graph.leaves("state").items()}
         always |= {inputs[f"d {name} after"]: upstream[t][name] for name in grads}
-        always |= {inputs[f"d {name} carried"]: grads[name] for name in grads}
+        always |= {inputs[f"d {name} carried"]: grads[name] for name in carried}
+        compute(graph, plan.hoisted, always)
         written, added = body(plan, always)
         # What is handed on to the next step is not kept for what comes after the loop.
-        handed_on = {graph.outputs[f"d {name}"] for name in grads}
+        handed_on = {graph.outputs[f"d {name}"] for name in carried}
         found = {**always, **{place: value for place, value in written.items() if place not in handed_on}}
         compute(graph, plan.deferred, found)
-        grads = {name: np.broadcast_to(written[graph.outputs[f"d {name}"]], grads[name].shape) for name in grads}
+        grads |= {name: np.broadcast_to(written[graph.outputs[f"d {name}"]], grads[name].shape) for name in carried}
         d_x[t] = found[graph.outputs["d x"]]
         for share in derived.parameters:
             index, count = share.part

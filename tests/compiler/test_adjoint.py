@@ -48,24 +48,25 @@ def test_every_gradient_is_that_of_autograd(name: str, options: dict[str, Any], 
     values["x"] = rng.normal(size=(5, cell.input_size))
     extras = {name: rng.uniform(size=(5, width)) for name, width in cell.extras.items()}
     upstream = {f"d {name} after": rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
-    carried = {f"d {name} carried": rng.normal(size=(5, size)) for name, size in cell.state_sizes.items()}
+    derived = adjoint(trace(cell))
+    entering = [name for name in derived.graph.leaves("input") if name.endswith(" carried")]
+    carried = {name: rng.normal(size=(5, cell.state_sizes[name.split()[1]])) for name in entering}
 
     tensors = {name: torch.from_numpy(value).requires_grad_() for name, value in values.items()}
     constants = {name: torch.from_numpy(value) for name, value in extras.items()}
     state = {name: tensors[name] for name in cell.state_sizes}
     after = cell.step(TorchOps(), tensors["x"], state, {**tensors, **constants})
-    shares = {name: upstream[f"d {name} after"] + carried[f"d {name} carried"] for name in cell.state_sizes}
+    shares = {name: upstream[f"d {name} after"] + carried.get(f"d {name} carried", 0) for name in cell.state_sizes}
     total = sum((value * torch.from_numpy(shares[name])).sum() for name, value in after.items())
     total.backward()
 
     upstream |= carried | extras
-    derived = adjoint(trace(cell))
     found = derived.graph.run(values | upstream)
     found |= {f"d {name}": value for name, value in parameter_gradients(derived, values | upstream, shapes).items()}
     for name, tensor in tensors.items():
         expected = np.zeros_like(values[name]) if tensor.grad is None else tensor.grad.numpy()
         close = {"rtol": tolerances.ROUNDING, "atol": tolerances.ROUNDING}
-        np.testing.assert_allclose(np.broadcast_to(found[f"d {name}"], expected.shape), expected, **close)
+        np.testing.assert_allclose(np.broadcast_to(found.get(f"d {name}", 0), expected.shape), expected, **close)
 
 
 def test_extras_have_no_gradient_and_nothing_is_computed_for_it() -> None:
@@ -81,7 +82,15 @@ def test_the_step_stands_unchanged_at_the_front() -> None:
     assert adjoint(step).graph.nodes[: len(step.nodes)] == step.nodes
 
 
-def test_a_state_that_is_not_read_has_no_gradient() -> None:
+def test_a_state_that_no_step_reads_takes_no_part() -> None:
+    """The output of a simple recurrent unit goes nowhere but to the layer above."""
+    graph = adjoint(trace(cells.make("sru", 2, 3))).graph
+    assert list(graph.outputs) == ["d cell", "d x"]
+    assert "d hidden after" in graph.leaves("input")
+    assert "d hidden carried" not in graph.leaves("input")
+
+
+def test_a_state_whose_readers_lead_nowhere_has_no_gradient() -> None:
     step = trace(cells.make("lstm", 2, 3))
     step.outputs = {"cell after": step.leaves("state")["cell"]}
     derived = adjoint(step)

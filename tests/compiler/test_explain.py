@@ -63,7 +63,8 @@ def test_work_in_products_is_the_size_of_the_matrices(name: str) -> None:
     assert forward.products + forward.outside == count
     # Once towards the operands and once towards the matrices.
     assert backward.products + backward.outside == 2 * count
-    assert backward.products == forward.products
+    # What waits for other steps on the way back did so on the way there.
+    assert backward.products <= forward.products
 
 
 def test_the_functions_and_the_memory_of_an_lstm() -> None:

@@ -80,7 +80,9 @@ def test_derivatives_are_those_of_finite_differences(op: str) -> None:
                 moved[place] += sign * small
                 sides.append((step.run({**values, name: moved})["out"] * upstream).sum())
             slopes[place] = (sides[0] - sides[1]) / (2 * small)
-        np.testing.assert_allclose(np.broadcast_to(found[f"d {name}"], (2, 4)), slopes, **tolerances.FINITE_DIFFERENCES)
+        np.testing.assert_allclose(
+            np.broadcast_to(found.get(f"d {name}", 0), (2, 4)), slopes, **tolerances.FINITE_DIFFERENCES
+        )
 
 
 def test_the_same_operation_is_one_node() -> None:

@@ -145,6 +145,31 @@ def test_a_diagonal_cell_has_no_product_in_its_loop() -> None:
     assert "before the loop" in str(plan)
 
 
+def test_without_products_in_the_loop_only_those_before_it_are_kept() -> None:
+    """Functions are sooner computed again than their values are read."""
+    step = trace(cells.make("mingru", 3, 4))
+    ahead, back = schedule_training(step, adjoint(step))
+    assert ahead.saved == ahead.hoisted
+    assert ops(ahead, ahead.saved) == ["linear"]
+    assert "sigmoid" in ops(back, back.stages[0].run)
+
+
+def test_sums_of_products_that_nobody_waits_for_come_after_the_loop() -> None:
+    """An input that is used as it is, too, has a row of the loop added to its gradient."""
+    step = trace(cells.make("sru", 4, 4))
+    back = schedule_training(step, adjoint(step))[1]
+    assert ops(back, back.deferred) == ["back", "add"]
+    assert not any(stage.products for stage in back.stages)
+
+
+def test_the_gradient_of_a_read_out_waits_for_no_step() -> None:
+    """It goes to the two parts of the state and to the input, whose other share comes after the loop."""
+    step = trace(cells.make("lru", 3, 4))
+    back = schedule_training(step, adjoint(step))[1]
+    assert ops(back, back.hoisted) == ["back", "back", "back"]
+    assert ops(back, back.deferred) == ["back", "add"]
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_what_is_hoisted_can_be_a_step_of_its_own(cell: Cell) -> None:
     plan = schedule_step(trace(cell))

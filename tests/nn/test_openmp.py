@@ -66,6 +66,19 @@ def test_threads_change_no_bit(name: str, sizes: list[int], count: int, monkeypa
                 np.testing.assert_allclose(other[key], value, rtol=rounding, atol=rounding, err_msg=key)
 
 
+@pytest.mark.parametrize("name", ["sru", "mingru"])
+@pytest.mark.parametrize("sizes", [[1] * 5, [3, 3, 2], [7, 7]], ids=str)
+def test_units_that_never_meet_need_no_threads_that_do(name: str, sizes: list[int]) -> None:
+    """Without products in the loop: rows or units are shared, and totals are those of one thread up to rounding."""
+    compiled = CompiledCell(cells.make(name, 20, 70), "float64")
+    alone, shared = (gradients(compiled, sizes, count, seed=4) for count in (1, 3))
+    assert all(each.kernel.apart for each in compiled._loops.values())
+    for one, other in zip(alone, shared, strict=True):
+        for key, value in one.items():
+            rounding = tolerances.ROUNDING if value.ndim == 1 else 0
+            np.testing.assert_allclose(other[key], value, rtol=rounding, atol=rounding, err_msg=key)
+
+
 _known: dict[Cell, CompiledCell] = {}
 
 

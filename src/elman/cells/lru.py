@@ -25,10 +25,10 @@ class LRUCell(Cell):
         s_t &= \lambda s_{t-1} + e^{\gamma} (B x_t) \\
         h_t &= \mathrm{Re}(C s_t) + D x_t
 
-    ``weight_ih`` (2 * hidden, input) is B and ``weight_ho`` (2 * hidden, hidden) is C, the real parts first;
-    ``weight_io`` (hidden, input) is D. :math:`\nu, \theta, \gamma` are ``log_decay``, ``log_phase`` and ``log_gain``
-    (hidden), so :math:`|\lambda| < 1` whatever is learnt. The complex state is two real ones. There is no bias:
-    ``bias`` changes nothing.
+    ``weight_ih`` (2 * hidden, input) is B, the real part first, and ``weight_io`` (hidden, input) is D. ``weight_ho``
+    (2 * hidden, hidden) is the real part of C and the negative of its imaginary part. :math:`\nu, \theta, \gamma` are
+    ``log_decay``, ``log_phase`` and ``log_gain`` (hidden), so :math:`|\lambda| < 1` whatever is learnt. The complex
+    state is two real ones. There is no bias: ``bias`` changes nothing.
 
     First values: :math:`\lambda` uniform on the ring from ``r_min`` to ``r_max`` with angles from 0 to ``max_phase``,
     and :math:`e^\gamma = \sqrt{1 - |\lambda|^2}`, which gives states the variance of the inputs. Where the length of
@@ -101,5 +101,5 @@ class LRUCell(Cell):
         real = across * before_real - up * before_imaginary + gain * input_real
         imaginary = up * before_real + across * before_imaginary + gain * input_imaginary
         output_real, output_imaginary = ops.split(params["weight_ho"], 2, axis=0)
-        hidden = ops.linear(real, output_real) - ops.linear(imaginary, output_imaginary)
+        hidden = ops.linear(real, output_real) + ops.linear(imaginary, output_imaginary)
         return {"hidden": hidden + ops.linear(x, params["weight_io"]), "real": real, "imaginary": imaginary}

@@ -44,7 +44,8 @@ class Adjoint:
 
     The nodes of the step come first, unchanged. The gradient of a state after the step has two shares, which enter as
     inputs: ``"d hidden after"``, by what the step's own output is used for, and ``"d hidden carried"``, by the steps
-    that follow. The results are ``"d hidden"`` for each state and ``"d x"``; a cell's extras have no gradient.
+    that follow. The results are ``"d hidden"`` for each state and ``"d x"``; a cell's extras have no gradient. A state
+    that the step does not read, an output alone, has neither a carried share nor a result.
 
     Where a step multiplies by a matrix that is made of parameters, the gradient of that matrix goes on to these once,
     after the loop: by the graph ``made``, from parameters and ``"d %7"`` to ``"d weight_hh"``.
@@ -58,16 +59,20 @@ class Adjoint:
 def adjoint(step: Graph) -> Adjoint:
     """Derive the gradient of a step that `trace` returned."""
     builder = Builder(Graph(list(step.nodes), {}))
-    before = {**step.leaves("state"), "x": step.leaves("input")["x"]}
+    users = step.users()
+    kept = step.outputs.values()
+    read = {name: place for name, place in step.leaves("state").items() if users[place] or place in kept}
+    before = {**read, "x": step.leaves("input")["x"]}
     learning = step.after([*before.values(), *step.leaves("parameter").values()])
     grads: dict[Id, Id] = {}
     parts: dict[Id, dict[tuple[int, int], Id]] = {}
     carried = []
     for name, place in step.outputs.items():
-        for entering in (GRAD.format(name), CARRIED.format(name.removesuffix(" after"))):
-            leaf = builder.add(Node("input", width=step.nodes[place].width, name=entering))
-            _accumulate(builder, grads, place, leaf)
-        carried.append(leaf)
+        state, width = name.removesuffix(" after"), step.nodes[place].width
+        _accumulate(builder, grads, place, builder.add(Node("input", width=width, name=GRAD.format(name))))
+        if state in read:
+            carried.append(builder.add(Node("input", width=width, name=CARRIED.format(state))))
+            _accumulate(builder, grads, place, carried[-1])
     parameters: list[ParameterGradient] = []
     for place in reversed(range(len(step.nodes))):
         node = step.nodes[place]
@@ -94,10 +99,14 @@ def adjoint(step: Graph) -> Adjoint:
         GRAD.format(name): grads[place] if place in grads else builder.constant(0, step.nodes[place].width)
         for name, place in before.items()
     }
-    # These are kept for all steps, to be multiplied after the loop; what is handed to the next step is not.
+    # These are kept for all steps, to be multiplied after the loop, as the gradient of the input is; what is handed to
+    # the next step is not.
     kept = [share.grad for share in parameters]
     kept += [node.operands[0] for node in builder.graph.nodes if node.op == "back"]
-    builder.name_results(results, loop=carried, taken=kept)
+    of_states = {name: place for name, place in results.items() if name != GRAD.format("x")}
+    builder.name_results(of_states, loop=carried, taken=kept)
+    taken = [builder.graph.outputs[name] for name in of_states]
+    builder.name_results({GRAD.format("x"): results[GRAD.format("x")]}, loop=carried, taken=taken)
     return _without_waste(Adjoint(builder.graph, tuple(parameters), _through_matrices(step)), len(step.nodes))
 
 

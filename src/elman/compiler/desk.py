@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-#: Multiplications of a whole run that one thread does sooner than several, which may have to be woken.
+#: Operations of a whole run that one thread does sooner than several, which may have to be woken.
 WORK_FOR_ONE = 16_000_000
 
 
@@ -70,7 +70,7 @@ class Desk:
         self._prepare(params, version, given)
         places = {name: address(array) for name, array in given.items()}
         layouts = [Steps.of([rows]), steps][-len(self._loops) :]
-        alone = rows * sum([loop.weight_count for loop in self._loops]) <= WORK_FOR_ONE
+        alone = rows * sum([loop.work for loop in self._loops]) <= WORK_FOR_ONE
         for loop, frame, layout in zip(self._loops, self._frames, layouts, strict=True):
             for number, slot in enumerate(loop.kernel.slots):
                 if slot in self._given:

@@ -16,8 +16,9 @@ The rows of a batch are sequences, longest first, so that the ones still running
 
 so that a block's weights, read once a step, serve all rows from the nearest cache. Threads share the work in one of
 two ways: each has rows of its own, and they never wait for each other; or each has blocks of its own, where rows are
-few or the weights outgrow one core's cache, and they meet after every stage. Every number is the same sum in the same
-order whatever the batch and the threads are. Sizes of features are compiled in; batch, steps and lengths are arguments.
+few or the weights outgrow one core's cache, and they meet after every stage, unless no block reads what another one
+makes. Every number is the same sum in the same order whatever the batch and the threads are. Sizes of features are
+compiled in; batch, steps and lengths are arguments.
 
 The *frame* is an array of 64-bit words, see `Frame`. Every value that is read or written lies in a *slot*: a pointer to
 rows, and for each step the row at which that step's rows begin.
@@ -37,7 +38,7 @@ from llvmlite import ir
 from elman.compiler.axes import write_along_axes
 from elman.compiler.elementwise import write_elementwise
 from elman.compiler.emit import INDEX, POINTER, Emitter
-from elman.compiler.graph import Id
+from elman.compiler.graph import OPS, Id
 from elman.compiler.groups import groups_of
 from elman.compiler.schedule import Schedule
 from elman.compiler.stages import Stage
@@ -80,6 +81,8 @@ class Kernel:
     Attributes:
         slots: Nodes whose places are given, in order.
         packs: What the packed weights are made of, in order.
+        apart: Whether no block of features ever reads what another one makes, so that threads with blocks of their own
+            need not meet.
     """
 
     def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
@@ -87,6 +90,7 @@ class Kernel:
         self.plan, self.graph, self.target, self.reverse = plan, plan.graph, target, reverse
         self.stages = [groups_of(plan.graph, stage, target) for stage in plan.stages]
         groups = [group for stage in self.stages for group in stage]
+        self.apart = len(groups) == 1 and self._is_apart(groups[0])
         self.packs = [pack for group in groups for pack in group.packs]
         self.slots = {place: n for n, place in enumerate(dict.fromkeys(self._in_memory(groups)))}
         self.totals: dict[Id, int] = {}
@@ -94,6 +98,13 @@ class Kernel:
         for place in plan.totals:
             self.totals[place] = self.totals_width
             self.totals_width += -(-self.graph.nodes[place].width // target.lanes) * target.lanes
+
+    def _is_apart(self, group: Group) -> bool:
+        """Whether blocks of a group that is a whole body keep to themselves from step to step."""
+        nodes = self.graph.nodes
+        ops = {nodes[place].op for place in group.stage.nodes}
+        numbers = [place for place, _ in group.rows if nodes[place].width == 1]
+        return {OPS[op].kind for op in ops} <= {"elementwise", "layout"} and "expand" not in ops and not numbers
 
     def _in_memory(self, groups: list[Group]) -> Iterator[Id]:
         """What the groups read and write."""
@@ -169,7 +180,8 @@ class Kernel:
             step = _Step(out, pointers, scratch, weights, first, rows, part, parts, frame, met)
             for write_part in _parts(stages):
                 write_part(step)
-                step.meet()
+                if not self.apart:
+                    step.meet()
 
         out.loop(out.index(0), steps, 1, run_step)
         builder.ret_void()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, final
 
@@ -14,11 +14,12 @@ from elman.cells import Cell
 from elman.compiler.adjoint import CARRIED, GRAD, Adjoint, adjoint
 from elman.compiler.cache import load
 from elman.compiler.desk import Desk
-from elman.compiler.graph import OPS, Graph, Id
+from elman.compiler.graph import OPS, Graph, Id, Node
 from elman.compiler.kernel import Frame, Kernel
 from elman.compiler.machine import Host
 from elman.compiler.memory import address, memory
 from elman.compiler.schedule import Schedule, schedule_hoisted, schedule_step, schedule_training
+from elman.compiler.stages import DEAR
 from elman.compiler.steps import Steps, Where
 from elman.compiler.threads import LOOP, pool, run_loop
 from elman.compiler.tile import Target
@@ -32,8 +33,11 @@ Array = NDArray[Any]
 Place: TypeAlias = tuple[Array, Where]
 
 
-def _numpy_product(a: Array, b: Array, out: Array) -> None:
-    np.matmul(a, b, out=out)
+def _numpy_product(a: Array, b: Array, out: Array, add: bool) -> None:
+    if add:
+        out += a @ b
+    else:
+        np.matmul(a, b, out=out)
 
 
 def _numpy_take(rows: Array, places: Array, out: Array) -> None:
@@ -41,15 +45,18 @@ def _numpy_take(rows: Array, places: Array, out: Array) -> None:
     rows.take(places, 0, out, mode="clip")
 
 
-_product: Callable[[Array, Array, Array], None] = _numpy_product
+_product: Callable[[Array, Array, Array, bool], None] = _numpy_product
 _take: Callable[[Array, Array, Array], None] = _numpy_take
 
 
-def use_library(product: Callable[[Array, Array, Array], None], take: Callable[[Array, Array, Array], None]) -> None:
+def use_library(
+    product: Callable[[Array, Array, Array, bool], None], take: Callable[[Array, Array, Array], None]
+) -> None:
     """Let another library do the work on whole arrays.
 
     Args:
-        product: ``product(a, b, out)`` computes ``out = a @ b``; a and b may be transposed views.
+        product: ``product(a, b, out, add)`` computes ``out = a @ b``, or ``out += a @ b`` if it is to ``add``; a and b
+            may be transposed views.
         take: ``take(rows, places, out)`` copies ``out = rows[places]``.
     """
     global _product, _take
@@ -242,19 +249,22 @@ class CompiledCell:
         kept = self._kept | self._summed.difference(plan.totals)
         kept |= {operand for node in plan.deferred for operand in graph.nodes[node].operands}
         places |= _rows(plan, kept, steps, dtype)
-        inputs, carried = self._inputs, {}
+        first, inputs = {}, self._inputs
         for name, size in self.cell.state_sizes.items():
-            carried[name] = np.zeros((2, steps.batch, size), dtype)
-            if name in last:
-                carried[name][:] = last[name]
             given: Place = (upstream[name], "now") if name in upstream else (_zeros(steps.batch, size, dtype), "always")
+            first[name] = np.zeros((2, steps.batch, size), dtype)
+            if CARRIED.format(name) in inputs:
+                first[name][:] = last.get(name, 0)
+                places[inputs[CARRIED.format(name)]] = (first[name], "coming")
+                places[graph.outputs[GRAD.format(name)]] = (first[name], "going")
+            elif name in last or plan.hoisted:
+                given = (_with_last(upstream.get(name), last.get(name), steps, size, dtype), "now")
             places[inputs[GRAD.format(AFTER.format(name))]] = given
-            places[inputs[CARRIED.format(name)]] = (carried[name], "coming")
-            places[graph.outputs[GRAD.format(name)]] = (carried[name], "going")
+        _compute(graph, plan.hoisted, weights.values, places, steps)
         totals = loop.run(weights, places, steps)
-        _compute(graph, plan.deferred, weights.values, places, steps)
+        _compute_deferred(plan, weights.values, places, steps)
         found = {"x": _all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
-        found |= {f"first {name}": value[0] for name, value in carried.items()}
+        found |= {f"first {name}": value[0] for name, value in first.items()}
         return found | _parameter_gradients(self.derived, totals, places, run, steps)
 
     def _leaves(self, given: Mapping[str, Array], steps: Steps) -> dict[Id, Place]:
@@ -297,6 +307,8 @@ class Loop:
         depths = [pack.window.depth * len(pack.products) * pack.window.unit for pack in self.kernel.packs]
         #: Multiplications for one row of one step, and the numbers that they read.
         self.weight_count = sum(depths)
+        #: The same and all elementwise operations, dear ones for what they are.
+        self.work = self.weight_count + sum(_work(plan.graph.nodes[n]) for stage in plan.stages for n in stage.run)
 
     def prepare(self, params: Mapping[str, Array], version: object = None) -> Weights:
         """Compute what depends on parameters alone, and pack the matrices that the loop reads.
@@ -352,15 +364,17 @@ class Loop:
     def _share(self, steps: Steps) -> tuple[int, bool]:
         """How many threads run, and whether they share the blocks of every row."""
         threads = pool().threads
-        if threads == 1 or self.weight_count * steps.rows < SMALL_WORK:
+        if threads == 1 or self.work * steps.rows < SMALL_WORK:
             return 1, False
+        if self.kernel.apart:
+            return threads, steps.batch < 2 * threads
         by_blocks = steps.batch < 8 * threads or self.weight_count * self.target.bytes > LARGE_WEIGHTS
         if by_blocks and self.weight_count * steps.batch >= WORTH_MEETING:
             return threads, True
         return (threads, False) if steps.batch >= 2 * threads else (1, False)
 
 
-#: Multiplications of a whole run that one thread does sooner than two.
+#: Operations of a whole run that one thread does sooner than two.
 SMALL_WORK = 500_000
 
 #: Multiplications of one step that are worth a meeting of all threads.
@@ -368,6 +382,15 @@ WORTH_MEETING = 60_000
 
 #: Bytes of weights that leave a core's own cache.
 LARGE_WEIGHTS = 1_500_000
+
+
+#: What a function such as tanh takes in the time of so many additions.
+DEAR_WORK = 10
+
+
+def _work(node: Node) -> int:
+    """Operations of an elementwise node for one row; what only moves numbers takes none."""
+    return node.width * (DEAR_WORK if node.op in DEAR else int(OPS[node.op].kind == "elementwise"))
 
 
 def _rows(plan: Schedule, kept: set[Id], steps: Steps, dtype: Any) -> dict[Id, Place]:
@@ -398,12 +421,42 @@ def _compute(
         operands = [fixed[n] if n in fixed else _all_rows(places[n], steps) for n in operation.operands]
         if OPS[operation.op].kind == "product":
             value = memory.empty((steps.rows, operation.width), operands[0].dtype)
-            matrices = np.split(operands[1], operation.heads)
-            turned = [matrix.T if operation.op == "linear" else matrix for matrix in matrices]
-            _products(_blocks(operands[0], operation.heads), turned, _blocks(value, operation.heads))
+            _multiply(operation, operands, value)
         else:
             value = np.ascontiguousarray(OPS[operation.op].compute(operation, *operands))
         places[node] = (value, "now")
+
+
+def _multiply(node: Node, operands: Sequence[Array], out: Array, *, add: bool = False) -> None:
+    """A product for all steps, or what it adds to ``out``."""
+    matrices = np.split(operands[1], node.heads)
+    turned = [matrix.T if node.op == "linear" else matrix for matrix in matrices]
+    _products(_blocks(operands[0], node.heads), turned, _blocks(out, node.heads), add=add)
+
+
+def _compute_deferred(plan: Schedule, fixed: Mapping[Id, Array], places: dict[Id, Place], steps: Steps) -> None:
+    """Compute products for all steps at once, and add them to each other and to rows of the loop."""
+    nodes, deferred = plan.graph.nodes, set(plan.deferred)
+    inner = {operand for place in deferred if nodes[place].op == "add" for operand in nodes[place].operands}
+    for result in sorted(deferred - inner):
+        waiting, products, rows = [result], [], []
+        while waiting:
+            place = waiting.pop()
+            if place not in deferred:
+                rows.append(_all_rows(places[place], steps))
+            elif nodes[place].op == "add":
+                waiting += nodes[place].operands
+            else:
+                products.append(place)
+        operands = [
+            [fixed[n] if n in fixed else _all_rows(places[n], steps) for n in nodes[p].operands] for p in products
+        ]
+        total = memory.empty((steps.rows, nodes[result].width), operands[0][0].dtype)
+        for number, row in enumerate(rows):
+            np.add(total, row, out=total) if number else np.copyto(total, row)
+        for number, (place, factors) in enumerate(zip(products, operands, strict=True)):
+            _multiply(nodes[place], factors, total, add=bool(rows) or number > 0)
+        places[result] = (total, "now")
 
 
 def _parameter_gradients(
@@ -421,7 +474,7 @@ def _parameter_gradients(
             grad = _all_rows(places[share.grad], steps)
             if share.operand is None:
                 total = memory.empty((1, grad.shape[1]), grad.dtype)
-                _product(_ones(steps.rows, grad.dtype), grad, total)
+                _product(_ones(steps.rows, grad.dtype), grad, total, False)
                 done[key] = total[0]
             else:
                 operand = _all_rows(places[share.operand], steps)
@@ -448,9 +501,19 @@ def _blocks(rows: Array, heads: int) -> list[Array]:
     return np.split(rows, heads, axis=-1)
 
 
-def _products(a: Iterable[Array], b: Iterable[Array], out: Iterable[Array]) -> None:
+def _products(a: Iterable[Array], b: Iterable[Array], out: Iterable[Array], *, add: bool = False) -> None:
     for one, other, result in zip(a, b, out, strict=True):
-        _product(one, other, result)
+        _product(one, other, result, add)
+
+
+def _with_last(upstream: Array | None, last: Array | None, steps: Steps, size: int, dtype: Any) -> Array:
+    """The gradients of a state after each step, (N, size), with those of the final states among them."""
+    if upstream is not None and last is None:
+        return upstream
+    total = np.zeros((steps.rows, size), dtype) if upstream is None else upstream.copy()
+    if last is not None:
+        total[steps.last - steps.batch] += last
+    return total
 
 
 def _ones(rows: int, dtype: Any) -> Array:

@@ -108,18 +108,29 @@ def _saved(step: Graph, derived: Adjoint) -> tuple[Id, ...]:
     count = len(step.nodes)
     needed = {operand for node in derived.graph.nodes[count:] for operand in node.operands if operand < count}
     needed |= {share.operand for share in derived.parameters if share.operand is not None}
-    return tuple(sorted(set().union(*(_dear(step, place) for place in needed))))
+    # Without products in the loop memory is what is slow: the products before it are kept and all else is made again.
+    dear = frozenset() if is_elementwise(step) else DEAR
+    return tuple(sorted(set().union(*(_dear(step, place, dear) for place in needed))))
 
 
-def _dear(step: Graph, place: Id) -> set[Id]:
+def is_elementwise(step: Graph) -> bool:
+    """Whether the loop is elementwise where products of the input stand before it."""
+    plan = schedule_step(step)
+    ops = {plan.graph.nodes[place].op for stage in plan.stages for place in stage.nodes}
+    return "expand" not in ops and {OPS[op].kind for op in ops} <= {"elementwise", "layout"}
+
+
+def _dear(step: Graph, place: Id, dear: AbstractSet[str]) -> set[Id]:
     """The node itself if it is dear, else the nearest dear ones that it is computed from."""
     node = step.nodes[place]
     if OPS[node.op].kind == "leaf" or of_parameters(step, place):
         return set()
     # Results of the step are kept in any case.
-    if node.op in DEAR or OPS[node.op].kind in ("product", "reduction") or place in step.outputs.values():
+    if node.op in dear or OPS[node.op].kind in ("product", "reduction") or place in step.outputs.values():
         return {place}
-    behind = set().union(*(_dear(step, operand) for operand in node.operands))
+    behind = set().union(*(_dear(step, operand, dear) for operand in node.operands))
+    if not dear:
+        return behind
     # A part of a product is less to keep than the whole.
     return {place} if node.op == "part" and behind else behind
 
@@ -161,15 +172,26 @@ def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], 
 
 
 def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: set[Id], loop: set[Id]) -> set[Id]:
-    """Products that only results need which no other step waits for, and products of these alone."""
+    """What only results need which no other step waits for: products, products of these, and sums with them."""
     carried = {graph.nodes[place].name for place in loop}
     handed_on = [
         place for name, place in graph.outputs.items() if name.endswith(" after") or f"{name} carried" in carried
     ]
-    waited_for = graph.before(handed_on)
-    users, deferred = graph.users(), set[Id]()
-    for place in reversed(computed):
-        is_free = place in results and place not in waited_for | elsewhere and deferred.issuperset(users[place])
-        if is_free and OPS[graph.nodes[place].op].kind == "product":
-            deferred.add(place)
-    return deferred
+    # Sums add up what lies there for all steps, which what is handed on does not.
+    lying = set(computed).difference(handed_on)
+    free = lying - graph.before(handed_on) - elsewhere
+    users = graph.users()
+    products, sums = set[Id](), set[Id]()
+    for place in sorted(free, reverse=True):
+        node, used = graph.nodes[place], lying.intersection(users[place])
+        is_own, is_term = place in results and products >= used, place not in results and sums >= used
+        if OPS[node.op].kind == "product" and (is_own or is_term):
+            products.add(place)
+        whole = all(n in lying and graph.nodes[n].width == node.width for n in node.operands)
+        if node.op == "add" and whole and (is_own or is_term):
+            sums.add(place)
+    found: set[Id] = set()
+    for place in sorted(products | sums):
+        if place in products or found.intersection(graph.nodes[place].operands):
+            found.add(place)
+    return found

@@ -350,8 +350,12 @@ def _tensors(arrays: Iterable[Array]) -> list[Tensor]:
     return [torch.from_numpy(array) for array in found.values()]
 
 
-def _product(a: Array, b: Array, out: Array) -> None:
-    torch.mm(torch.from_numpy(a), torch.from_numpy(b), out=torch.from_numpy(out))
+def _product(a: Array, b: Array, out: Array, add: bool) -> None:
+    left, right, total = torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(out)
+    if add:
+        total.addmm_(left, right)
+    else:
+        torch.mm(left, right, out=total)
 
 
 def _take(rows: Array, places: Array, out: Array) -> None:
