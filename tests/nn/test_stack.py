@@ -104,7 +104,15 @@ def test_any_chunks_give_the_whole(cuts: set[int], resets: list[bool], cell: str
 @pytest.mark.parametrize("backend", ["reference", "compiled"])
 def test_padding_changes_nothing(backend: str, bidirectional: bool) -> None:
     """Not in outputs, states or gradients, and a row is what it is alone."""
-    stack = example(bidirectional=bidirectional, backend=backend).double().eval()
+    check_padding(example(bidirectional=bidirectional, backend=backend).double().eval())
+
+
+@pytest.mark.parametrize("kind", [Stack, Residual])
+def test_padding_changes_nothing_where_layers_without_state_begin_and_end(kind: type[Stack | Residual]) -> None:
+    check_padding(kind(nn.LayerNorm(3), Recurrent("gru", 3, 4), nn.Linear(4, 3)).double())
+
+
+def check_padding(stack: Stack | Residual) -> None:
     lengths = torch.tensor([TIME, 1, 4])
     inputs = torch.randn(3, TIME, 3, dtype=torch.float64)
     found = []

@@ -82,9 +82,7 @@ class CTCHead(nn.Module):
         _check_alignable(targets, within, steps)
         log_probabilities = self(without_padding(features, valid)).transpose(0, 1)
         # Infinite losses cannot come up, as every target has an alignment: nothing needs to be hidden.
-        nats = F.ctc_loss(
-            log_probabilities, targets.where(within, 0), steps, target_lengths, self.blank, "sum", zero_infinity=False
-        )
+        nats = F.ctc_loss(log_probabilities, targets, steps, target_lengths, self.blank, "sum", zero_infinity=False)
         return nats / target_lengths.sum().clamp_min(1)
 
 
