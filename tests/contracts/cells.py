@@ -85,6 +85,7 @@ ROWS = (
     Row("lru"),
     Row("rg_lru"),
     Row("rg_lru", {"bias": False}),
+    Row("slstm", {"heads": 2}),
     Row("mlstm", {"key_size": 3}),
     Row("gated_delta", {"heads": 5, "key_size": 2}),
     Row("rwkv7", {"rank": 2}),

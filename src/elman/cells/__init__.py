@@ -44,6 +44,7 @@ from elman.cells.qrnn import QRNNCell
 from elman.cells.rg_lru import RGLRUCell
 from elman.cells.rnn import ReluRNNCell, RNNCell
 from elman.cells.rwkv7 import RWKV7Cell
+from elman.cells.slstm import SLSTMCell
 from elman.cells.sru import SRUCell
 from elman.cells.ugrnn import UGRNNCell
 from elman.errors import SettingsError, nearest
@@ -82,6 +83,7 @@ CELLS: dict[str, type[Cell]] = {
         HGRNCell,
         LRUCell,
         RGLRUCell,
+        SLSTMCell,
         MLSTMCell,
         GatedDeltaCell,
         RWKV7Cell,
