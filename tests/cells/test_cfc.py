@@ -22,7 +22,7 @@ def by_layers(cell: object, params: dict[str, np.ndarray], backbone: int) -> tup
     first = None
     if backbone:
         first = linear(below, bias)
-        below, bias = params["weight_heads"], params["bias_heads"]
+        below, bias = params["weight_backbone"], params["bias_backbone"]
     return first, [linear(*each) for each in zip(np.split(below, 4), np.split(bias, 4), strict=True)]
 
 
@@ -45,11 +45,18 @@ def test_a_step_of_the_authors(backbone: int) -> None:
 
 def test_it_begins_within_the_bounds_of_the_authors_layers() -> None:
     params = initialise(make("cfc", 20, 30, backbone_size=100), np.random.default_rng(0))
-    bounds = {"weight_ih": (6 / 150) ** 0.5, "weight_heads": (6 / 130) ** 0.5, "bias_ih": 50**-0.5, "bias_heads": 0.1}
+    bounds = {
+        "weight_ih": (6 / 150) ** 0.5,
+        "weight_backbone": (6 / 130) ** 0.5,
+        "bias_ih": 50**-0.5,
+        "bias_backbone": 0.1,
+    }
     for name, bound in bounds.items():
         assert 0.9 * bound < np.abs(params[name]).max() <= bound
 
 
-def test_a_backbone_has_units() -> None:
+def test_a_backbone_has_units_and_no_heads() -> None:
+    with pytest.raises(SettingsError, match="a backbone sees all units, so heads must be 1 with it, not 5"):
+        make("cfc", 3, 5, backbone_size=10, heads=5)
     with pytest.raises(SettingsError, match="cfc: backbone_size must be 0"):
         make("cfc", 3, 5, backbone_size=-2)

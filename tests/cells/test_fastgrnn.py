@@ -46,6 +46,8 @@ def test_a_memory_spreads_the_gate() -> None:
     assert not candidate.any()
 
 
-def test_a_rank_is_no_negative_number() -> None:
+def test_a_rank_is_no_negative_number_and_has_no_heads() -> None:
+    with pytest.raises(SettingsError, match="of low rank or in heads, found recurrent_rank=2 and heads=5"):
+        make("fastgrnn", 3, 5, recurrent_rank=2, heads=5)
     with pytest.raises(SettingsError, match=r"fastgrnn: input_rank must be 0 \(none\) or more, not -1"):
         make("fastgrnn", 3, 5, input_rank=-1)

@@ -9,14 +9,15 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.cells.cell import Cell, Kind, Parameter
+from elman.cells.cell import Kind, Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
 
 @final
 @dataclass(frozen=True)
-class FastGRNNCell(Cell):
+class FastGRNNCell(DenseCell):
     r"""One product of the input and one of the state serve the gate and the candidate.
 
     .. math::
@@ -34,7 +35,7 @@ class FastGRNNCell(Cell):
 
     Attributes:
         input_rank: r of W; 0 for a full matrix.
-        recurrent_rank: r of U; 0 for a full matrix.
+        recurrent_rank: r of U; 0 for a full matrix, or for one in ``heads``.
 
     Source: Kusupati, Singh, Bhatia, Kumar, Jain & Varma, "FastGRNN: a fast, accurate, stable and tiny kilobyte sized
     gated recurrent neural network", NeurIPS 2018.
@@ -52,14 +53,19 @@ class FastGRNNCell(Cell):
         for field in ("input_rank", "recurrent_rank"):
             if getattr(self, field) < 0:
                 raise SettingsError(f"Cell fastgrnn: {field} must be 0 (none) or more, not {getattr(self, field)}.")
+        if self.recurrent_rank and self.heads > 1:
+            raise SettingsError(
+                "Cell fastgrnn: a recurrent matrix is of low rank or in heads, found "
+                f"recurrent_rank={self.recurrent_rank} and heads={self.heads}. Leave one of them out."
+            )
 
     def parameters(self) -> dict[str, Parameter]:
-        """``weight_ih`` and ``weight_hh`` (hidden, input or hidden), ``bias_ih`` (2 * hidden), ``zeta``, ``nu`` (1,).
+        """``weight_ih`` (hidden, input), ``weight_hh`` (hidden, hidden / heads), ``bias_ih`` (2 * hidden).
 
-        With ranks, ``weight_ih_low`` and ``weight_hh_low`` as above.
+        ``zeta`` and ``nu`` (1,) and, with ranks, ``weight_ih_low`` and ``weight_hh_low`` as above.
         """
         found = _matrix("weight_ih", self.hidden_size, self.input_size, self.input_rank)
-        found |= _matrix("weight_hh", self.hidden_size, self.hidden_size, self.recurrent_rank)
+        found |= _matrix("weight_hh", self.hidden_size, self.hidden_size, self.recurrent_rank, self.heads)
         if self.bias:
             found["bias_ih"] = Parameter((2 * self.hidden_size,), self.gates, "input_bias")
         return found | {name: Parameter((1,), (name,), "own") for name in ("zeta", "nu")}
@@ -75,7 +81,7 @@ class FastGRNNCell(Cell):
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
         hidden = state["hidden"]
-        shared = _product(ops, x, params, "weight_ih") + _product(ops, hidden, params, "weight_hh")
+        shared = _product(ops, x, params, "weight_ih") + _product(ops, hidden, params, "weight_hh", self.heads)
         gate = candidate = shared
         if self.bias:
             bias_gate, bias_candidate = ops.split(params["bias_ih"], 2)
@@ -85,18 +91,19 @@ class FastGRNNCell(Cell):
         return {"hidden": share * candidate + update * hidden}
 
 
-def _matrix(name: str, rows: int, columns: int, rank: int) -> dict[str, Parameter]:
-    """A matrix, or the two of low rank that it is the product of."""
+def _matrix(name: str, rows: int, columns: int, rank: int, heads: int = 1) -> dict[str, Parameter]:
+    """A matrix, in heads or not, or the two of low rank that it is the product of."""
     kind: Kind = "input" if name == "weight_ih" else "recurrent"
     if not rank:
-        return {name: Parameter((rows, columns), ("shared",), kind)}
+        blocks = tuple(f"shared {head}" for head in range(heads))
+        return {name: Parameter((rows, columns // heads), blocks, kind, heads)}
     return {
         name: Parameter((rows, rank), ("shared",), "projection"),
         f"{name}_low": Parameter((rank, columns), ("low",), kind),
     }
 
 
-def _product(ops: Ops, x: Array, params: Mapping[str, Array], name: str) -> Array:
+def _product(ops: Ops, x: Array, params: Mapping[str, Array], name: str, heads: int = 1) -> Array:
     if f"{name}_low" in params:
         x = ops.linear(x, params[f"{name}_low"])
-    return ops.linear(x, params[name])
+    return ops.linear(x, params[name], heads=heads)
