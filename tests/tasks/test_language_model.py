@@ -180,7 +180,7 @@ def test_score_is_what_the_stream_says(kind: str, tmp_path: Path) -> None:
     rows = np.concatenate([stream.push(text), stream.flush()])
     ids = model.codec.encode(text)
     expected = -rows[np.arange(len(ids) - 1), ids[1:]]
-    np.testing.assert_allclose(model.score(text).nats, expected, **tolerances.NUMPY_AGAINST_TORCH)
+    np.testing.assert_allclose(trained.score(text).nats, expected, **tolerances.NUMPY_AGAINST_TORCH)
 
 
 def test_lines_add_up_to_the_whole(trained: LanguageModel) -> None:
@@ -308,3 +308,15 @@ def test_held_out_text_is_the_end(tmp_path: Path, book: Path) -> None:
     data = TextData.from_files([book], LanguageModel().settings)
     assert "".join(data.train) + "".join(data.held_out) == TEXT
     assert len("".join(data.held_out)) == pytest.approx(0.1 * len(TEXT), abs=1)
+
+
+def test_a_look_at_a_model_sees_what_it_is_surprised_by(trained: LanguageModel) -> None:
+    text = small_models.TEXT
+    row = trained.subject(text, steps=1000)
+    nats = row.loss_of(row.run()[0]).detach().numpy()
+    np.testing.assert_allclose(nats[0], trained.score(text).nats, rtol=1e-4, atol=1e-5)
+    several = trained.subject(text, steps=20, batch=3)
+    assert several.inputs.shape[:2] == (3, 20)
+    assert several.labels[0][:2] == ["T", "h"]
+    with pytest.raises(DataError, match="at least 2 symbols, found 1"):
+        trained.subject("T")

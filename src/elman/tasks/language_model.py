@@ -26,6 +26,7 @@ from elman.runtime.stream import Stream
 from elman.settings import LanguageModelSettings, to_dict, update
 
 if TYPE_CHECKING:
+    from elman.nn.subject import Subject
     from elman.training.events import Callback
 
 TASK = "language-model"
@@ -294,6 +295,16 @@ class LanguageModel:
     def stream(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> Stream:
         """A new live session, remembering nothing yet; the options are those of `elman.runtime.Engine`."""
         return Stream(self._engine(backend, precision), self.codec)
+
+    def subject(self, text: str, *, steps: int = 200, batch: int = 8) -> Subject:
+        """This model and rows of ``text`` as something for `elman.diagnostics` to look at.
+
+        The text is cut into rows of ``steps`` symbols; at most ``batch`` of them, spread evenly over it, are taken.
+        Raises `DataError` for a text of fewer than two symbols; a shorter one than a row gives one short row.
+        """
+        from elman.tasks.language_model_training import subject
+
+        return subject(self.shape, self._tensors, self.codec, encode(self.codec, [text], "read")[0], steps, batch)
 
     def _after(self, prompt: str) -> Stream:
         """A stream that has read ``prompt``; raises `UsageError` for characters the model has never seen."""

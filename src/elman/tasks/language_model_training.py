@@ -19,9 +19,10 @@ from elman.codecs import TextCodec
 from elman.data.batch import SequenceBatch
 from elman.data.streams import TextStreams, score_streams
 from elman.decoding.sampling import Sampling
-from elman.errors import NonFiniteLossError, UsageError
+from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
 from elman.nn.language_model import LanguageModelNetwork
+from elman.nn.subject import Subject
 from elman.runtime.backends import Array
 from elman.runtime.engine import Engine, NetworkShape
 from elman.runtime.stream import Stream
@@ -117,6 +118,30 @@ def nats_of(network: torch.nn.Module, documents: Sequence[Ids]) -> NDArray[np.fl
     network.train(was_training)
     starts = np.cumsum([0, *map(len, documents)])[:-1]
     return np.delete(nats, starts)
+
+
+def subject(
+    shape: NetworkShape, tensors: Mapping[str, Array], codec: TextCodec, ids: Ids, steps: int, batch: int
+) -> Subject:
+    """See `elman.tasks.language_model.LanguageModel.subject`."""
+    if len(ids) < 2:
+        raise DataError(f"A look at a language model needs a text of at least 2 symbols, found {len(ids)}.")
+    network = build(shape, tensors).eval()
+    steps = min(steps, len(ids) - 1)
+    starts = np.unique(np.linspace(0, len(ids) - 1 - steps, batch).astype(np.int64) // steps * steps)
+    rows = torch.from_numpy(np.stack([ids[start : start + steps + 1] for start in starts]))
+    inputs, names = rows[:, :-1], codec.symbols
+    return Subject(
+        recurrent=network.recurrent,
+        inputs=network.embedding(inputs).detach(),
+        readout=lambda outputs: network.softmax(outputs, network.embedding.weight),
+        losses=lambda scores, targets: functional.cross_entropy(scores.movedim(-1, 1), targets, reduction="none"),
+        targets=rows[:, 1:],
+        counts=torch.ones(inputs.shape, dtype=torch.bool),
+        labels=[[names[symbol] for symbol in row] for row in inputs.tolist()],
+        answers=names,
+        title=f"language model, {len(shape.hidden_sizes)} layers of {shape.cell}",
+    )
 
 
 def score_texts(network: torch.nn.Module, codec: TextCodec, texts: Sequence[str]) -> TextScore:
