@@ -47,11 +47,7 @@ def test_heads_are_a_block_diagonal_matrix(name: str) -> None:
         np.testing.assert_allclose(value, expected[name], rtol=ROUNDING, atol=ROUNDING)
 
 
-<<<<<<< Updated upstream
-@pytest.mark.parametrize("name", [name for name in DENSE if name != "slstm"])  # its recurrent weights begin at zero
-=======
 @pytest.mark.parametrize("name", [name for name in DENSE if "weight_hh" not in headed(name).initial(RNG, 0)])
->>>>>>> Stashed changes
 def test_every_head_of_every_gate_is_drawn_by_itself(name: str) -> None:
     cell = headed(name)
     weight, parameter = initialise(cell, np.random.default_rng(0))["weight_hh"], cell.parameters()["weight_hh"]
