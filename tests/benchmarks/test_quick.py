@@ -14,8 +14,17 @@ from benchmarks.__main__ import NAMES
 from benchmarks.harness import Data, Figure
 
 QUICK = [
-    *("compile_time", "custom_cells", "flags", "inference_grid", "layer_norm", "matrix_rate", "memory_tasks"),
-    "streaming_step",
+    *(
+        "compile_time",
+        "custom_cells",
+        "elementwise_cells",
+        "flags",
+        "inference_grid",
+        "layer_norm",
+        "matrix_rate",
+        "memory_tasks",
+    ),
+    *("mingru", "streaming_step"),
     *("training_grid", "variable_lengths"),
 ]
 
