@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations
 import onnx_files
 from elman.errors import ExportError
 from elman.export import to_onnx
-from elman.nn import GRU, LSTM, RNN, LockedDropout, Recurrent, Residual, Stack
+from elman.nn import GRU, LSTM, RNN, ConvGRU, ConvLSTM, LockedDropout, Recurrent, Residual, Stack
 from elman.nn.language_model import LanguageModelNetwork
 from tolerances import FLOAT32_RECURRENCE
 
@@ -44,11 +44,16 @@ MODULES = {
     "a stack of cells that use the time between steps": lambda: Stack(Recurrent("cfc", 3, 5, bidirectional=True)),
 }  # fmt: skip
 
+IMAGES = {
+    "an LSTM over images": lambda: ConvLSTM(2, [4, 3], kernel_size=3),
+    "a GRU over images": lambda: ConvGRU(2, 3, kernel_size=5, num_layers=2),
+}
+
 
 def made(name: str) -> nn.Module:
     """A module with weights that are not small, biases and first states too."""
     torch.manual_seed(0)
-    module = MODULES[name]()
+    module = (MODULES | IMAGES)[name]()
     for parameter in module.parameters():
         nn.init.normal_(parameter, 0, 0.5)
     return module
@@ -60,6 +65,18 @@ def test_the_file_gives_what_the_module_gives(name: str, dtype: torch.dtype, tmp
     exported = to_onnx(made(name).to(dtype), tmp_path / "layer.onnx")
     assert exported.difference is not None
     assert exported.difference < FLOAT32_RECURRENCE
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_layers_over_images(name: str, tmp_path: Path) -> None:
+    exported = to_onnx(made(name), tmp_path / "layer.onnx")
+    assert exported.difference < FLOAT32_RECURRENCE
+    graph = onnx.load(tmp_path / "layer.onnx").graph
+    sizes = {each.name: [size.dim_param or size.dim_value for size in each.type.tensor_type.shape.dim]
+             for each in [*graph.input, *graph.output]}  # fmt: skip
+    assert sizes["inputs"] == ["batch", "time", 2, "height", "width"]
+    assert sizes["outputs"] == ["batch", "time", 3, "height", "width"]
+    assert sizes["hidden_l1"] == sizes["hidden_l1_after"] == ["batch", 3, "height", "width"]
 
 
 def test_lengths_mask_rows_as_the_layer_does(tmp_path: Path) -> None:
@@ -102,6 +119,8 @@ def test_what_cannot_be_exported_is_named(tmp_path: Path) -> None:
         nn.Conv1d(3, 5, 1): "Conv1d cannot be exported",
         Stack(nn.Linear(3, 5), nn.Softplus()): "Softplus cannot be exported",
         Stack(nn.Linear(3, 5)): "no recurrent layer",
+        Stack(ConvLSTM(2, 3)): "ConvLSTM cannot be exported within a stack",
+        ConvLSTM(2, 3).double(): "no convolutions in float64",
         Recurrent("rnn", 3, 5).bfloat16(): "must be float32 or float64, found torch.bfloat16",
     }.items():
         with pytest.raises(ExportError, match=sentence):

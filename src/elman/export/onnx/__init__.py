@@ -52,9 +52,9 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
     """Write a model as an ONNX file, whole or not at all, and prove that it gives what the model gives.
 
     Args:
-        model: A layer of `elman.nn` (``Recurrent`` with any cell, your own too, ``RNN``, ``LSTM``, ``GRU``, or
-            ``Stack`` and ``Residual`` of these and of torch's Linear and LayerNorm), a language model
-            (`elman.LanguageModel`, or its network), a `elman.runtime.Bundle`, or the folder of one.
+        model: A layer of `elman.nn` (``Recurrent`` with any cell, your own too, ``RNN``, ``LSTM``, ``GRU``, ``ConvLSTM``,
+            ``ConvGRU``, or ``Stack`` and ``Residual`` of ``Recurrent`` and of torch's Linear and LayerNorm), a language
+            model (`elman.LanguageModel`, or its network), a `elman.runtime.Bundle`, or the folder of one.
         path: The file.
 
     The file computes what the model does in evaluation: no dropout, zoneout as its expectation, and exact activations.
@@ -67,7 +67,8 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
     - ``lengths`` (batch,) int64, the valid steps of each row; all where it is left out.
 
     Its outputs are ``outputs`` (batch, time, features), or ``logits`` (batch, time, symbols), zero beyond a row's
-    length, and the states after each row's last valid step, ``hidden_l0_after``, ...
+    length, and the states after each row's last valid step, ``hidden_l0_after``, ... Of images all have two more axes,
+    height and width, at the end.
 
     Raises:
         ExportError: The package onnx is missing, the model cannot be exported, or the file gives another result than

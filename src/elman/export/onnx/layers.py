@@ -22,11 +22,13 @@ class Part(ABC):
         input_size: Features that it takes; 0 where it takes any number and gives as many.
         output_size: Features that it gives.
         cells: The recurrences in it.
+        images: Whether what it is given at every step is an image, with features at every place.
     """
 
     input_size: int = 0
     output_size: int = 0
     cells: tuple[Cell, ...] = ()
+    images: bool = False
 
     @abstractmethod
     def write(self, sequence: Sequence, values: str) -> str:
@@ -97,6 +99,35 @@ class Layers(Part):
         if reverse and ELAPSED in found:
             found[ELAPSED] = sequence.elapsed_backwards()
         return found
+
+
+@final
+class ImageLayers(Part):
+    """A stack of cells over images, as `elman.nn.ConvLSTM` is one: what the cells multiply by are kernels.
+
+    Args:
+        cells: From the bottom up.
+        params: Parameters by name, ``weight_ih_l0``, ...; matrices (rows, columns) are kernels (rows, columns, k, k).
+    """
+
+    images = True
+
+    def __init__(self, cells: tuple[Cell, ...], params: Mapping[str, Array]) -> None:
+        self.cells = cells
+        self.input_size, self.output_size = cells[0].input_size, cells[-1].output_size
+        self._params = params
+
+    def write(self, sequence: Sequence, values: str) -> str:
+        """See `Part.write`; values are (time, batch, height, width, features)."""
+        for number, cell in enumerate(self.cells):
+            suffix = f"_l{number}"
+            params = {name: self._params[name + suffix] for name in cell.parameters()}
+            state = {name: sequence.state(name + suffix, size, None) for name, size in cell.state_sizes.items()}
+            layer = Direction(cell.name + suffix, cell, params, {"x": values}, state, reverse=False)
+            values, after = write_scan(sequence, layer)
+            for name, size in cell.state_sizes.items():
+                sequence.leave(name + suffix, after[name], size)
+        return values
 
 
 @final

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from elman.errors import ExportError
-from elman.export.onnx.document import Array, Document
+from elman.export.onnx.document import Array, Document, Size
 from elman.export.onnx.layers import Embedding, InARow, Layers, Linear, Part, ZeroBeyond
 from elman.export.onnx.sequence import Sequence
 from elman.runtime.engine import Engine, NetworkShape
@@ -56,20 +56,24 @@ class Model:
         """The bytes of its ONNX file. Raises `ExportError` for a model without recurrence."""
         if not self.part.cells:
             raise ExportError("The model has no recurrent layer: export it with torch.onnx.export.")
-        document, features = Document(self.dtype), self.part.input_size
+        document = Document(self.dtype)
         if self.symbols:
             document.input(self.takes, ("batch", "time"), np.int64, says="Ids of the vocabulary.")
         else:
-            document.input(self.takes, ("batch", "time", features), says="Features of every step.")
-        sequence = Sequence(document, self.takes)
-        given = document.add("Transpose", self.takes, perm=[1, 0] if self.symbols else [1, 0, 2])
-        outputs = sequence.turned(self.part.write(sequence, given))
+            document.input(self.takes, self._sizes(self.part.input_size), says="Features of every step.")
+        sequence = Sequence(document, self.takes, images=self.part.images)
+        given = document.add("Transpose", self.takes, perm=[1, 0]) if self.symbols else sequence.inward(self.takes)
+        outputs = sequence.outward(self.part.write(sequence, given))
         says = "Scores of every symbol as the next one" if self.symbols else "Outputs"
-        sizes = ("batch", "time", self.part.output_size)
+        sizes = self._sizes(self.part.output_size)
         document.output(outputs, sizes, self.gives, says=f"{says}; zero beyond a row's length.")
         sequence.close()
         cells = ", ".join(cell.name for cell in self.part.cells)
         return document.content("model", {"cells": cells, "states": " ".join(sequence.states)})
+
+    def _sizes(self, features: int) -> tuple[Size, ...]:
+        """The axes of what goes in or comes out over time."""
+        return ("batch", "time", features, *(("height", "width") if self.part.images else ()))
 
 
 def of_network(shape: NetworkShape, tensors: Mapping[str, Array], *samples: Array) -> Model:

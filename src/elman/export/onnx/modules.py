@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elman.cells import Cell
+from elman.cells import Cell, make
 from elman.errors import ExportError
 from elman.export.onnx.document import Array
-from elman.export.onnx.layers import Function, InARow, LayerNorm, Layers, Linear, Part, ZeroBeyond
+from elman.export.onnx.layers import Function, ImageLayers, InARow, LayerNorm, Layers, Linear, Part, ZeroBeyond
 from elman.export.onnx.model import Model, Run, State, language_model
 from elman.nn.cell_keys import parameter_names
+from elman.nn.convolutional import Convolutional
 from elman.nn.drop_in import GRU, LSTM, RNN
 from elman.nn.dropout import LockedDropout
 from elman.nn.language_model import LanguageModelNetwork
@@ -46,7 +47,7 @@ def of_module(module: nn.Module) -> Model:
     dtype, run = _dtype(module), _running(module)
     if isinstance(module, LanguageModelNetwork):
         return Model(_language_model(module), run, symbols=True, dtype=dtype)
-    part = _part(module)
+    part = _images(module) if isinstance(module, Convolutional) else _part(module)
     return Model(InARow(part, ZeroBeyond()) if isinstance(module, (Stack, Residual)) else part, run, dtype=dtype)
 
 
@@ -76,9 +77,11 @@ def _part(module: nn.Module) -> Part:
         return InARow()
     if type(module) in FUNCTIONS:
         return Function(FUNCTIONS[type(module)])
+    where = " within a stack" if isinstance(module, Convolutional) else ""
     raise ExportError(
-        f"{type(module).__name__} cannot be exported; what can is Recurrent, RNN, LSTM and GRU of elman.nn, language "
-        "models, and Stack and Residual of Recurrent, Linear, LayerNorm, dropout, Tanh, Sigmoid and ReLU."
+        f"{type(module).__name__} cannot be exported{where}; what can is Recurrent, RNN, LSTM, GRU, ConvLSTM and "
+        "ConvGRU of elman.nn, language models, and Stack and Residual of Recurrent, Linear, LayerNorm, dropout, Tanh, "
+        "Sigmoid and ReLU."
     )
 
 
@@ -94,6 +97,21 @@ def _recurrent(module: Recurrent) -> Layers:
     learnt = module.state_sizes if module.learn_initial_state else ()
     initial = {name: _array(module.get_parameter(f"initial_{name}")) for name in learnt}
     return Layers(cells, _params(module, cells), initial, bidirectional=module.bidirectional, given=given)
+
+
+def _images(module: Convolutional) -> ImageLayers:
+    """Layers over images are those of the cell with the same equations, with kernels for matrices and one bias."""
+    if _dtype(module) != np.float32:
+        raise ExportError("ONNX Runtime has no convolutions in float64: convert the module with .float().")
+    below = (module.input_channels, *module.channels)
+    cells = tuple(make(module.cell, size, channels) for size, channels in zip(below, module.channels, strict=False))
+    params: dict[str, Array] = {}
+    for layer, cell in enumerate(cells):
+        for name, parameter in cell.parameters().items():
+            own = {"bias_ih": "bias"}.get(name, name) + f"_l{layer}"
+            found = np.zeros(parameter.shape) if name == "bias_hh" else _array(getattr(module, own))
+            params[f"{name}_l{layer}"] = found
+    return ImageLayers(cells, params)
 
 
 def _language_model(module: LanguageModelNetwork) -> Part:

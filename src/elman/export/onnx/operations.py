@@ -19,7 +19,7 @@ class Rows:
 
     Attributes:
         name: In the document.
-        axes: Axes before the features: 1 (batch) or 2 (time, batch).
+        axes: Axes before the features: 1 (batch) or 2 (time, batch), and 2 more (height, width) of images.
         boolean: Whether it holds truth values, which ONNX does not take for numbers.
     """
 
@@ -143,6 +143,8 @@ def _shaped(document: Document, name: str, axes: int, *sizes: int) -> str:
 
 
 def _product(document: Document, node: Node, x: Operand, matrix: Array) -> Rows:
+    if matrix.ndim == 4:
+        return _convolution(document, x, matrix)
     axes, rows = _axes(x), number(document, x)
     turned = node.op == "linear"
     if node.heads == 1:
@@ -151,6 +153,20 @@ def _product(document: Document, node: Node, x: Operand, matrix: Array) -> Rows:
     weight = document.weight(matrices.swapaxes(1, 2) if turned else matrices, "matrices")
     blocks = _shaped(document, rows, axes, node.heads, 1, -1)
     return Rows(_shaped(document, document.add("MatMul", blocks, weight), axes, node.width), axes)
+
+
+def _convolution(document: Document, x: Operand, kernel: Array) -> Rows:
+    """The product of images (..., height, width, in) with a kernel (out, in, height, width) at every place."""
+    axes, images = _axes(x), number(document, x)
+    before, place = (document.add("Shape", images, **ends) for ends in ({"end": -3}, {"start": -3}))
+    # With time or without it, one axis counts the images.
+    images = document.add("Reshape", images, document.add("Concat", document.numbers(-1), place, axis=0))
+    images = document.add("Transpose", images, perm=[0, 3, 1, 2])
+    around = [size // 2 for size in kernel.shape[2:]]
+    images = document.add("Conv", images, document.weight(kernel, "kernel"), pads=around * 2)
+    images = document.add("Transpose", images, perm=[0, 2, 3, 1])
+    whole = document.add("Concat", before, document.add("Shape", images, start=1), axis=0)
+    return Rows(document.add("Reshape", images, whole), axes)
 
 
 #: Operation of a graph, leaves aside -> what writes it: ``(document, node, *operands)`` to the value that it makes.

@@ -25,6 +25,9 @@ ROWS, STEPS = 3, (7, 5)
 #: Valid steps of the rows in the second piece.
 LENGTHS = (5, 1, 3)
 
+#: Height and width of random images.
+IMAGE = (5, 6)
+
 #: Severities of ONNX Runtime's messages from which on they are shown: errors. By nature it warns of every input that
 #: may be left out.
 ERRORS = 3
@@ -84,7 +87,8 @@ def _refusing() -> Iterator[None]:
 def _random_inputs(model: Model, rng: np.random.Generator, steps: int) -> Array:
     if model.symbols:
         return rng.integers(0, model.part.input_size, (ROWS, steps))
-    return rng.standard_normal((ROWS, steps, model.part.input_size)).astype(model.dtype)
+    sizes = (ROWS, steps, model.part.input_size, *(IMAGE if model.part.images else ()))
+    return rng.standard_normal(sizes).astype(model.dtype)
 
 
 def _differences(
@@ -115,7 +119,7 @@ def _row_by_row(
     elapsed: Array | None,
 ) -> tuple[Array, State]:
     """What the model gives where every row stands alone, so that there is nothing to mask."""
-    outputs = np.zeros((*inputs.shape[:2], model.part.output_size), model.dtype)
+    outputs = np.zeros((*inputs.shape[:2], model.part.output_size, *inputs.shape[3:]), model.dtype)
     rows = []
     for row in range(len(inputs)):
         one, steps = slice(row, row + 1), slice(None if lengths is None else int(lengths[row]))

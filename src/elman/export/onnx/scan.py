@@ -23,31 +23,31 @@ def write_scan(sequence: Sequence, layer: Direction) -> tuple[str, dict[str, str
     Returns:
         The outputs (time, batch, output_size), zero beyond a row's length, and the states after its last step.
     """
-    cell, rows = layer.cell, layer.rows
+    cell, rows, axes = layer.cell, layer.rows, ("batch", *sequence.between)
     graph, document = trace(cell), sequence.document
     needed = graph.before(graph.outputs.values())
     inside = needed & graph.after(graph.leaves("state").values())
     values: dict[Id, Operand] = dict(known_values(graph, layer.given))
-    values |= {place: Rows(rows[name], 2) for name, place in graph.leaves("input").items() if name in rows}
+    values |= {place: Rows(rows[name], 1 + len(axes)) for name, place in graph.leaves("input").items() if name in rows}
     _write_nodes(document, graph, needed - inside, values)
     # The values before the loop that a step reads.
     read = {operand for place in inside for operand in graph.nodes[place].operands} | {*graph.outputs.values()}
     crossing = {place: value for place in sorted(read - inside) if isinstance(value := values[place], Rows)}
 
     body = Document(document.dtype, outer=document)
-    before = {name: body.input(body.fresh(name), ("batch", size)) for name, size in cell.state_sizes.items()}
-    values |= {place: Rows(before[name], 1) for name, place in graph.leaves("state").items()}
-    valid = body.input(body.fresh("valid"), ("batch", 1), np.bool_)
+    before = {name: body.input(body.fresh(name), (*axes, size)) for name, size in cell.state_sizes.items()}
+    values |= {place: Rows(before[name], len(axes)) for name, place in graph.leaves("state").items()}
+    valid = body.input(body.fresh("valid"), ("batch", *[1] * len(axes)), np.bool_)
     for place, value in crossing.items():
         kind = np.bool_ if value.boolean else None
-        name = body.input(body.fresh("each"), ("batch", graph.nodes[place].width), kind)
-        values[place] = Rows(name, 1, value.boolean)
+        name = body.input(body.fresh("each"), (*axes, graph.nodes[place].width), kind)
+        values[place] = Rows(name, len(axes), value.boolean)
     _write_nodes(body, graph, inside, values)
     after = {name: number(body, values[graph.outputs[AFTER.format(name)]]) for name in cell.state_sizes}
     for name, size in cell.state_sizes.items():
-        body.output(body.add("Where", valid, after[name], before[name]), ("batch", size))
+        body.output(body.add("Where", valid, after[name], before[name]), (*axes, size))
     output = body.add("Where", valid, next(iter(after.values())), body.weight(np.zeros(1)))
-    body.output(output, ("batch", cell.output_size))
+    body.output(output, (*axes, cell.output_size))
 
     scanned = [sequence.valid, *(value.name for value in crossing.values())]
     *final, outputs = document.add_many(

@@ -42,16 +42,24 @@ class Direction:
 class Sequence:
     """The parts of a document that concern all layers; values inside are (time, batch, features).
 
-    Attributes:
+    Of images every place has its features: they come and go as (batch, time, features, height, width), and inside they
+    are (time, batch, height, width, features).
+
+    Args:
         document: Where it is written.
         inputs: Name of what is given at every step, (batch, time, ...).
+        images: Whether that is images.
+
+    Attributes:
+        between: Names of the axes between those of the batch and the features.
         states: Names of the states, in the order of the file.
     """
 
-    def __init__(self, document: Document, inputs: str) -> None:
+    def __init__(self, document: Document, inputs: str, *, images: bool = False) -> None:
         self.document = document
-        self.inputs = inputs
+        self.between = ("height", "width") if images else ()
         self.states: list[str] = []
+        self._inputs = inputs
         self._after: dict[str, tuple[str, int]] = {}
         self._extras: dict[str, str] = {}
         self._layers = 0
@@ -59,12 +67,12 @@ class Sequence:
     @functools.cached_property
     def batch(self) -> str:
         """The number of rows, (1,)."""
-        return self.document.add("Shape", self.inputs, start=0, end=1)
+        return self.document.add("Shape", self._inputs, start=0, end=1)
 
     @functools.cached_property
     def time(self) -> str:
         """The number of steps, (1,)."""
-        return self.document.add("Shape", self.inputs, start=1, end=2)
+        return self.document.add("Shape", self._inputs, start=1, end=2)
 
     @functools.cached_property
     def lengths(self) -> str:
@@ -85,22 +93,26 @@ class Sequence:
 
     @functools.cached_property
     def valid(self) -> str:
-        """Whether a step is one of its row's, (time, batch, 1)."""
+        """Whether a step is one of its row's, (time, batch, 1); of images (time, batch, 1, 1, 1)."""
         return self.before_end(self.steps)
 
     def before_end(self, steps: str) -> str:
-        """Whether a row has a step of these numbers (time,): (time, batch, 1)."""
+        """Whether a row has a step of these numbers (time,), shaped as `valid`."""
         add, numbers = self.document.add, self.document.numbers
         found = add("Less", add("Unsqueeze", steps, numbers(1)), add("Unsqueeze", self.lengths, numbers(0)))
-        return add("Unsqueeze", found, numbers(2))
+        return add("Unsqueeze", found, numbers(*range(2, 3 + len(self.between))))
 
     def masked(self, value: str) -> str:
         """``value`` (time, batch, features) where a step is valid, else 0."""
         return self.document.add("Where", self.valid, value, self.document.weight(np.zeros(1)))
 
-    def turned(self, value: str) -> str:
-        """(batch, time, features) as (time, batch, features), or back."""
-        return self.document.add("Transpose", value, perm=[1, 0, 2])
+    def inward(self, value: str) -> str:
+        """What comes in over time, (batch, time, features), as it is inside."""
+        return self.document.add("Transpose", value, perm=[1, 0, 3, 4, 2] if self.between else [1, 0, 2])
+
+    def outward(self, value: str) -> str:
+        """What goes out over time as it is outside, (batch, time, features)."""
+        return self.document.add("Transpose", value, perm=[1, 0, 4, 2, 3] if self.between else [1, 0, 2])
 
     def next_layer(self) -> int:
         """The number of the next recurrent layer, by which its states are named."""
@@ -109,16 +121,20 @@ class Sequence:
 
     def state(self, name: str, size: int, first: Array | None) -> str:
         """A state (batch, size) as it comes in; where it is left out it is ``first`` (size,), or zeros."""
-        default = np.zeros(size) if first is None else first
-        self.document.input(
+        document, default = self.document, np.zeros(size) if first is None else first
+        document.input(
             name,
-            ("batch", size),
+            ("batch", size, *self.between),
             says="State before the first step; where it is left out, that of a new sequence.",
-            default=default.reshape(1, size).astype(self.document.dtype),
+            default=default.reshape(1, size, *[1] * len(self.between)).astype(document.dtype),
         )
         self.states.append(name)
-        shape = self.document.add("Concat", self.batch, self.document.numbers(size), axis=0)
-        return self.document.add("Expand", name, shape)
+        shape = [self.batch, document.numbers(size)]
+        if not self.between:
+            return document.add("Expand", name, document.add("Concat", *shape, axis=0))
+        shape.append(document.add("Shape", self._inputs, start=3))
+        value = document.add("Expand", name, document.add("Concat", *shape, axis=0))
+        return document.add("Transpose", value, perm=[0, 2, 3, 1])
 
     def leave(self, name: str, value: str, size: int) -> None:
         """Note the state after the last step."""
@@ -136,7 +152,7 @@ class Sequence:
     def _given(self, name: str, width: int) -> str:
         document = self.document
         if name != ELAPSED:
-            return self.turned(document.input(name, ("batch", "time", width), says="What the cell takes at each step."))
+            return self.inward(document.input(name, ("batch", "time", width), says="What the cell takes at each step."))
         document.input(
             name,
             ("batch", "time"),
@@ -144,7 +160,7 @@ class Sequence:
             default=np.ones((1, 1), document.dtype),
         )
         shape = document.add("Concat", self.batch, self.time, axis=0)
-        return self.turned(document.add("Unsqueeze", document.add("Expand", name, shape), document.numbers(2)))
+        return self.inward(document.add("Unsqueeze", document.add("Expand", name, shape), document.numbers(2)))
 
     def elapsed_backwards(self) -> str:
         """The time between steps as the reverse direction meets it, (time, batch, 1), see `elman.nn.Recurrent.forward`.
@@ -170,4 +186,6 @@ class Sequence:
         )
         for name in self.states:
             value, size = self._after[name]
-            self.document.output(value, ("batch", size), f"{name}_after", says="State after a row's last valid step.")
+            value = self.document.add("Transpose", value, perm=[0, 3, 1, 2]) if self.between else value
+            says, sizes = "State after a row's last valid step.", ("batch", size, *self.between)
+            self.document.output(value, sizes, f"{name}_after", says=says)
