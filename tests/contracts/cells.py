@@ -87,7 +87,7 @@ ROWS = (
     Row("rg_lru", {"bias": False}),
     Row("slstm", {"heads": 2}),
     Row("mlstm", {"key_size": 3}),
-    Row("gated_delta", {"heads": 5, "key_size": 2}),
+    Row("gated_delta", {"key_size": 2}),
     Row("rwkv7", {"rank": 2}),
     Row("lstm", around=(partial(Zoneout, states=("hidden", "cell")),)),
     Row("lstm", {"projection_size": 2}, around=(RecurrentDropout,)),
@@ -114,6 +114,9 @@ EXEMPT = {
     "lstm_batch_norm": "in training it measures statistics over the rows of a batch, which only the reference loop "
     "knows",
 }
+
+#: Cells whose products with the input stay in the loop, and why.
+IN_THE_LOOP = {"rwkv7": "its products take the input mixed with the one before, which is a state"}
 
 
 def weights(cell: Cell, seed: int = 0) -> dict[str, np.ndarray]:

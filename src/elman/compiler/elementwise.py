@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Graph, Id
-from elman.compiler.groups import inner_pieces
+from elman.compiler.groups import inner_pieces, lying, row_of
 from elman.compiler.repetition import Repetition, repetition_of
 from elman.compiler.stages import of_parameters
 from elman.compiler.tile import Group, Piece, Target
@@ -126,6 +126,8 @@ class Body:
             return self._number(piece[0]) if piece in self.numbers else self._load(self._address(piece))
         if node.op == "expand":
             return self._expanded(piece)
+        if lying(self.graph, self.group.stage, piece):
+            return self._number(*row_of(self.graph, self.group.stage, piece))
         operands = [self.done[inner] for inner in inner_pieces(self.graph, piece)]
         if node.op in ("part", "join", "repeat", "copy"):
             return operands[0]
@@ -134,12 +136,13 @@ class Body:
     def _expanded(self, piece: Piece) -> Any:
         """A vector of an expand, read where its operand lies."""
         place, start = piece
-        (operand,), repetition = self.graph.nodes[place].operands, repetition_of(self.graph, place)
+        operand, first = row_of(self.graph, self.group.stage, piece)
+        repetition = repetition_of(self.graph, place)
         base = self._offset(self.bases[operand], self._first_of_row(operand))
         if not repetition.fits(self.group.axes):
             return self._read_one_by_one(base, repetition, start)
         strides = repetition.strides(self.group.axes)
-        address = self._offset(base, self._place(strides, repetition.feature(start)))
+        address = self._offset(base, self._place(strides, first))
         if strides[-1]:
             return self._load(address)
         return self.vectors.everywhere(self.builder.load(address, typ=self.target.scalar))
@@ -177,9 +180,10 @@ class Body:
             return self.out.index(0)
         return self.builder.mul(self.row, self.out.index(self.graph.nodes[place].width))
 
-    def _number(self, place: Id) -> Any:
+    def _number(self, place: Id, feature: int = 0) -> Any:
         """A single number that lies in memory, in every lane."""
-        address = self._offset(self.bases[place], self._first_of_row(place))
+        number = self.builder.add(self._first_of_row(place), self.out.index(feature))
+        address = self._offset(self.bases[place], number)
         return self.vectors.everywhere(self.builder.load(address, typ=self.target.scalar))
 
     def _store_number(self, place: Id, value: Any) -> None:

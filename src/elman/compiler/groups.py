@@ -46,7 +46,7 @@ def groups_of(graph: Graph, stage: Stage, target: Target) -> list[Group]:
         found.append(own)
         return own
 
-    numbers = [] if stage.products else [place for place in stage.rows if graph.nodes[place].width == 1]
+    numbers = [] if stage.products else [place for place in stage.rows if _is_number(graph, stage, place)]
     for place in stage.sums:
         group(place).sums.append(place)
     for place in stage.rows:
@@ -102,10 +102,32 @@ def _window(graph: Graph, piece: Piece, unit: int, lanes: int) -> Window:
 def _visit(graph: Graph, stage: Stage, piece: Piece, made: dict[Piece, None]) -> None:
     """Note a piece after all those that it is made of, as far back as to memory and to products."""
     if piece not in made:
-        if piece[0] in stage.run:
+        if piece[0] in stage.run and not lying(graph, stage, piece):
             for inner in inner_pieces(graph, piece):
                 _visit(graph, stage, inner, made)
         made[piece] = None
+
+
+def lying(graph: Graph, stage: Stage, piece: Piece) -> Piece | None:
+    """Where a single number lies that is one of a row in memory; None for all else."""
+    place, start = piece
+    if graph.nodes[place].width > 1:
+        return None
+    while place in stage.run and graph.nodes[place].op == "part":
+        (place, start), *_ = inner_pieces(graph, (place, start))
+    return None if place in (*stage.run, *stage.products) or place == piece[0] else (place, start)
+
+
+def row_of(graph: Graph, stage: Stage, piece: Piece) -> Piece:
+    """What is read for a piece where that is not the piece itself: the operand of an expand, the row of a number."""
+    if piece[0] in stage.run and graph.nodes[piece[0]].op == "expand":
+        return graph.nodes[piece[0]].operands[0], repetition_of(graph, piece[0]).feature(piece[1])
+    return lying(graph, stage, piece) or piece
+
+
+def _is_number(graph: Graph, stage: Stage, place: Id) -> bool:
+    """Whether a value is made of single numbers alone, of none that is one of many made with it."""
+    return all(graph.nodes[each].width == 1 for each in _cone(graph, stage, place))
 
 
 def inner_pieces(graph: Graph, piece: Piece) -> Iterable[Piece]:
@@ -125,24 +147,33 @@ def inner_pieces(graph: Graph, piece: Piece) -> Iterable[Piece]:
     return [(operand, start if graph.nodes[operand].width > 1 else 0) for operand in node.operands]
 
 
-def _roots(graph: Graph, stage: Stage, root: Id) -> _Roots:
-    """A group for one result: its blocks run over features without crossing from one part of a value into the next."""
+def _cone(graph: Graph, stage: Stage, root: Id) -> list[Id]:
+    """What a stage makes a value of, and the value itself, the first one."""
     own = {*stage.products, *stage.run}
-    is_sum = root in stage.sums
-    waiting, unit = [graph.nodes[root].operands[0] if is_sum else root], 0
-    seen: set[Id] = set()
+    found: dict[Id, None] = {}
+    waiting = [root]
     while waiting:
         place = waiting.pop()
-        if place in seen:
-            continue
-        seen.add(place)
+        if place not in found:
+            found[place] = None
+            read = graph.nodes[place].op == "expand" or lying(graph, stage, (place, 0))
+            waiting += [] if read else [operand for operand in graph.nodes[place].operands if operand in own]
+    return [*found]
+
+
+def _roots(graph: Graph, stage: Stage, root: Id) -> _Roots:
+    """A group for one result: its blocks run over features without crossing from one part of a value into the next."""
+    is_sum = root in stage.sums
+    seen = _cone(graph, stage, graph.nodes[root].operands[0] if is_sum else root)
+    unit = graph.nodes[seen[0]].width
+    for place in seen:
         node = graph.nodes[place]
         # A single number holds for all features, but not where it is one of them.
-        unit = gcd(unit, node.width) if node.width > 1 or not unit or node.op == "part" else unit
+        if node.width > 1 or (node.op == "part" and not lying(graph, stage, (place, 0))):
+            unit = gcd(unit, node.width)
         if node.op == "join":
             unit = gcd(unit, *(graph.nodes[operand].width for operand in node.operands))
-        waiting += [] if node.op == "expand" else [operand for operand in node.operands if operand in own]
-    if not seen.isdisjoint(stage.products):
+    if not set(seen).isdisjoint(stage.products):
         # Tiles of products go over the features in one row of vectors.
         return _Roots(unit, has_products=True)
     cuts: set[int] = set()
@@ -151,7 +182,8 @@ def _roots(graph: Graph, stage: Stage, root: Id) -> _Roots:
         # Every block lies within one sum, or is made of whole ones.
         unit = added.unit_within(unit)
         cuts = added.cuts(unit)
-    for expand in sorted(repetition_of(graph, place) for place in seen & own if graph.nodes[place].op == "expand"):
+    expands = (place for place in seen if place in stage.run and graph.nodes[place].op == "expand")
+    for expand in sorted(repetition_of(graph, place) for place in expands):
         if axes_of(unit, cuts | expand.cuts(unit)):
             cuts |= expand.cuts(unit)
     return _Roots(unit, cuts)

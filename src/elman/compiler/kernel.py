@@ -39,7 +39,7 @@ from elman.compiler.axes import write_along_axes
 from elman.compiler.elementwise import write_elementwise
 from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import OPS, Id
-from elman.compiler.groups import groups_of
+from elman.compiler.groups import groups_of, row_of
 from elman.compiler.schedule import Schedule
 from elman.compiler.stages import Stage
 from elman.compiler.tile import Group, Pack, Target, write_products
@@ -110,8 +110,8 @@ class Kernel:
         """What the groups read and write."""
         for group in groups:
             own = {*group.stage.products, *group.stage.run}
-            yield from (place for place, _ in group.pieces if place not in own and not self._is_constant(place))
-            yield from group.expanded(self.graph).values()
+            rows = (row_of(self.graph, group.stage, piece) for piece in group.pieces)
+            yield from (place for place, _ in rows if place not in own and not self._is_constant(place))
             yield from (pack.operand for pack in group.packs)
             yield from (place for place, _ in group.rows)
             yield from group.sums

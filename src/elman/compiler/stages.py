@@ -112,7 +112,7 @@ def _takes_whole_rows(graph: Graph, place: Id) -> bool:
 def _stage_of(graph: Graph, body: list[Id]) -> dict[Id, int]:
     """The earliest stage in which each node can be computed; sums that would stand beside products come after them."""
     level: dict[Id, int] = {}
-    narrow: set[Id] = set()  # single numbers that hang on a product of their own stage
+    narrow: set[Id] = set()  # single numbers that hang on a product of their own stage, or are one of many made there
     for place in body:
         node = graph.nodes[place]
         kind = OPS[node.op].kind
@@ -123,7 +123,8 @@ def _stage_of(graph: Graph, body: list[Id]) -> dict[Id, int]:
         # All features need a single number at once, also where it is not one of their own.
         late |= narrow if node.width > 1 else set()
         level[place] = max((level[operand] + (operand in late) for operand in inside), default=0)
-        if node.width == 1 and (kind == "product" or any(p in narrow and level[p] == level[place] for p in inside)):
+        of_many = kind == "product" or (node.op == "part" and inside)
+        if node.width == 1 and (of_many or any(p in narrow and level[p] == level[place] for p in inside)):
             narrow.add(place)
     with_products = {level[place] for place in body if OPS[graph.nodes[place].op].kind == "product"}
     with_sums = _with_sums(graph, level)

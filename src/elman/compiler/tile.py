@@ -133,12 +133,6 @@ class Group:
         """All products, pack by pack: their order in scratch memory."""
         return [piece for pack in self.packs for piece in pack.products]
 
-    def expanded(self, graph: Graph) -> dict[Id, Id]:
-        """Expands among its pieces -> what they read from memory."""
-        own = {*self.stage.run}
-        expands = (place for place, _ in self.pieces if place in own and graph.nodes[place].op == "expand")
-        return {place: graph.nodes[place].operands[0] for place in expands}
-
     def shapes(self, target: Target) -> Shapes:
         """The shapes of its tiles."""
         most = max(len(pack.products) for pack in self.packs)
