@@ -52,9 +52,9 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
     """Write a model as an ONNX file, whole or not at all, and prove that it gives what the model gives.
 
     Args:
-        model: A layer of `elman.nn` (``Recurrent`` with any cell, your own too, ``RNN``, ``LSTM``, ``GRU``, ``ConvLSTM``,
-            ``ConvGRU``, or ``Stack`` and ``Residual`` of ``Recurrent`` and of torch's Linear and LayerNorm), a language
-            model (`elman.LanguageModel`, or its network), a `elman.runtime.Bundle`, or the folder of one.
+        model: A layer of `elman.nn` (``Recurrent`` with any cell, your own too, ``RNN``, ``LSTM``, ``GRU``,
+            ``ConvLSTM``, ``ConvGRU``, or ``Stack`` and ``Residual`` of ``Recurrent`` and torch's Linear and LayerNorm),
+            a language model (`elman.LanguageModel`, or its network), a `elman.runtime.Bundle`, or the folder of one.
         path: The file.
 
     The file computes what the model does in evaluation: no dropout, zoneout as its expectation, and exact activations.
