@@ -19,6 +19,10 @@ BLOCK = re.compile(r"^([ \t]*)\.\. math::[ \t]*\n(?:[ \t]*\n)*((?:\1[ \t]+\S.*\n
 EXAMPLE = re.compile(r"^>>> .*(?:\n.*\S.*)*", re.MULTILINE)
 INLINE = re.compile(r":math:`([^`]*)`")
 
+#: Signs that reach above and below their line, and the height of such a line beside that of others.
+TALL_SIGN = re.compile(r"\\(sum|prod|d?frac)")
+TALL = 1.9
+
 
 class Docstrings(griffe.Extension):
     """Rewrites every docstring."""
@@ -39,11 +43,12 @@ def as_markdown(text: str) -> str:
 def draw(block: str) -> str:
     """Return a block of aligned equations as one line of HTML."""
     lines = [line.strip().removesuffix("\\\\").strip() for line in block.strip().splitlines()]
-    figure = Figure(figsize=(8, 0.32 * len(lines)))
+    heights = [TALL if TALL_SIGN.search(line) else 1.0 for line in lines]
+    figure = Figure(figsize=(8, 0.32 * sum(heights)))
     with rc_context({"mathtext.fontset": "cm", "svg.fonttype": "path", "svg.hashsalt": "elman"}):
         for row, line in enumerate(lines):
             left, _, right = line.partition("&")
-            y = 1 - (row + 0.5) / len(lines)
+            y = 1 - (sum(heights[:row]) + heights[row] / 2) / sum(heights)
             if right:
                 figure.text(0.1, y, f"${left}$", ha="right", va="center_baseline", fontsize=13)
             figure.text(0.1, y, f"$ {right or left}$", ha="left", va="center_baseline", fontsize=13)

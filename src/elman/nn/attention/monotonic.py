@@ -17,7 +17,7 @@ class MonotonicAttention(Attention):
     r"""From where the query before has stopped, go along the memory and stop at the first entry that fits.
 
     .. math::
-        e_{ij} &= g \frac{v^\top}{\|v\|} \tanh(W q_i + V m_j + b) + r \\
+        e_{ij} &= g \dfrac{v^\top}{\|v\|} \tanh(W q_i + V m_j + b) + r \\
         p_{ij} &= \sigma(e_{ij})
 
     In use the first entry with p > 1/2, from the last stop on, is read alone; where there is none, the context is 0,

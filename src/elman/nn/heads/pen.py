@@ -65,7 +65,7 @@ class PenHead(nn.Module):
 
     .. math::
         p(x) &= e^{x_3} (1 - e)^{1 - x_3} \sum_k \pi_k N(x_1, x_2 \mid \mu_k, \sigma_k, \rho_k) \\
-        N(x \mid \mu, \sigma, \rho) &= \frac{\exp(-Z / (2 (1 - \rho^2)))}{2 \pi \sigma_1 \sigma_2 \sqrt{1 - \rho^2}} \\
+        \log N(x \mid \mu, \sigma, \rho) &= -Z / (2 (1 - \rho^2)) - \log(2 \pi \sigma_1 \sigma_2 \sqrt{1 - \rho^2}) \\
         Z &= z_1^2 + z_2^2 - 2 \rho z_1 z_2, \quad z = (x - \mu) / \sigma \\
         \pi &= \operatorname{softmax}(\hat\pi), \quad \sigma = \exp(\hat\sigma) + s \\
         \rho &= r \tanh(\hat\rho), \quad e = \operatorname{sigmoid}(\hat{e})
