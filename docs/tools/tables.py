@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from elman.cells import CELLS, Cell, Ops
+from elman.cells.cell import STATISTICS
 from elman.settings import LanguageModelSettings, describe, fields_of
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +33,73 @@ def options() -> str:
         sections.setdefault(section or "general", []).append(row)
     columns = ["Option", "Takes", "Default", "Meaning"]
     return "\n".join(f"## {name.capitalize()}\n\n{table(columns, rows)}" for name, rows in sections.items())
+
+
+#: Sizes at which the table of cells counts parameters: features of the input, and units.
+SIZES = (64, 128)
+
+
+def cells() -> str:
+    """One row per cell, in the order of `elman.cells.CELLS`."""
+    columns = ["Cell", "What it is", "Source", "States", "Gates", "Parameters", "Options"]
+    return table(columns, [_cell(name) for name in CELLS])
+
+
+def _cell(name: str) -> list[str]:
+    kind, cell = CELLS[name], CELLS[name](*SIZES)
+    learnt = (parameter for parameter in cell.parameters().values() if parameter.kind not in STATISTICS)
+    parameters = sum(math.prod(parameter.shape) for parameter in learnt)
+    states = (state if size == SIZES[1] else f"{state} ({size:,})" for state, size in cell.state_sizes.items())
+    own = dataclasses.fields(kind)[len(dataclasses.fields(Cell)) :]
+    return [
+        f"[`{name}`](api/cells.md#{kind.__module__}.{kind.__name__})",
+        summary(kind),
+        source(kind),
+        ", ".join(states),
+        ", ".join(cell.gates),
+        f"{parameters:,}",
+        ", ".join(f"`{field.name}={_default(field.default)}`" for field in own),
+    ]
+
+
+def operations() -> str:
+    """What a step may use, in the order of `elman.cells.Ops`."""
+    members = [each for name, each in vars(Ops).items() if not name.startswith("_")]
+    rows = [[f"`{each.__name__}{_arguments(each)}`", _code(inspect.getdoc(each) or "")] for each in members]
+    return table(["Operation", "Gives"], rows)
+
+
+def _arguments(function: Callable[..., Any]) -> str:
+    parameters = [each.replace(annotation=each.empty) for each in inspect.signature(function).parameters.values()]
+    return str(inspect.Signature(parameters[1:]))
+
+
+def _code(docstring: str) -> str:
+    """The first paragraph of a docstring on one line, its code in Markdown's signs."""
+    return " ".join(docstring.partition("\n\n")[0].replace("``", "`").split())
+
+
+def _default(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def summary(kind: type[Cell]) -> str:
+    """What the file of a cell says it is: its first line."""
+    return (inspect.getdoc(inspect.getmodule(kind)) or "").splitlines()[0].rstrip(".")
+
+
+#: As in "Le, Jaitly & Hinton", "Cho et al." or "Elman".
+AUTHORS = re.compile(r"[A-Z][\w'-]+(, [A-Z][\w'-]+)*( & [A-Z][\w'-]+| et al\.)?")
+
+
+def source(kind: type[Cell]) -> str:
+    """Authors and year of the first source that a cell, or the class it is made from, names."""
+    texts = (re.search(r"Sources?:(.*)", inspect.getdoc(each) or "", re.DOTALL) for each in kind.__mro__)
+    first = " ".join(next(text[1] for text in texts if text).split()).partition(";")[0]
+    authors, year = AUTHORS.search(first), re.search(r"\b(19|20)\d\d\b", first)
+    if not authors or not year:
+        raise ValueError(f"The docstring of {kind.__name__} names no source with authors and a year.")
+    return f"{authors[0]} {year[0]}"
 
 
 def results(folder: Path = ROOT / "benchmarks" / "results") -> str:
@@ -83,7 +156,12 @@ def _text(value: Any) -> str:
 
 
 #: What stands in a page -> what takes its place.
-TABLES: dict[str, Callable[[], str]] = {"<!-- options -->": options, "<!-- results -->": results}
+TABLES: dict[str, Callable[[], str]] = {
+    "<!-- options -->": options,
+    "<!-- results -->": results,
+    "<!-- cells -->": cells,
+    "<!-- operations -->": operations,
+}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -73,6 +73,16 @@ class Written(Cell):
         return self.written(x, state, params)
 
 
+class Asking(Cell):
+    """A cell that asks for what is not there."""
+
+    name = "asking"
+    gates = ("new",)
+
+    def step(self, ops: Any, x: Any, state: Any, params: Any) -> Any:
+        return {"hidden": ops.cumsum(state["hidden"])}
+
+
 def torch_step(x: Tensor, state: Mapping[str, Tensor], params: Mapping[str, Tensor]) -> dict[str, Tensor]:
     gates = (
         torch.nn.functional.linear(x, params["weight_ih"], params["bias_ih"]) + state["hidden"] @ params["weight_hh"].T
@@ -141,6 +151,11 @@ WRONG: list[tuple[Callable[..., Any], str]] = [
 def test_what_cannot_be_compiled_is_named(step: Callable[..., Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         trace(Written(3, 4, written=step))
+
+
+def test_an_operation_that_no_backend_has_is_named_at_once() -> None:
+    with pytest.raises(AttributeError, match=r"ops\.cumsum cannot be compiled; the operations are .*mean 'sum'\?\n"):
+        trace(Asking(3, 4))
 
 
 def test_an_error_names_the_line_of_the_cell() -> None:

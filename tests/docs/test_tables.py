@@ -7,6 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from elman.cells import CELLS, Cell
+from elman.compiler.trace import OPERATIONS
+
 TOOLS = Path(__file__).parents[2] / "docs" / "tools"
 
 
@@ -59,6 +62,29 @@ def test_every_option_is_listed(tables: SimpleNamespace) -> None:
     assert "| `--max-time` | a time such as 20m or none | `none` |" in page
     assert page.startswith("before ")
     assert page.endswith(" after")
+
+
+def test_every_cell_is_listed(tables: SimpleNamespace) -> None:
+    page = tables.on_page_markdown("<!-- cells -->")
+    rows = {row.split("`")[1]: row for row in page.splitlines()[2:] if row}
+    assert list(rows) == list(CELLS)
+    assert rows["lstm"] == (
+        "| [`lstm`](api/cells.md#elman.cells.lstm.LSTMCell) | Long short-term memory, with or without a projection of "
+        "the output | Hochreiter & Schmidhuber 1997 | hidden, cell | input, forget, candidate, output | 99,328 | "
+        "`heads=1`, `projection_size=0` |"
+    )
+
+
+def test_every_operation_is_listed_as_it_is_called(tables: SimpleNamespace) -> None:
+    page = tables.on_page_markdown("<!-- operations -->")
+    assert "| `split(x, parts, axis=-1)` | Cut an axis into `parts` equal blocks. |" in page
+    assert page.count("\n") == 2 + len(OPERATIONS)
+
+
+@pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
+def test_every_cell_has_a_source_and_a_place_in_the_reference(tables: SimpleNamespace, kind: type[Cell]) -> None:
+    assert tables.source(kind)[-4:].isdecimal()
+    assert f"::: {kind.__module__}\n" in (TOOLS.parent / "api" / "cells.md").read_text()
 
 
 def test_equations_and_examples_become_markdown() -> None:

@@ -9,13 +9,14 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 
 
 @final
 @dataclass(frozen=True)
-class LSTMBatchNormCell(Cell):
+class LSTMBatchNormCell(DenseCell):
     r"""An LSTM whose gates and output see products that are normalised over the batch.
 
     .. math::
@@ -70,7 +71,7 @@ class LSTMBatchNormCell(Cell):
             )
 
         from_input = normalise(ops.linear(x, params["weight_ih"]), "ih", params.get("bias_ih"))
-        from_hidden = normalise(ops.linear(state["hidden"], params["weight_hh"]), "hh")
+        from_hidden = normalise(self.recurrent(ops, state["hidden"], params["weight_hh"]), "hh")
         i, f, g, o = ops.split(from_input + from_hidden, 4)
         cell = ops.sigmoid(f) * state["cell"] + ops.sigmoid(i) * ops.tanh(g)
         read = normalise(cell, "cell", params.get("bias_cell"))

@@ -7,13 +7,17 @@ A cell of `elman.cells` computes through its ``ops``; here it is given `SymbolOp
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NoReturn, final
 
-from elman.cells import Cell
+from elman.cells import Cell, Ops
+from elman.compiler import graph
 from elman.compiler.graph import Builder, Graph, Id, Node
 from elman.errors import UsageError, nearest
+
+#: What a cell may ask its ``ops`` for.
+OPERATIONS = tuple(name for name in vars(Ops) if not name.startswith("_"))
 
 #: State after the step -> the name of its result in the graph.
 AFTER = "{} after"
@@ -102,12 +106,15 @@ class Symbol:
     def __iter__(self) -> Any:
         raise unsupported("iterating over a value", "take blocks of features with ops.split")
 
+    def __getitem__(self, key: Any) -> NoReturn:
+        raise unsupported("an index", "take blocks of features with ops.split")
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         function = TORCH.get(name)
         if function is None:
-            raise unsupported(f".{name}", _offer(name))
+            raise unsupported(f".{name}", _offer(name, TORCH))
         return lambda *args, **kwargs: function(self, *args, **kwargs)
 
     @classmethod
@@ -117,7 +124,7 @@ class Symbol:
         """Torch asks here what to do with a symbol."""
         name = getattr(func, "__name__", str(func)).strip("_")
         if name not in TORCH:
-            raise unsupported(f"torch's {name}", _offer(name))
+            raise unsupported(f"torch's {name}", _offer(name, TORCH))
         return TORCH[name](*args, **(kwargs or {}))
 
 
@@ -127,6 +134,10 @@ class SymbolOps:
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # No backend has it, so it is no matter of choosing another one.
+        raise AttributeError(str(unsupported(f"ops.{name}", _offer(name, OPERATIONS))))
 
     def linear(self, x: Symbol, weight: Symbol, bias: Symbol | None = None, heads: int = 1) -> Symbol:
         """See `Ops.linear`."""
@@ -252,7 +263,12 @@ def trace(cell: Cell) -> Graph:
         name: Symbol(builder, builder.add(Node("parameter", width=shape[0], name=name, columns=(*shape, 0)[1])))
         for name, shape in ((name, parameter.shape) for name, parameter in cell.parameters().items())
     }
-    after = cell.step(SymbolOps(builder), x, state, {**params, **extras})
+    try:
+        after = cell.step(SymbolOps(builder), x, state, {**params, **extras})
+    except UsageError as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        # A graph says what is wrong, of widths for instance, and knows nothing of lines.
+        raise (_at_its_line(str(error), frames) if frames[-1].filename == graph.__file__ else error) from None
     _check_states(cell, after)
     results = {AFTER.format(name): after[name].place for name in cell.state_sizes}
     builder.name_results(results, loop=builder.graph.leaves("state").values())
@@ -282,15 +298,21 @@ def _elementwise(op: str, *values: Any) -> Symbol:
 
 def unsupported(what: str, instead: str) -> UsageError:
     """The error for something that a step must not do, with the line that did it."""
+    end = "" if instead.endswith("?") else "."
+    return _at_its_line(f"{what} cannot be compiled; {instead}{end}", traceback.extract_stack())
+
+
+def _at_its_line(text: str, frames: Sequence[traceback.FrameSummary]) -> UsageError:
+    """An error that names the last line of these which is neither the compiler's nor torch's."""
     own = str(Path(__file__).parent)
-    frames = [frame for frame in traceback.extract_stack() if not frame.filename.startswith(own)]
+    frames = [frame for frame in frames if not frame.filename.startswith(own)]
     torch_free = [frame for frame in frames if f"{Path('torch').name}/" not in frame.filename.replace("\\", "/")]
     frame = (torch_free or frames)[-1]
-    return UsageError(f"{frame.filename}, line {frame.lineno}: {what} cannot be compiled; {instead}.\n    {frame.line}")
+    return UsageError(f"{frame.filename}, line {frame.lineno}: {text}\n    {frame.line}")
 
 
-def _offer(name: str) -> str:
-    return f"the operations are {', '.join(sorted(set(TORCH)))}.{nearest(name, TORCH)}".rstrip(".")
+def _offer(name: str, known: Iterable[str]) -> str:
+    return f"the operations are {', '.join(sorted(set(known)))}.{nearest(name, known)}".removesuffix(".")
 
 
 def _linear(x: Symbol, weight: Symbol, bias: Symbol | None = None) -> Symbol:

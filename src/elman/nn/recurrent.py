@@ -7,11 +7,12 @@ from typing import Any, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.cells import Cell, initialise, make
 from elman.cells.cell import ELAPSED, STATISTICS, Activations
-from elman.errors import DataError, SettingsError
+from elman.errors import DataError, SettingsError, UsageError
 from elman.nn.backends import choose
 from elman.nn.batch_norm import SHARE, has_statistics, shares
 from elman.nn.call import State, check_state
@@ -210,6 +211,20 @@ class Recurrent(nn.Module):
     def why(self) -> str:
         """Say which backend runs this stack, and why; it may differ between training and evaluation."""
         return str(choose(self._cells_run[self.training][0], self.backend))
+
+    def to_numpy(self) -> list[tuple[Cell, dict[str, NDArray[Any]]]]:
+        """Every layer's cell, as evaluation runs it, and copies of its weights: what `elman.runtime.LayerStream` takes.
+
+        Weights have the names of `Cell.parameters`; a learnt initial state is among them as ``initial_hidden`` and so
+        on. Raises `UsageError` for a bidirectional layer, which cannot be run step by step.
+        """
+        if self.bidirectional:
+            raise UsageError("A bidirectional layer needs the whole sequence, so it cannot be run step by step.")
+        own = {name: value.detach().float().cpu().numpy().copy() for name, value in self.state_dict().items()}
+        return [
+            (cell, {name.removesuffix(ending): value for name, value in own.items() if name.endswith(ending)})
+            for cell, ending in ((cell, f"_l{layer}") for layer, cell in enumerate(self._cells_run[False]))
+        ]
 
     def extra_repr(self) -> str:
         """Show cell, sizes and backend."""

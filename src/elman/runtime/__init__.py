@@ -3,6 +3,7 @@
 from elman.runtime.backends import State
 from elman.runtime.bundle import Bundle
 from elman.runtime.engine import Engine, NetworkShape
+from elman.runtime.layer_stream import LayerStream
 from elman.runtime.stream import Stream
 
-__all__ = ["Bundle", "Engine", "NetworkShape", "State", "Stream"]
+__all__ = ["Bundle", "Engine", "LayerStream", "NetworkShape", "State", "Stream"]

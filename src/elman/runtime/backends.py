@@ -17,7 +17,8 @@ from elman.errors import BackendError, UsageError, nearest
 Array = NDArray[np.float32]
 State = dict[str, Array]
 
-Symbols: TypeAlias = NDArray[np.int64]
+#: Symbols, or rows of numbers where there is no embedding.
+Inputs: TypeAlias = NDArray[np.int64] | Array
 Layers: TypeAlias = Sequence[tuple[Cell, Mapping[str, Array]]]
 Head: TypeAlias = tuple[Array, Array]
 
@@ -31,14 +32,16 @@ _logger = logging.getLogger("elman")
 class Stack(Protocol):
     """An embedding, a stack of cells and a linear layer over them; states are named ``hidden_l0`` and so on.
 
-    The time between steps, ``elapsed``, has the shape of the symbols; without it it is 1.
+    Without an embedding the inputs below are not symbols but rows of numbers, with one more axis; without a linear
+    layer the results are the last cell's output. The time between steps, ``elapsed``, is (B,) or (T, B); without it
+    it is 1.
     """
 
-    def step(self, inputs: Symbols, state: Mapping[str, Array], *, elapsed: Array | None = None) -> tuple[Array, State]:
+    def step(self, inputs: Inputs, state: Mapping[str, Array], *, elapsed: Array | None = None) -> tuple[Array, State]:
         """One step: symbols (B,) and the state to the results (B, outputs) and the state after it."""
 
     def run(
-        self, inputs: Symbols, state: Mapping[str, Array], *, elapsed: Array | None = None, last: bool = False
+        self, inputs: Inputs, state: Mapping[str, Array], *, elapsed: Array | None = None, last: bool = False
     ) -> tuple[Array, State]:
         """Many: symbols (T, B) to (T, B, outputs), or with ``last`` to (1, B, outputs), and the state after them."""
 
@@ -47,12 +50,12 @@ class Stack(Protocol):
 class ReferenceStack:
     """A `Stack` of the cells' own equations in NumPy."""
 
-    def __init__(self, embedding: Array, layers: Layers, head: Head) -> None:
-        self._embedding, self._layers, (self._weight, self._bias) = embedding, layers, head
+    def __init__(self, embedding: Array | None, layers: Layers, head: Head | None) -> None:
+        self._embedding, self._layers, self._head = embedding, layers, head
 
-    def step(self, inputs: Symbols, state: Mapping[str, Array], *, elapsed: Array | None = None) -> tuple[Array, State]:
+    def step(self, inputs: Inputs, state: Mapping[str, Array], *, elapsed: Array | None = None) -> tuple[Array, State]:
         """See `Stack.step`."""
-        features = self._embedding[inputs]
+        features: Array = np.asarray(inputs, np.float32) if self._embedding is None else self._embedding[inputs]
         time = np.ones((len(inputs), 1), np.float32) if elapsed is None else elapsed.astype(np.float32)[:, None]
         after: State = {}
         for number, (cell, params) in enumerate(self._layers):
@@ -60,28 +63,28 @@ class ReferenceStack:
             stepped = cell.step(NumpyOps(), features, before, {**params, ELAPSED: time})
             after |= {f"{name}_l{number}": value for name, value in stepped.items()}
             features = stepped[next(iter(cell.state_sizes))]
-        return features @ self._weight.T + self._bias, after
+        return features if self._head is None else features @ self._head[0].T + self._head[1], after
 
     def run(
-        self, inputs: Symbols, state: Mapping[str, Array], *, elapsed: Array | None = None, last: bool = False
+        self, inputs: Inputs, state: Mapping[str, Array], *, elapsed: Array | None = None, last: bool = False
     ) -> tuple[Array, State]:
         """See `Stack.run`."""
         results, after = [], dict(state)
-        for t, symbols in enumerate(inputs):
-            result, after = self.step(symbols, after, elapsed=None if elapsed is None else elapsed[t])
+        for t, each in enumerate(inputs):
+            result, after = self.step(each, after, elapsed=None if elapsed is None else elapsed[t])
             results.append(result)
         return np.stack(results[-1:] if last else results), after
 
 
 def make_stack(
-    embedding: Array, layers: Layers, head: Head, backend: str, precision: StreamPrecision
+    embedding: Array | None, layers: Layers, head: Head | None, backend: str, precision: StreamPrecision
 ) -> tuple[str, str, Stack]:
     """The backend that runs these layers, the reason in a sentence, and the layers ready to step.
 
     Args:
-        embedding: Features of each symbol, (symbols, features).
+        embedding: Features of each symbol, (symbols, features); None where inputs are rows of numbers.
         layers: Cells from the bottom up, each with its parameters.
-        head: Weight (outputs, features) and bias (outputs,) of the linear layer over the last cell.
+        head: Weight (outputs, features) and bias (outputs,) of the linear layer over the last cell, if there is one.
         backend: One of `BACKENDS`.
         precision: One of `PRECISIONS`.
 
@@ -107,7 +110,9 @@ def make_stack(
     return "reference", obstacle, ReferenceStack(embedding, layers, head)
 
 
-def _compiled(embedding: Array, layers: Layers, head: Head, precision: StreamPrecision) -> tuple[Stack | None, str]:
+def _compiled(
+    embedding: Array | None, layers: Layers, head: Head | None, precision: StreamPrecision
+) -> tuple[Stack | None, str]:
     """The layers in machine code, or what stands against it."""
     try:
         from elman.compiler.streaming import StreamingStack
