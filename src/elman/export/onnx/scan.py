@@ -5,10 +5,11 @@ What does not hang on the state, products of the input above all, is computed be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 
+from elman.cells import Cell
 from elman.compiler import Graph, trace
 from elman.compiler.graph import Id
 from elman.compiler.trace import AFTER
@@ -23,18 +24,43 @@ def write_scan(sequence: Sequence, layer: Direction) -> tuple[str, dict[str, str
     Returns:
         The outputs (time, batch, output_size), zero beyond a row's length, and the states after its last step.
     """
-    cell, rows, axes = layer.cell, layer.rows, ("batch", *sequence.between)
-    graph, document = trace(cell), sequence.document
+    graph, document = trace(layer.cell), sequence.document
+    inputs = {place: layer.rows[name] for name, place in graph.leaves("input").items() if name in layer.rows}
+    values: dict[Id, Operand] = dict(known_values(graph, layer.given))
+    values |= {place: Rows(name, 2 + len(sequence.between)) for place, name in inputs.items()}
     needed = graph.before(graph.outputs.values())
     inside = needed & graph.after(graph.leaves("state").values())
-    values: dict[Id, Operand] = dict(known_values(graph, layer.given))
-    values |= {place: Rows(rows[name], 1 + len(axes)) for name, place in graph.leaves("input").items() if name in rows}
     _write_nodes(document, graph, needed - inside, values)
-    # The values before the loop that a step reads.
+    # What a step reads of the values before the loop.
     read = {operand for place in inside for operand in graph.nodes[place].operands} | {*graph.outputs.values()}
     crossing = {place: value for place in sorted(read - inside) if isinstance(value := values[place], Rows)}
+    body = _body(sequence, layer.cell, graph, inside, values, crossing)
+    scanned = [sequence.valid, *(value.name for value in crossing.values())]
+    *final, outputs = document.add_many(
+        len(layer.state) + 1,
+        "Scan",
+        *layer.state.values(),
+        *scanned,
+        name=layer.name,
+        body=body.graph("step"),
+        num_scan_inputs=len(scanned),
+        scan_input_directions=[int(layer.reverse)] * len(scanned),
+        scan_output_directions=[int(layer.reverse)],
+    )
+    return outputs, dict(zip(layer.state, final, strict=True))
 
-    body = Document(document.dtype, outer=document)
+
+def _body(
+    sequence: Sequence,
+    cell: Cell,
+    graph: Graph,
+    inside: Set[Id],
+    values: Mapping[Id, Operand],
+    crossing: Mapping[Id, Rows],
+) -> Document:
+    """One step: the states, whether the step is valid and what crosses into the loop, to the states and the output."""
+    axes = ("batch", *sequence.between)
+    body, values = Document(sequence.document.dtype, outer=sequence.document), dict(values)
     before = {name: body.input(body.fresh(name), (*axes, size)) for name, size in cell.state_sizes.items()}
     values |= {place: Rows(before[name], len(axes)) for name, place in graph.leaves("state").items()}
     valid = body.input(body.fresh("valid"), ("batch", *[1] * len(axes)), np.bool_)
@@ -48,20 +74,7 @@ def write_scan(sequence: Sequence, layer: Direction) -> tuple[str, dict[str, str
         body.output(body.add("Where", valid, after[name], before[name]), (*axes, size))
     output = body.add("Where", valid, next(iter(after.values())), body.weight(np.zeros(1)))
     body.output(output, (*axes, cell.output_size))
-
-    scanned = [sequence.valid, *(value.name for value in crossing.values())]
-    *final, outputs = document.add_many(
-        len(before) + 1,
-        "Scan",
-        *(layer.state[name] for name in before),
-        *scanned,
-        name=layer.name,
-        body=body.graph("step"),
-        num_scan_inputs=len(scanned),
-        scan_input_directions=[int(layer.reverse)] * len(scanned),
-        scan_output_directions=[int(layer.reverse)],
-    )
-    return outputs, dict(zip(before, final, strict=True))
+    return body
 
 
 def _write_nodes(document: Document, graph: Graph, places: Iterable[Id], values: dict[Id, Operand]) -> None:
