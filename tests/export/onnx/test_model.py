@@ -12,7 +12,7 @@ import elman
 import onnx_files
 import small_models
 from elman.export import to_onnx
-from tolerances import FLOAT32_STEP
+from tolerances import FLOAT32_RECURRENCE, FLOAT32_STEP
 
 
 @pytest.mark.parametrize("changes", [{}, {"tie_weights": False, "learn_initial_state": False, "cell": "mgu"}])
@@ -46,6 +46,14 @@ def test_a_tied_matrix_stands_in_the_file_once(tmp_path: Path) -> None:
         weights = onnx.load(tmp_path / "model.onnx").graph.initializer
         sizes[tied] = sum(weight.dims[0] == len(elman.load(folder).codec) for weight in weights)
     assert sizes == {True: 2, False: 3}, "embedding, softmax and its bias"
+
+
+def test_symbols_have_no_time_between_them(tmp_path: Path) -> None:
+    assert (
+        to_onnx(small_models.bundle(tmp_path / "model", cell="cfc"), tmp_path / "model.onnx").difference
+        < FLOAT32_RECURRENCE
+    )
+    assert "elapsed" not in {each.name for each in onnx.load(tmp_path / "model.onnx").graph.input}
 
 
 def test_inputs_and_outputs_are_described(tmp_path: Path) -> None:

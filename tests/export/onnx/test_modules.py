@@ -30,6 +30,9 @@ MODULES = {
     "torch's GRU": lambda: GRU(3, 5, 2, batch_first=True, bidirectional=True),
     "torch's RNN": lambda: RNN(3, 5, nonlinearity="relu"),
     "a language model": lambda: LanguageModelNetwork(11, cell="gru", embedding_size=4, hidden_sizes=(6, 5)),
+    "a language model of cells that use the time between steps": lambda: LanguageModelNetwork(
+        11, cell="cfc", embedding_size=4, hidden_sizes=(6, 5)
+    ),
     "tied weights": lambda: LanguageModelNetwork(
         11, embedding_size=4, hidden_sizes=(6, 4), tie_weights=True, learn_initial_state=True
     ),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
+
 from elman.cells import Cell
 from elman.cells.cell import ELAPSED
 from elman.export.onnx.document import Array
@@ -60,7 +62,14 @@ class Layers(Part):
         self.input_size = cells[0].input_size
         self.output_size = cells[-1].output_size * (2 if bidirectional else 1)
         self._params, self._initial, self._given = params, initial or {}, given or {}
-        self._bidirectional = bidirectional
+        self._directions = ("", "_reverse") if bidirectional else ("",)
+
+    def untimed(self) -> Layers:
+        """The same over symbols, whose steps are equally long: nothing is given the time between them."""
+        places = [f"_l{layer}{direction}" for layer in range(len(self.cells)) for direction in self._directions]
+        given = {**self._given, **{ELAPSED + place: np.ones(1) for place in places}}
+        two_ways = len(self._directions) > 1
+        return Layers(self.cells, self._params, self._initial, bidirectional=two_ways, given=given)
 
     def write(self, sequence: Sequence, values: str) -> str:
         """See `Part.write`; states are numbered through from layer to layer of the whole model."""
@@ -68,9 +77,9 @@ class Layers(Part):
             number = sequence.next_layer()
             outputs = [
                 self._write(sequence, values, cell, f"_l{layer}{direction}", f"_l{number}{direction}")
-                for direction in (("", "_reverse") if self._bidirectional else ("",))
+                for direction in self._directions
             ]
-            values = sequence.document.add("Concat", *outputs, axis=-1) if self._bidirectional else outputs[0]
+            values = sequence.document.add("Concat", *outputs, axis=-1) if len(outputs) > 1 else outputs[0]
         return values
 
     def _write(self, sequence: Sequence, values: str, cell: Cell, own: str, suffix: str) -> str:

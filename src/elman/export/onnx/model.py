@@ -98,4 +98,4 @@ def of_network(shape: NetworkShape, tensors: Mapping[str, Array], *samples: Arra
 
 def language_model(layers: Layers, embedding: Array, softmax: Array, bias: Array) -> Part:
     """The parts of a language model, as `elman.nn.language_model` has them."""
-    return InARow(Embedding(embedding), layers, Linear(softmax, bias), ZeroBeyond())
+    return InARow(Embedding(embedding), layers.untimed(), Linear(softmax, bias), ZeroBeyond())
