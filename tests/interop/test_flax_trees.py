@@ -47,6 +47,11 @@ def test_another_tree(tree: dict[str, Any], reason: str) -> None:
         from_flax(tree)
 
 
+def test_no_tree_at_all() -> None:
+    with pytest.raises(UsageError, match="A nested dictionary of arrays is expected, found ndarray"):
+        from_flax(np.zeros((2, 3)))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("name", "path", "value", "reason"),
     [

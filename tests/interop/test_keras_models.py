@@ -133,7 +133,8 @@ def test_the_oldest_forms(tmp_path: Path) -> None:
         (layer("ConvLSTM2D"), "its products are convolutions"),
         (layer("CuDNNLSTM"), "its weights are in cuDNN's layout"),
         (layer("RNN", cell={"class_name": "PeepholeLSTMCell", "config": {}}), "its cell PeepholeLSTMCell is none of"),
-        (layer("Bidirectional", layer=layer("Attention")), "it is around a layer Attention"),
+        (layer("Bidirectional", layer=layer("Attention")), "a layer Attention around a recurrent one, or within one"),
+        (layer("TimeDistributed", layer=layer()), "a layer TimeDistributed around a recurrent one"),
         (layer("Bidirectional", layer=layer(), merge_mode="max"), "merge_mode='max' is not known"),
         (layer("Bidirectional", layer=layer(go_backwards=True)), "its forward layer must have go_backwards=False"),
         (
@@ -181,6 +182,14 @@ def test_a_model_without_recurrent_layers(tmp_path: Path) -> None:
     path = write(tmp_path / "m.keras", model(layer("Dense"), layer("Dropout")), weights({}))
     with pytest.raises(DataError, match=r"no recurrent layer .*, only Dense, Dropout"):
         from_keras(path)
+
+
+def test_a_class_of_somebodys_own_is_left_out(tmp_path: Path) -> None:
+    config = model({**layer(name="own"), "registered_name": "Custom>LSTM"}, layer(name="kerass"))
+    groups = {"layers/lstm/cell": arrays(), "layers/lstm_1/cell": arrays(seed=1)}
+    found = from_keras(write(tmp_path / "m.keras", config, weights(groups)))
+    assert list(found) == ["kerass"]
+    assert np.array_equal(found["kerass"].weight_ih_l0.detach(), arrays(seed=1)[0].T)
 
 
 def test_go_backwards(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from elman.baselines.onnx_layer import onnx_model
 from elman.errors import DataError, UsageError
+from elman.export import to_onnx
 from elman.interop import Backwards, Bidirectional, from_onnx
 from elman.nn import Recurrent
 from tolerances import FLOAT32_RECURRENCE
@@ -206,6 +207,19 @@ def test_all_layers_of_a_file_by_name(tmp_path: Path) -> None:
         outputs, _ = layer(outputs)
     expected, _ = theirs(inputs.transpose(0, 1))
     torch.testing.assert_close(outputs, expected.transpose(0, 1), atol=FLOAT32_RECURRENCE, rtol=FLOAT32_RECURRENCE)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "gru_before", "lstm_peephole", "lstm_coupled"])
+def test_there_and_back(cell: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layer = Recurrent(cell, INPUTS, UNITS)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.normal_()
+    to_onnx(layer, tmp_path / "layer.onnx")
+    (back,) = from_onnx(tmp_path / "layer.onnx").values()
+    inputs = torch.randn(BATCH, TIME, INPUTS)
+    torch.testing.assert_close(back(inputs)[0], layer(inputs)[0], rtol=FLOAT32_RECURRENCE, atol=FLOAT32_RECURRENCE)
 
 
 def test_weights_in_constant_nodes() -> None:

@@ -91,6 +91,13 @@ def test_half_precision_becomes_float32() -> None:
     assert from_torch(theirs("LSTM", {}).bfloat16()).weight_ih_l0.dtype == torch.float32
 
 
+def test_the_users_random_numbers_stay_as_they_are() -> None:
+    module = theirs("LSTM", {})
+    before = torch.get_rng_state()
+    from_torch(module)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_the_drop_ins_are_torchs() -> None:
     assert from_torch(elman.nn.LSTM(3, 5)).cells[0].name == "lstm"
 

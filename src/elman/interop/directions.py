@@ -43,7 +43,7 @@ class Backwards(nn.Module):
     def forward(
         self, inputs: Tensor, state: Mapping[str, Tensor] | None = None, *, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """As `Recurrent.forward`; with ``lengths`` every row begins at its own end."""
+        """Outputs and final state, as of `Recurrent.forward`; with ``lengths`` every row begins at its own end."""
         outputs, final = self.layer(reverse(inputs, lengths), state, lengths=lengths)
         return reverse(outputs, lengths) if self.restore_order else outputs, final
 
@@ -78,7 +78,7 @@ class Bidirectional(nn.Module):
     def forward(
         self, inputs: Tensor, state: Mapping[str, Tensor] | None = None, *, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """As `Recurrent.forward`; the names of the backward layer's states end in ``_reverse``."""
+        """Outputs and final state, as of `Recurrent.forward`; names of the backward states end in ``_reverse``."""
         backward = None
         if state is not None:
             backward = {name: state[name + "_reverse"] for name in self.backward_layer.layer.state_sizes}

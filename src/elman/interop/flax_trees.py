@@ -65,6 +65,8 @@ def from_flax(tree: Tree, *, gate: Function = ("sigmoid",), activation: Function
 
 
 def _unwrapped(tree: Tree) -> Tree:
+    if not isinstance(tree, Mapping):
+        raise UsageError(f"A nested dictionary of arrays is expected, found {type(tree).__name__}.")
     while wrapper := next((name for name in _WRAPPERS if name in tree), None):
         tree = _entry(tree, wrapper, "")
     return tree

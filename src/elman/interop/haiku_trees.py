@@ -51,7 +51,7 @@ def from_haiku(params: Mapping[str, Mapping[str, Any]], module: str) -> Recurren
         raise DataError(f"The tree has no module '{module}', only {', '.join(known)}.{nearest(module, known)}")
     if set(entries) == {"linear", "linear_1"}:
         part = _vanilla(module, entries["linear"], entries["linear_1"])
-    elif "w_h" in entries.get("", {}):
+    elif "w_h" in set(entries.get("", ())):
         part = _gru(module, entries[""])
     elif set(entries) == {"linear"}:
         part = _lstm(module, entries["linear"])
@@ -114,6 +114,8 @@ def _vanilla(module: str, from_input: Mapping[str, Any], from_hidden: Mapping[st
 
 
 def _array(arrays: Mapping[str, Any], name: str, shape: tuple[int | None, ...], where: str) -> Array:
+    if not isinstance(arrays, Mapping):
+        raise DataError(f"{where}: a dictionary of arrays is expected, found {type(arrays).__name__}.")
     if name not in arrays:
         raise DataError(f"{where}: '{name}' is missing, there is {', '.join(sorted(arrays)) or 'nothing'}.")
     return shaped(arrays[name], shape, f"{where}: {name}")

@@ -276,6 +276,8 @@ def _layers(model: Mapping[str, Any], name: str, group: str, container: str) -> 
         kind, options = str(entry.get("class_name")), entry.get("config")
         options = options if isinstance(options, Mapping) else {}
         place = _snake(kind)
+        # A class of somebody's own is called "package>name" here, whatever its name alone.
+        kind = str(entry["registered_name"]) if ">" in str(entry.get("registered_name")) else kind
         # Keras 2.12 came by every layer with weights twice, and so gave every second number.
         number = seen[place] * (2 if container == _CONTAINERS[1] else 1)
         seen[place] += 1

@@ -87,17 +87,17 @@ def from_keras(path: str | Path) -> dict[str, Layer]:
         UsageError: A layer asks for what cannot be computed exactly, or the model holds code (Lambda).
     """
     with opened(Path(path)) as file:
-        found = {layer.name: _Reader(file, layer).layer() for layer in file.layers if _is_recurrent(file, layer)}
+        found = {layer.name: _Reader(file, layer).layer() for layer in file.layers if _is_recurrent(layer)}
     if not found:
         kinds = sorted({layer.kind for layer in file.layers})
         raise DataError(f"{path}: no recurrent layer that is described in the file, only {', '.join(kinds) or 'none'}.")
     return found
 
 
-def _is_recurrent(file: KerasFile, layer: KerasLayer) -> bool:
-    if layer.kind in REFUSED:
-        raise UsageError(f"{file.path}: {layer} cannot be taken: {REFUSED[layer.kind]}.")
-    return layer.kind in GATES or layer.kind in WRAPPERS
+def _is_recurrent(layer: KerasLayer) -> bool:
+    inner = layer.config.get("layer")
+    kinds = [layer.kind, inner.get("class_name") if isinstance(inner, Mapping) else None]
+    return any(kind in GATES or kind in WRAPPERS or kind in REFUSED for kind in kinds)
 
 
 @final
@@ -127,6 +127,8 @@ class _Reader:
     of: KerasLayer
 
     def layer(self) -> Layer:
+        if self.of.kind in REFUSED:
+            raise self.refusal(REFUSED[self.of.kind])
         if self.of.kind != "Bidirectional":
             cells = list(self.cells(self.of.kind, self.of.config, ""))
             layer = stacked([[part] for part in self.parts(cells)])
@@ -160,7 +162,7 @@ class _Reader:
             yield _CellOptions(kind, options, f"{place}cell", backwards)
             return
         if kind != "RNN":
-            raise self.refusal(f"it is around a layer {kind}")
+            raise self.refusal(f"a layer {kind} around a recurrent one, or within one, is not known")
         kind, inner = self.described(options.get("cell"))
         if kind != "StackedRNNCells":
             yield _CellOptions(self.kind_of_cell(kind), inner, f"{place}cell", backwards)

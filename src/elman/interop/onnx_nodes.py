@@ -81,7 +81,7 @@ def from_onnx(source: str | Path | ModelProto) -> dict[str, Layer]:
     try:
         import onnx
     except ModuleNotFoundError:
-        raise UsageError("Reading ONNX models needs the package onnx: pip install onnx.") from None
+        raise UsageError("Reading ONNX models needs the package onnx: pip install 'elman[export]'.") from None
     graph = source.graph if isinstance(source, onnx.ModelProto) else _read(Path(source)).graph
     constants = _Constants.of(graph)
     found: dict[str, Layer] = {}

@@ -126,13 +126,16 @@ def stacked(layers: Sequence[Sequence[Part]]) -> Recurrent:
                 )
         width = parts[0].cell.output_size * len(parts)
     cells = iter([parts[0].cell for parts in layers])
-    layer = Recurrent(
-        lambda *sizes: next(cells),
-        first.cell.input_size,
-        [parts[0].cell.hidden_size for parts in layers],
-        bidirectional=len(layers[0]) == 2,
-        learn_initial_state=any(part.initial for parts in layers for part in parts),
-    )
+    # Its first weights are replaced at once: nothing of the user's random numbers is used up for them.
+    with torch.random.fork_rng(devices=[]):
+        layer = Recurrent(
+            lambda *sizes: next(cells),
+            first.cell.input_size,
+            [parts[0].cell.hidden_size for parts in layers],
+            bidirectional=len(layers[0]) == 2,
+            learn_initial_state=any(part.initial for parts in layers for part in parts),
+            initial="torch",
+        )
     return _filled(layer, layers)
 
 
