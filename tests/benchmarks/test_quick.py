@@ -21,6 +21,7 @@ QUICK = [
         "flags",
         "inference_grid",
         "layer_norm",
+        "matrix_memory",
         "matrix_rate",
         "memory_tasks",
     ),
