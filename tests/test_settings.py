@@ -56,7 +56,7 @@ def test_plain_values_come_back_as_they_were() -> None:
         ({"hidden_size": 1.5}, "hidden_size takes a whole number"),
         ({"hidden_size": True}, "hidden_size takes a whole number"),
         ({"hidden_size": 0}, "hidden_size must be at least 1, not 0"),
-        ({"cell": "elmn"}, "cell takes 'rnn', 'rnn_relu', 'lstm', 'lstm_layer_norm', 'gru', 'gru_before' or 'gru_la"),
+        ({"codec": "word"}, "codec takes 'characters', 'bytes', 'words' or 'bpe', not 'word'"),
         ({"dropout": 1.5}, "dropout must be between 0 and 0.95"),
         ({"dropout": "nan"}, "dropout must be between"),
         ({"max_time": "soon"}, "max_time takes a time such as 20m or none"),

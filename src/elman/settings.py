@@ -85,11 +85,7 @@ class TextSettings:
 class NetworkSettings:
     """The recurrent network: embedding, a stack of cells, and a softmax over the symbols."""
 
-    cell: Literal["rnn", "rnn_relu", "lstm", "lstm_layer_norm", "gru", "gru_before", "gru_layer_norm"] = option(
-        "lstm",
-        "Recurrent cell: simple RNN (tanh or relu), LSTM, GRU (reset after or before the product), "
-        "LSTM and GRU with layer normalisation.",
-    )
+    cell: str = option("lstm", "Recurrent cell by name, such as rnn, lstm, gru or lstm_layer_norm; the docs list all.")
     hidden_size: int | Auto = option(AUTO, "Units per recurrent layer; auto chooses by data and time.")
     num_layers: int | Auto = option(AUTO, "Recurrent layers; auto chooses by data and time.")
     embedding_size: int | Auto = option(

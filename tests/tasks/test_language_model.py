@@ -11,7 +11,7 @@ import safetensors.numpy
 import elman
 import small_models
 import tolerances
-from elman.errors import BundleError, CheckpointError, DataError, SaveError, UsageError
+from elman.errors import BundleError, CheckpointError, DataError, SaveError, SettingsError, UsageError
 from elman.tasks import language_model
 from elman.tasks.language_model import LanguageModel, TextData
 from elman.tasks.language_model_training import Objective, build, score_texts
@@ -157,6 +157,24 @@ def test_every_codec_trains_saves_and_writes(kind: str, book: Path, tmp_path: Pa
     loaded = elman.load(tmp_path / "run")
     assert loaded.generate("12 and", 20, seed=1) == model.generate("12 and", 20, seed=1)
     assert loaded.score(TEXT).bits_per_character == pytest.approx(model.score(TEXT).bits_per_character)
+
+
+@pytest.mark.parametrize("cell", ["lstm_batch_norm", "jordan"])
+def test_any_cell_trains_resumes_and_is_saved(cell: str, book: Path, tmp_path: Path) -> None:
+    """Statistics of batch norms too, which are no weights."""
+    options = {**SMALL, "steps": 6, "cell": cell}
+    LanguageModel(**options).fit(book, out=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        LanguageModel(**options).fit(book, out=tmp_path / "cut", callbacks=[StopAt(3)])
+    LanguageModel(**options).fit(book, out=tmp_path / "cut", resume=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(np.array_equal(whole[name], cut[name]) for name in whole)
+    assert elman.load(tmp_path / "cut").score(TEXT).bits_per_character > 0
+
+
+def test_a_cell_that_is_not_there_is_named_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"There is no cell 'lstmm', only rnn, .*Did you mean 'lstm'"):
+        LanguageModel(cell="lstmm")
 
 
 def test_the_same_seed_writes_the_same_text(trained: LanguageModel) -> None:

@@ -49,7 +49,7 @@ from elman.cells.sru import SRUCell
 from elman.cells.ugrnn import UGRNNCell
 from elman.errors import SettingsError, nearest
 
-__all__ = ["CELLS", "Array", "Cell", "NumpyOps", "Ops", "Parameter", "initialise", "make"]
+__all__ = ["CELLS", "Array", "Cell", "NumpyOps", "Ops", "Parameter", "find", "initialise", "make"]
 
 #: Every cell by its name.
 CELLS: dict[str, type[Cell]] = {
@@ -99,10 +99,20 @@ def make(name: str, input_size: int, hidden_size: int, **options: Any) -> Cell:
     >>> make("lstm", 3, 8, projection_size=2).state_sizes
     {'hidden': 2, 'cell': 8}
     """
-    if name not in CELLS:
-        raise SettingsError(f"There is no cell '{name}', only {', '.join(CELLS)}.{nearest(name, CELLS)}")
-    known = [field.name for field in dataclasses.fields(CELLS[name])]
+    kind = find(name)
+    known = [field.name for field in dataclasses.fields(kind)]
     for option in options:
         if option not in known:
             raise SettingsError(f"Cell {name} has no option '{option}'.{nearest(option, known)}")
-    return CELLS[name](input_size, hidden_size, **options)
+    return kind(input_size, hidden_size, **options)
+
+
+def find(name: str) -> type[Cell]:
+    """The class of a cell by its name. Raises `SettingsError` for an unknown one.
+
+    >>> find("gru").gates
+    ('reset', 'update', 'candidate')
+    """
+    if name not in CELLS:
+        raise SettingsError(f"There is no cell '{name}', only {', '.join(CELLS)}.{nearest(name, CELLS)}")
+    return CELLS[name]

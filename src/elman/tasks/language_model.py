@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from elman import cells
 from elman.codecs import TextCodec
 from elman.decoding.sampling import Sampling
 from elman.errors import BundleError, DataError, SettingsError, UsageError
@@ -175,6 +176,7 @@ class LanguageModel:
 
     def __init__(self, **options: Any) -> None:
         self.settings = update(LanguageModelSettings(), options, "LanguageModel")
+        cells.find(self.settings.network.cell)
         self.metrics: dict[str, Any] = {}
         self._codec: TextCodec | None = None
         self._shape: NetworkShape | None = None
