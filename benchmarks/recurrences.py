@@ -73,7 +73,7 @@ class _Given:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ops, name)
 
-    def linear(self, x: Any, weight: Any, bias: Any = None) -> Any:
+    def linear(self, x: Any, weight: Any, bias: Any = None, heads: int = 1) -> Any:
         """What was given."""
         return self._product if bias is None else self._product + bias
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 CELLS: list[Cell] = [
     cells.make("lstm", 5, 7),
     cells.make("lstm", 3, 20, projection_size=9),
-    cells.make("gru", 6, 16),
+    cells.make("gru", 6, 18, heads=2),
     Normed(3, 8),
 ]
 

@@ -94,7 +94,12 @@ def test_steps_are_those_of_the_equations(cell: Cell, time: int, batch: int) -> 
 
 @pytest.mark.parametrize(
     ("cell", "precision"),
-    [*((cell, "float32") for cell in CELLS), (cells.make("lstm", 20, 33), "bfloat16"), (Normed(3, 19), "bfloat16")],
+    [
+        *((cell, "float32") for cell in CELLS),
+        (cells.make("lstm", 20, 33), "bfloat16"),
+        (cells.make("lstm", 5, 39, heads=3), "bfloat16"),
+        (Normed(3, 19), "bfloat16"),
+    ],
     ids=str,
 )
 def test_a_step_alone_gives_the_same_bits_as_many_in_one_call(cell: Cell, precision: Any) -> None:

@@ -107,6 +107,11 @@ def test_what_it_cannot_learn_is_refused_with_the_reason(options: dict[str, Any]
         RTRL(Recurrent("mingru", 3, 4, **options))
 
 
+def test_products_in_heads_are_refused() -> None:
+    with pytest.raises(UsageError, match="found one in 2 heads: take a diagonal cell"):
+        RTRL(Recurrent("rnn", 3, 4, heads=2))
+
+
 def test_cells_with_further_inputs_are_refused() -> None:
     with pytest.raises(UsageError, match="found cfc, elapsed"):
         RTRL(Recurrent("cfc", 3, 4))

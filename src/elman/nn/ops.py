@@ -87,12 +87,12 @@ class TorchOps:
 
     def expand(self, x: Tensor, groups: int, times: int) -> Tensor:
         """See `elman.cells.Ops.expand`."""
-        pieces = x.unflatten(-1, (groups, 1, x.shape[-1] // groups))
-        return pieces.expand(*x.shape[:-1], groups, times, x.shape[-1] // groups).flatten(-3)
+        rows, width = x.shape[:-1], x.shape[-1] // groups
+        return x.reshape(*rows, groups, 1, width).expand(*rows, groups, times, width).flatten(-3)
 
     def fold(self, x: Tensor, groups: int, times: int) -> Tensor:
         """See `elman.cells.Ops.fold`."""
-        return x.unflatten(-1, (groups, times, x.shape[-1] // (groups * times))).sum(-2).flatten(-2)
+        return x.reshape(*x.shape[:-1], groups, times, x.shape[-1] // (groups * times)).sum(-2).flatten(-2)
 
     def layer_norm(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """See `elman.cells.Ops.layer_norm`."""

@@ -189,8 +189,12 @@ class _Recorder:
     def __getattr__(self, name: str) -> Any:
         return getattr(TorchOps(), name)
 
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None, heads: int = 1) -> Tensor:
         """See `elman.cells.Ops.linear`."""
+        if heads > 1:
+            raise UsageError(
+                f"RTRL learns products with whole matrices, found one in {heads} heads: take a diagonal cell."
+            )
         value = (x @ weight.T).detach().requires_grad_()
         for name, matrix in self._matrices.items():
             if matrix.untyped_storage().data_ptr() == weight.untyped_storage().data_ptr():
