@@ -37,6 +37,9 @@ LATER: tuple[Problem, ...] = (Adding(400), Copy(100), Digits(permuted=True), Sin
 #: Seconds of one core for a run.
 SECONDS, LATER_SECONDS = 30.0, 100.0
 
+#: Seconds after which it is first looked whether a problem is solved, and how many times as late each later look is.
+FIRST_CHECK, CHECKS_APART = 0.5, 1.1
+
 #: How many cells go on to the later problems.
 BEST = 12
 
@@ -117,7 +120,7 @@ def train(problem: Problem, cell: str, initial: str, seconds: float) -> Run:
     check = problem.draw(test, TEST, "test")
     batches, solved = 0, None
     model(problem.draw(rng, 2).inputs)  # machine code is made before the clock starts
-    began, next_check = time.process_time(), 0.1
+    began, next_check = time.process_time(), FIRST_CHECK
     while (spent := time.process_time() - began) < seconds or batches < 2:
         # The rate falls to nothing, so that the last batches settle.
         optimizer.param_groups[0]["lr"] = RATE * min(1.0, 2 * (1 - min(spent / max(seconds, 1e-9), 1)))
@@ -128,8 +131,8 @@ def train(problem: Problem, cell: str, initial: str, seconds: float) -> Run:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         batches += 1
-        if spent > next_check * seconds:
-            next_check += 0.1
+        if spent > next_check:
+            next_check *= CHECKS_APART
             if problem.is_solved(score(model, problem, check)):
                 solved = time.process_time() - began
                 break

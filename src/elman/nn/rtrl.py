@@ -31,14 +31,13 @@ class RTRL:
     :math:`P_t = \partial s_t / \partial \theta` go along with the state:
 
     .. math::
-        P_t = \frac{\partial s_t}{\partial s_{t-1}} P_{t-1}
-            + \left.\frac{\partial s_t}{\partial \theta}\right|_{s_{t-1}}
+        P_t = \frac{\partial s_t}{\partial s_{t-1}} P_{t-1} + \frac{\partial s_t}{\partial \theta}
 
-    A loss on the outputs of `step`, through any read-out, gives the layer's parameters the gradient
-    :math:`\partial L_t / \partial s_{t-1} P_{t-1} + \partial L_t / \partial \theta`: ``loss.backward()`` is all it
-    takes. Over a sequence these gradients add up to those of backpropagation through time as long as the parameters
-    stay; where they are changed on the way, as in learning from a stream, each is off by what the change makes of
-    older steps.
+    with the second derivative taken at a state that stays. A loss on the outputs of `step`, through any read-out, gives
+    the parameters :math:`\partial L_t / \partial s_{t-1} P_{t-1} + \partial L_t / \partial \theta` as their gradient:
+    ``loss.backward()`` is all it takes. Over a sequence these gradients add up to those of backpropagation through time
+    as long as the parameters stay; where they are changed on the way, as in learning from a stream, each is off by what
+    the change makes of older steps.
 
     Args:
         layer: One layer, forward only, of a cell whose units do not mix on their way through time: ``indrnn``, ``lru``,
