@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import torch
 
 from elman import LanguageModel
 from elman.cells import Cell
-from elman.errors import BundleError, ExportError, UsageError
+from elman.errors import BundleError, DataError, ExportError, UsageError
 from elman.export import to_onnx
 from elman.nn import Recurrent
 from tolerances import FLOAT32_RECURRENCE
@@ -32,6 +33,23 @@ def test_a_cell_of_ones_own(tmp_path: Path) -> None:
     exported = to_onnx(Recurrent(Own, 3, 5, num_layers=2), tmp_path / "own.onnx")
     assert exported.difference < FLOAT32_RECURRENCE
     assert "own.onnx: gives under ONNX Runtime what the model gives, to " in str(exported)
+
+
+@pytest.mark.parametrize("cell", [Own, "cfc"])
+def test_cells_with_their_weights_need_no_torch_module(cell: Any, tmp_path: Path) -> None:
+    layer = Recurrent(cell, 3, 5, num_layers=2, learn_initial_state=True)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.5)
+    files = {"layer": layer, "arrays": layer.to_numpy()}
+    for name, model in files.items():
+        assert to_onnx(model, tmp_path / name).difference < FLOAT32_RECURRENCE
+    assert (tmp_path / "layer").read_bytes() == (tmp_path / "arrays").read_bytes()
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    ((cell, weights),) = Recurrent("gru", 3, 5).to_numpy()
+    with pytest.raises(DataError, match=r"weight_ih must be \(15, 3\), found \(15, 2\)"):
+        to_onnx([(cell, weights | {"weight_ih": weights["weight_ih"][:, :2]})], tmp_path / "x.onnx")
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:

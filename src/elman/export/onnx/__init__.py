@@ -55,6 +55,7 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
         model: A layer of `elman.nn` (``Recurrent`` with any cell, your own too, ``RNN``, ``LSTM``, ``GRU``,
             ``ConvLSTM``, ``ConvGRU``, or ``Stack`` and ``Residual`` of ``Recurrent`` and torch's Linear and LayerNorm),
             a language model (`elman.LanguageModel`, or its network), a `elman.runtime.Bundle`, or the folder of one.
+            Without torch, a list of cells with their weights, as `elman.runtime.LayerStream` takes it.
         path: The file.
 
     The file computes what the model does in evaluation: no dropout, zoneout as its expectation, and exact activations.
@@ -74,6 +75,7 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
         ExportError: The package onnx is missing, the model cannot be exported, or the file gives another result than
             the model; then no file is left.
         BundleError: The folder is no complete model.
+        DataError: Weights in a list do not fit their cell.
         SaveError: The disk is full, or the file cannot be written.
 
     >>> import tempfile
@@ -104,10 +106,12 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
 
 def _describe(model: Any) -> Model:
     """What of a model is exported; only a torch module needs torch."""
-    from elman.export.onnx.model import of_network
+    from elman.export.onnx.model import of_cells, of_network
 
     if isinstance(model, (str, Path)):
         model = Bundle.read(model)
+    if isinstance(model, (list, tuple)):
+        return of_cells(model)
     if isinstance(model, Bundle):
         return of_network(model.shape, model.tensors, np.array(model.sample["symbols"], np.int64))
     if isinstance(getattr(model, "shape", None), NetworkShape):
@@ -120,6 +124,6 @@ def _describe(model: Any) -> Model:
         if isinstance(model, nn.Module):
             return of_module(model)
     raise ExportError(
-        f"A {type(model).__name__} cannot be exported; what can is a layer of elman.nn, a language model, or the "
-        "folder of a model."
+        f"A {type(model).__name__} cannot be exported; what can is a layer of elman.nn, a language model, the "
+        "folder of a model, or a list of cells with their weights."
     )

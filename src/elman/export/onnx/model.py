@@ -12,7 +12,9 @@ from elman.errors import ExportError
 from elman.export.onnx.document import Array, Document, Size
 from elman.export.onnx.layers import Embedding, InARow, Layers, Linear, Part, ZeroBeyond
 from elman.export.onnx.sequence import Sequence
+from elman.runtime.backends import Layers as Cells
 from elman.runtime.engine import Engine, NetworkShape
+from elman.runtime.layer_stream import LayerStream
 
 FLOAT32: np.dtype[Any] = np.dtype(np.float32)
 
@@ -94,6 +96,25 @@ def of_network(shape: NetworkShape, tensors: Mapping[str, Array], *samples: Arra
     softmax = tensors["embedding.weight" if shape.tie_weights else "softmax.weight"]
     part = language_model(layers, tensors["embedding.weight"], softmax, tensors["softmax.bias"])
     return Model(part, run, symbols=True, samples=tuple(sample[None] for sample in samples))
+
+
+def of_cells(layers: Cells) -> Model:
+    """Cells from the bottom up, each with its weights, as `elman.runtime.LayerStream` takes them.
+
+    Raises `DataError` where the weights do not fit, and `UsageError` for a cell that needs more than inputs and times.
+    """
+    stream = LayerStream(layers, backend="reference")
+
+    def run(inputs: Array, state: State | None, elapsed: Array | None) -> tuple[Array, State]:
+        stream.reset()
+        stream.state = stream.state if state is None else dict(state)
+        outputs = stream.push(inputs[0], elapsed=None if elapsed is None else elapsed[0])
+        return outputs[None], stream.state
+
+    named = {f"{name}_l{layer}": value for layer, (_, own) in enumerate(layers) for name, value in own.items()}
+    start = "initial_"
+    initial = {name.removeprefix(start): value for name, value in named.items() if name.startswith(start)}
+    return Model(Layers(tuple(cell for cell, _ in layers), named, initial), run)
 
 
 def language_model(layers: Layers, embedding: Array, softmax: Array, bias: Array) -> Part:
