@@ -13,7 +13,7 @@ with M, S stored, held fixed for the gradient and within bounds for what is far 
 part in it.
 
 Sources: Cooijmans et al., "Recurrent batch normalization", ICLR 2017; Ioffe, "Batch renormalization: towards reducing
-minibatch dependence in batch-normalized models", NeurIPS 2017.
+minibatch dependence in batch-normalized models", NIPS 2017.
 """
 
 from __future__ import annotations
