@@ -131,7 +131,6 @@ def test_the_oldest_forms(tmp_path: Path) -> None:
             "recurrent_activation is an object or a function of your own",
         ),
         (layer("ConvLSTM2D"), "its products are convolutions"),
-        (layer("CuDNNLSTM"), "its weights are in cuDNN's layout"),
         (layer("RNN", cell={"class_name": "PeepholeLSTMCell", "config": {}}), "its cell PeepholeLSTMCell is none of"),
         (layer("Bidirectional", layer=layer("Attention")), "a layer Attention around a recurrent one, or within one"),
         (layer("TimeDistributed", layer=layer()), "a layer TimeDistributed around a recurrent one"),
@@ -182,6 +181,24 @@ def test_a_model_without_recurrent_layers(tmp_path: Path) -> None:
     path = write(tmp_path / "m.keras", model(layer("Dense"), layer("Dropout")), weights({}))
     with pytest.raises(DataError, match=r"no recurrent layer .*, only Dense, Dropout"):
         from_keras(path)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_layers_for_cudnn(kind: str, tmp_path: Path) -> None:
+    """Compares with what Keras 2.15 makes of such weights; see tests/vectors/write_keras.py."""
+    with np.load(VECTORS / "keras-cudnn.npz") as file:
+        given, expected = ([file[f"{kind} {form} {index}"] for index in range(3)] for form in ("cudnn", "plain"))
+    names = ("layer/kernel:0", "layer/recurrent_kernel:0", "layer/bias:0")
+    (found, plain) = (
+        next(iter(from_keras(write_h5(tmp_path / "m.h5", model(entry), {"layer": weights})).values()))
+        for entry, weights in (
+            (layer(f"CuDNN{kind}"), dict(zip(names, given, strict=True))),
+            (layer(kind, reset_after=True), dict(zip(names, expected, strict=True))),
+        )
+    )
+    assert isinstance(found, Recurrent)
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value, **FLOAT32_STEP)
 
 
 def test_a_class_of_somebodys_own_is_left_out(tmp_path: Path) -> None:

@@ -291,6 +291,20 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         from_onnx(path)
 
 
+@pytest.mark.parametrize("place", ["../secret", "{secret}", "gone"])
+def test_weights_in_other_files_stay_within_the_folder(place: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(10_000))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    made = model("GRU", arrays("GRU"))
+    onnx.external_data_helper.set_external_data(made.graph.initializer[0], place.format(secret=secret))
+    made.graph.initializer[0].ClearField("raw_data")
+    (folder / "model.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(DataError, match=r"model\.onnx: cannot be read as a whole ONNX model"):
+        from_onnx(folder / "model.onnx")
+
+
 def test_a_model_without_recurrent_nodes() -> None:
     graph = helper.make_graph([helper.make_node("Relu", ["X"], ["Y"])], "graph", [], [])
     with pytest.raises(DataError, match="no RNN, GRU or LSTM node in its main graph, only Relu"):

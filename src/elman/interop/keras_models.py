@@ -31,6 +31,9 @@ GATES = {
     "SimpleRNN": ("hidden",),
 }
 
+#: Layers of early Keras 2 for graphics cards, and what they compute; the GRU with reset_after=True.
+CUDNN = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+
 #: Layers that hold a cell or a layer of their own.
 WRAPPERS = ("RNN", "Bidirectional")
 
@@ -39,8 +42,6 @@ REFUSED = {
     "ConvLSTM1D": "its products are convolutions",
     "ConvLSTM2D": "its products are convolutions",
     "ConvLSTM3D": "its products are convolutions",
-    "CuDNNGRU": "its weights are in cuDNN's layout. Save it from Keras as a GRU with reset_after=True",
-    "CuDNNLSTM": "its weights are in cuDNN's layout. Save it from Keras as an LSTM",
 }
 
 #: What becomes of the two directions: Keras's word -> ours. Two outputs stand side by side here.
@@ -97,7 +98,7 @@ def from_keras(path: str | Path) -> dict[str, Layer]:
 def _is_recurrent(layer: KerasLayer) -> bool:
     inner = layer.config.get("layer")
     kinds = [layer.kind, inner.get("class_name") if isinstance(inner, Mapping) else None]
-    return any(kind in GATES or kind in WRAPPERS or kind in REFUSED for kind in kinds)
+    return any(kind in known for kind in kinds for known in (GATES, CUDNN, WRAPPERS, REFUSED))
 
 
 @final
@@ -110,12 +111,14 @@ class _CellOptions:
         options: Its configuration.
         place: Where its weights are, below its layer's.
         backwards: Whether it runs from the last step to the first.
+        cudnn: Whether its weights are laid out as cuDNN wants them.
     """
 
     kind: str
     options: Mapping[str, Any]
     place: str
     backwards: bool
+    cudnn: bool = False
 
 
 @final
@@ -161,6 +164,9 @@ class _Reader:
         if kind in GATES:
             yield _CellOptions(kind, options, f"{place}cell", backwards)
             return
+        if kind in CUDNN:
+            yield _CellOptions(CUDNN[kind], {**options, "reset_after": True}, f"{place}cell", backwards, cudnn=True)
+            return
         if kind != "RNN":
             raise self.refusal(f"a layer {kind} around a recurrent one, or within one, is not known")
         kind, inner = self.described(options.get("cell"))
@@ -198,14 +204,16 @@ class _Reader:
         if not isinstance(units, int) or units < 1:
             raise DataError(f"{where}: units must be a whole number above 0, found {units!r}.")
         rows = len(order) * units
-        kernel = shaped(kernel, (None, rows), f"{where}: kernel").T
-        recurrent = shaped(recurrent, (units, rows), f"{where}: recurrent_kernel").T
+        kernel = shaped(kernel, (None, rows), f"{where}: kernel")
+        recurrent = shaped(recurrent, (units, rows), f"{where}: recurrent_kernel")
+        if cell.cudnn:
+            kernel, recurrent, bias = _from_cudnn(kernel, recurrent, shaped(bias, (2 * rows,), f"{where}: bias"))
         after = bool(cell.options.get("reset_after", False))
         name = {"LSTM": "lstm", "SimpleRNN": "rnn"}.get(cell.kind, "gru" if after else "gru_before")
-        ours = make(name, kernel.shape[1], units, bias=bias is not None)
+        ours = make(name, kernel.shape[0], units, bias=bias is not None)
         weights = {
-            "weight_ih": arranged(kernel, order, ours.gates),
-            "weight_hh": arranged(recurrent, order, ours.gates),
+            "weight_ih": arranged(kernel.T, order, ours.gates),
+            "weight_hh": arranged(recurrent.T, order, ours.gates),
         }
         if bias is not None:
             both = shaped(bias, (2, rows) if name == "gru" else (rows,), f"{where}: bias")
@@ -230,3 +238,15 @@ class _Reader:
 
     def refusal(self, reason: str) -> UsageError:
         return UsageError(f"{self.file.path}: {self.of} cannot be taken: {reason}.")
+
+
+def _from_cudnn(kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, Array, Array]:
+    """Weights of a layer for cuDNN as those of an LSTM or of a GRU with reset_after=True.
+
+    For cuDNN the matrices of every gate are the other way round, and there are two biases.
+    """
+    gates = recurrent.shape[1] // recurrent.shape[0]
+    kernel = np.hstack([block.T.reshape(block.shape, order="F") for block in np.hsplit(kernel, gates)])
+    recurrent = np.hstack([block.T for block in np.hsplit(recurrent, gates)])
+    both = bias.reshape(2, -1)
+    return kernel, recurrent, both if gates == 3 else both.sum(0)

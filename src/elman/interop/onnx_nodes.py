@@ -106,7 +106,7 @@ def _read(path: Path) -> ModelProto:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
-        raise DataError(f"{path}: is no ONNX model, or is cut short ({error}).") from None
+        raise DataError(f"{path}: cannot be read as a whole ONNX model ({error}).") from None
 
 
 @final
