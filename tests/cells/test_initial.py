@@ -43,7 +43,8 @@ def test_input_blocks_have_xaviers_bound_and_variance(name: str) -> None:
     for parameter, weight in drawn_by_kind(name, "input"):
         bound = math.sqrt(6 / (weight.shape[0] // len(parameter.blocks) + weight.shape[1]))
         assert abs(weight).max() <= bound
-        assert weight.std() == pytest.approx(bound / math.sqrt(3), rel=SAMPLING)
+        # The deviation of n uniform numbers is off by 0.45 / sqrt(n).
+        assert weight.std() == pytest.approx(bound / math.sqrt(3), rel=max(SAMPLING, 2 / math.sqrt(weight.size)))
 
 
 @pytest.mark.parametrize("name", CELLS)

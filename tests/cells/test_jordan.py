@@ -31,6 +31,18 @@ def test_without_decay_only_the_last_output_is_fed_back() -> None:
     assert cell.step(NumpyOps(), np.ones(1), state, params)["context"].tolist() == [0.25, -0.5]
 
 
+def test_in_heads_hidden_units_see_the_outputs_of_their_group() -> None:
+    cell, whole = make("jordan", 1, 4, output_units=2, heads=2), make("jordan", 1, 4, output_units=2)
+    rng = np.random.default_rng(0)
+    params = {name: rng.standard_normal(each.shape) for name, each in cell.parameters().items()}
+    weight = np.zeros((4, 2))
+    weight[:2, :1], weight[2:, 1:] = np.split(params["weight_hh"], 2)
+    state = {"output": rng.standard_normal(2), "context": rng.standard_normal(2)}
+    found = cell.step(NumpyOps(), np.ones(1), state, params)["output"]
+    expected = whole.step(NumpyOps(), np.ones(1), state, params | {"weight_hh": weight})["output"]
+    np.testing.assert_allclose(found, expected, rtol=ROUNDING, atol=ROUNDING)
+
+
 def test_outputs_are_as_many_as_hidden_units_unless_said_otherwise() -> None:
     assert make("jordan", 3, 5).state_sizes == {"output": 5, "context": 5}
     assert make("jordan", 3, 5, output_units=7).state_sizes == {"output": 7, "context": 7}

@@ -44,7 +44,7 @@ ROWS = (
     Row("rnn", {"bias": False}),
     Row("rnn_relu"),
     Row("irnn"),
-    Row("jordan", {"output_units": 2}),
+    Row("jordan", {"output_units": 2, "heads": 2}),
     Row("lstm"),
     Row("lstm", {"bias": False}),
     Row("lstm", {"projection_size": 2}),

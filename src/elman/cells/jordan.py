@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
 
 @final
 @dataclass(frozen=True)
-class JordanCell(Cell):
+class JordanCell(DenseCell):
     r"""The hidden units see the input and the outputs so far; they remember nothing themselves.
 
     .. math::
@@ -66,7 +67,7 @@ class JordanCell(Cell):
         """See `Cell.step`."""
         context = self.decay * state["context"] + state["output"]
         from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
-        from_context = ops.linear(context, params["weight_hh"], params.get("bias_hh"))
+        from_context = self.recurrent(ops, context, params["weight_hh"], params.get("bias_hh"))
         hidden = ops.tanh(from_input + from_context)
         output = ops.tanh(ops.linear(hidden, params["weight_ho"], params.get("bias_ho")))
         return {"output": output, "context": context}
