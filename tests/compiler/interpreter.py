@@ -86,7 +86,7 @@ def backward(
     d_x = np.zeros_like(x)
     d_params = {name: np.zeros_like(value) for name, value in params.items()}
     made = {name: derived.made.nodes[place] for name, place in derived.made.leaves("input").items()}
-    d_made = {name: np.zeros((node.width, node.columns)) for name, node in made.items()}
+    d_made = {name: np.zeros((node.width, node.columns)[: 1 + (node.columns > 0)]) for name, node in made.items()}
     inputs = graph.leaves("input")
     carried = [name for name in grads if f"d {name} carried" in inputs]
     for t in reversed(range(len(x))):

@@ -24,8 +24,10 @@ def parameter_gradients(derived: Adjoint, values: dict[str, Any], shapes: dict[s
     """What the loop does once, after all steps: the products and sums that `Adjoint` names."""
     nodes = derived.graph.evaluate(values)
     made = {name: derived.made.nodes[place] for name, place in derived.made.leaves("input").items()}
+    shapes = shapes | {
+        name.removeprefix("d "): (node.width, node.columns)[: 1 + (node.columns > 0)] for name, node in made.items()
+    }
     found = {name: np.zeros(shape) for name, shape in shapes.items()}
-    found |= {name.removeprefix("d "): np.zeros((node.width, node.columns)) for name, node in made.items()}
     for share in derived.parameters:
         index, count = share.part
         block = np.split(found[share.name], count)[index]
@@ -80,6 +82,16 @@ def test_extras_have_no_gradient_and_nothing_is_computed_for_it() -> None:
 def test_the_step_stands_unchanged_at_the_front() -> None:
     step = trace(cells.make("gru", 3, 4))
     assert adjoint(step).graph.nodes[: len(step.nodes)] == step.nodes
+
+
+def test_what_is_made_of_parameters_has_its_gradient_taken_apart_once() -> None:
+    """No row goes back through the exponentials, sines and cosines that make the eigenvalues."""
+    step = trace(cells.make("lru", 2, 3))
+    derived = adjoint(step)
+    row = {node.op for node in derived.graph.nodes[len(step.nodes) :]}
+    assert row <= {"input", "add", "multiply", "negative", "back", "join", "copy", "constant", "repeat"}
+    assert set(derived.made.outputs) == {"d log_decay", "d log_phase", "d log_gain"}
+    assert {"sin", "cos", "exp"} <= {node.op for node in derived.made.nodes}
 
 
 def test_a_state_that_no_step_reads_takes_no_part() -> None:

@@ -92,7 +92,10 @@ def test_values_at_the_edges(precision: str, host: Host) -> None:
     nothing = 2 * FORMATS[precision].tiny
     np.testing.assert_allclose(run("sigmoid", edges, host), [0, 0.5, 0.5, 1], rtol=0, atol=nothing)
     np.testing.assert_array_equal(run("log", edges[1:], host), [-np.inf, -np.inf, np.inf])
-    assert np.isnan(run("log", np.array([-1.0], precision), host)).all()
+    np.testing.assert_array_equal(run("sqrt", edges[1:], host), [0, 0, np.inf])
+    np.testing.assert_array_equal(run("rsqrt", edges[1:], host), [-np.inf, np.inf, 0])
+    for name in ("log", "sqrt", "rsqrt"):
+        assert np.isnan(run(name, np.array([-1.0], precision), host)).all()
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

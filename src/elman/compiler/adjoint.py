@@ -8,11 +8,13 @@ they are, to be taken all at once after the loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from elman.compiler.graph import OPS, Builder, Graph, Id, Node
+from elman.compiler.stages import of_parameters
 
-#: Name of a matrix that is made of parameters, by its node.
+#: Name of a value that is made of parameters alone, by its node.
 MADE = "%{}"
 
 #: Name of the gradient of the value of some name; and of the share of a state's that the step after hands over.
@@ -24,7 +26,7 @@ class ParameterGradient:
     """A share of a parameter's gradient: the sum over all rows and steps of ``grad``, or of ``outer(grad, operand)``.
 
     Attributes:
-        name: Of the parameter, or `MADE` of a matrix that is made of parameters.
+        name: Of the parameter, or `MADE` of a vector or matrix that is made of parameters.
         part: ``(index, count)`` of the block of its rows that the share belongs to.
         grad: Node of the gradient that arrives there, (rows of the block,) for each row of the batch.
         operand: Node that a matrix was multiplied with; None for a vector parameter.
@@ -47,8 +49,8 @@ class Adjoint:
     that follow. The results are ``"d hidden"`` for each state and ``"d x"``; a cell's extras have no gradient. A state
     that the step does not read, an output alone, has neither a carried share nor a result.
 
-    Where a step multiplies by a matrix that is made of parameters, the gradient of that matrix goes on to these once,
-    after the loop: by the graph ``made``, from parameters and ``"d %7"`` to ``"d weight_hh"``.
+    The gradient of a vector or a matrix that is made of parameters goes on to these once, after the loop: by the graph
+    ``made``, from parameters and ``"d %7"`` to ``"d weight_hh"``.
     """
 
     graph: Graph
@@ -84,6 +86,9 @@ def adjoint(step: Graph) -> Adjoint:
         if _parameter_of(step, place) is not None:
             name, part = _parameter_of(step, place) or ("", (0, 1))
             parameters.append(ParameterGradient(name, part, grad, None))
+        elif of_parameters(step, place):
+            if OPS[node.op].kind != "leaf":
+                parameters.append(ParameterGradient(MADE.format(place), (0, 1), grad, None))
         elif node.op == "part":
             slot = parts.setdefault(node.operands[0], {})
             slot[node.part] = grad
@@ -107,25 +112,31 @@ def adjoint(step: Graph) -> Adjoint:
     builder.name_results(of_states, loop=carried, taken=kept)
     taken = [builder.graph.outputs[name] for name in of_states]
     builder.name_results({GRAD.format("x"): results[GRAD.format("x")]}, loop=carried, taken=taken)
-    return _without_waste(Adjoint(builder.graph, tuple(parameters), _through_matrices(step)), len(step.nodes))
+    made = _through_what_is_made(step, {share.name for share in parameters})
+    return _without_waste(Adjoint(builder.graph, tuple(parameters), made), len(step.nodes))
 
 
-def _through_matrices(step: Graph) -> Graph:
-    """From the gradients of matrices that are made of parameters to those of the parameters."""
+def _through_what_is_made(step: Graph, names: Iterable[str]) -> Graph:
+    """From the gradients of the values that are made of parameters, among ``names``, to those of the parameters."""
     builder = Builder(Graph(list(step.nodes)))
     grads: dict[Id, Id] = {}
-    for node in step.nodes:
-        if node.op == "linear" and _parameter_of(step, node.operands[1]) is None:
-            matrix, name = step.nodes[node.operands[1]], GRAD.format(MADE.format(node.operands[1]))
-            grads[node.operands[1]] = builder.add(Node("input", width=matrix.width, columns=matrix.columns, name=name))
+    parts: dict[Id, dict[tuple[int, int], Id]] = {}
+    for place, node in enumerate(step.nodes):
+        if MADE.format(place) in names:
+            name = GRAD.format(MADE.format(place))
+            grads[place] = builder.add(Node("input", width=node.width, columns=node.columns, name=name))
     for place in reversed(range(len(step.nodes))):
         node = step.nodes[place]
+        if place in parts:
+            _accumulate(builder, grads, place, _joined(builder, node.width, parts[place]))
         if place in grads and node.op == "parameter":
             builder.graph.outputs[GRAD.format(node.name)] = grads[place]
-        elif place in grads:
+        elif place in grads and node.op == "part" and not node.columns:
+            parts.setdefault(node.operands[0], {})[node.part] = grads[place]
+        elif place in grads and OPS[node.op].kind != "leaf":
             shares = OPS[node.op].derivative(builder, place, grads[place])
             for operand, share in zip(node.operands, shares, strict=True):
-                if share is not None and step.nodes[operand].columns:
+                if share is not None and step.nodes[operand].op != "constant":
                     _accumulate(builder, grads, operand, share)
     return _part_of(builder.graph, sorted(builder.graph.before(builder.graph.outputs.values())))[0]
 

@@ -375,7 +375,7 @@ def _log(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
 
 def _sqrt(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     half = builder.elementwise("multiply", grad, builder.constant(0.5))
-    return (builder.elementwise("divide", half, place),)
+    return (builder.elementwise("multiply", half, builder.elementwise("rsqrt", *_operands(builder, place))),)
 
 
 def _sin(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:

@@ -232,34 +232,48 @@ class Vectors:
 
     def rsqrt(self, x: Any) -> Any:
         """``1 / sqrt(x)``."""
-        return self.divide(self.constant(1), self.sqrt(x))
+        if not self._estimates:
+            return self.divide(self.constant(1), self.sqrt(x))
+        # 14 bits and a step of Newton's method; of 0 and infinity the estimate is right, and the step is not.
+        estimate = self._estimate("rsqrt14", x)
+        error = self.fma(self.negative(self.multiply(x, estimate)), estimate, self.constant(1))
+        value = self.fma(error, self.multiply(estimate, self.constant(0.5)), estimate)
+        zero = self.builder.fcmp_ordered("==", x, self.constant(0))
+        infinite = self.builder.fcmp_ordered("==", x, self.constant(math.inf))
+        return self.builder.select(self.builder.or_(zero, infinite), estimate, value)
 
     def exp(self, x: Any) -> Any:
         """``e^x``."""
         low, high = self.format.exp_range
-        power, rest = self._split(self._between(x, low, high))
-        series = self._exp_series(rest)
+        count, power, rest = self._split(self._between(x, low, high))
+        value = self.add(self._exp_series(rest), self.constant(1))
+        if self._estimates:
+            return self._scaled(value, count)
         # In two halves, so that neither leaves the range of the type where their product does not.
         half = self.builder.ashr(power, self._integer(1))
         other = self.builder.sub(power, half)
-        value = self.multiply(self.add(series, self.constant(1)), self._power_of_two(half))
-        return self.multiply(value, self._power_of_two(other))
+        return self.multiply(self.multiply(value, self._power_of_two(half)), self._power_of_two(other))
 
     def sigmoid(self, x: Any) -> Any:
         """``1 / (1 + e^-x)``; beyond the smallest normal number it stays there."""
         if self.fast:
             return self.fma(*self._tanh_ratio(x, 0.5), self.constant(0.5))
         limit = self.format.sigmoid_limit
-        power, rest = self._split(self._between(self.negative(x), -limit, limit))
-        scale = self._power_of_two(power)
-        return self._reciprocal(self.add(self.fma(self._exp_series(rest), scale, scale), self.constant(1)))
+        count, power, rest = self._split(self._between(x, -limit, limit), sign=-1)
+        series = self._exp_series(rest, sign=-1)
+        if self._estimates:
+            power_of_e = self._scaled(self.add(series, self.constant(1)), count)
+        else:
+            scale = self._power_of_two(power)
+            power_of_e = self.fma(series, scale, scale)
+        return self._reciprocal(self.add(power_of_e, self.constant(1)))
 
     def tanh(self, x: Any) -> Any:
         """Hyperbolic tangent, ``m / (m + 2)`` with ``m = e^2x - 1``."""
         if self.fast:
             return self.multiply(*self._tanh_ratio(x, 1))
         limit = self.format.tanh_limit  # there the result is 1
-        power, rest = self._split(self._between(self.add(x, x), -limit, limit))
+        _, power, rest = self._split(self._between(self.add(x, x), -limit, limit))
         scale = self._power_of_two(power)
         less_one = self.fma(scale, self._exp_series(rest), self.subtract(scale, self.constant(1)))
         return self.multiply(less_one, self._reciprocal(self.add(less_one, self.constant(2))))
@@ -327,21 +341,22 @@ class Vectors:
         """What a whole number leaves when it is divided by a power of two."""
         return self.fma(self.floor(self.multiply(x, self.constant(1 / divisor))), self.constant(-divisor), x)
 
-    def _split(self, x: Any) -> tuple[Any, Any]:
-        """``(n, r)`` with ``x = n ln 2 + r``; n as integers."""
+    def _split(self, x: Any, sign: int = 1) -> tuple[Any, Any, Any]:
+        """``(n, n, r)`` with ``x = sign * n ln 2 + r``; n as numbers of the type and as integers."""
         rounder = self.constant(self.format.rounder)
-        shifted = self.fma(x, self.constant(1 / LN2[0]), rounder)
+        shifted = self.fma(x, self.constant(sign / LN2[0]), rounder)
         count = self.subtract(shifted, rounder)
         high = self.format.ln2_high
-        rest = self.fma(count, self.constant(-high), x)
-        rest = self.fma(count, self.constant(-((LN2[0] - high) + LN2[1])), rest)
+        rest = self.fma(count, self.constant(-sign * high), x)
+        rest = self.fma(count, self.constant(-sign * ((LN2[0] - high) + LN2[1])), rest)
         bits = self.builder.bitcast(shifted, self.integers)
-        return self.builder.sub(bits, self.builder.bitcast(rounder, self.integers)), rest
+        return count, self.builder.sub(bits, self.builder.bitcast(rounder, self.integers)), rest
 
-    def _exp_series(self, x: Any) -> Any:
-        """``e^x - 1`` for small x, with a small error relative to itself."""
-        series = self._polynomial(x, FAST_SERIES if self.fast else self.format.exp_series)
-        return self.fma(self.multiply(series, x), x, x)
+    def _exp_series(self, x: Any, sign: int = 1) -> Any:
+        """``e^(sign * x) - 1`` for small x, with a small error relative to itself."""
+        coefficients = FAST_SERIES if self.fast else self.format.exp_series
+        series = self._polynomial(x, [sign**n * value for n, value in enumerate(coefficients)])
+        return self.fma(self.multiply(series, x), x, x if sign > 0 else self.negative(x))
 
     def _tanh_ratio(self, x: Any, zoom: float) -> tuple[Any, Any]:
         """Two factors of ``zoom * tanh(zoom * x)``, for fast activations."""
@@ -372,18 +387,32 @@ class Vectors:
 
     def _reciprocal(self, x: Any) -> Any:
         """``1 / x`` for x that is neither 0 nor infinite nor near them; with fast activations within 2^-14 of it."""
-        if not (self.lanes == 16 and self.format.suffix == "f32"):
+        if not self._estimates:
             return self.divide(self.constant(1), x)
-        # Dividing takes longer than all the rest: AVX-512's estimate has 14 bits, one step of Newton's method the rest.
-        kind = ir.FunctionType(self.type, [self.type, self.type, ir.IntType(16)])
-        name = "llvm.x86.avx512.rcp14.ps.512"
-        known = self.builder.module.globals.get(name) or ir.Function(self.builder.module, kind, name)
-        everywhere = ir.Constant(ir.IntType(16), -1)
-        estimate = self.builder.call(known, [x, self.constant(0), everywhere])
+        # Dividing takes longer than all the rest: the estimate has 14 bits, one step of Newton's method the rest.
+        estimate = self._estimate("rcp14", x)
         if self.fast:
             return estimate
         error = self.fma(self.negative(x), estimate, self.constant(1))
         return self.fma(error, estimate, estimate)
+
+    @property
+    def _estimates(self) -> bool:
+        """Whether the processor has AVX-512's estimates of reciprocals and its products with powers of two."""
+        return self.lanes == 16 and self.format.suffix == "f32"
+
+    def _estimate(self, name: str, x: Any) -> Any:
+        return self._avx512(f"{name}.ps.512", x, self.constant(0), ir.Constant(ir.IntType(16), -1))
+
+    def _scaled(self, x: Any, count: Any) -> Any:
+        """``x * 2^count``, rounded once, for whole numbers of any size."""
+        everywhere, as_usual = ir.Constant(ir.IntType(16), -1), ir.Constant(ir.IntType(32), 4)
+        return self._avx512("mask.scalef.ps.512", x, count, self.constant(0), everywhere, as_usual)
+
+    def _avx512(self, name: str, *operands: Any) -> Any:
+        full, kind = f"llvm.x86.avx512.{name}", ir.FunctionType(self.type, [operand.type for operand in operands])
+        known = self.builder.module.globals.get(full) or ir.Function(self.builder.module, kind, full)
+        return self.builder.call(known, operands)
 
     def _or_nan(self, x: Any, value: Any) -> Any:
         return self.builder.select(self.builder.fcmp_unordered("uno", x, x), x, value)
