@@ -2,8 +2,8 @@
 
 What is timed is a whole training step of `elman.nn.unroll`, torch's part in it too, on products of the input that are
 given, as if the layer's large products had just been made: these run at the rate of the library that makes them,
-whatever the cell is. The bytes are those of `benchmarks.recurrences.Projected.least_bytes`, and no others. Beside it, in
-the same turns, torch copies an array: as many bytes are read and written together.
+whatever the cell is. The bytes are those of `benchmarks.recurrences.Projected.least_bytes`, and no others. Beside it,
+in the same turns, torch copies an array: as many bytes are read and written together.
 """
 
 from __future__ import annotations
