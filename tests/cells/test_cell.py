@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from elman.cells import CELLS, make
-from elman.errors import SettingsError
+from elman.cells import CELLS, Cell, make
+from elman.errors import SettingsError, UsageError
 
 
 def test_parameters_have_torchs_names_and_layout() -> None:
@@ -26,6 +26,13 @@ def test_a_cell_knows_its_name(name: str) -> None:
 def test_sizes_are_whole_numbers(size: object) -> None:
     with pytest.raises(SettingsError, match="hidden_size must be a whole number of at least 1"):
         make("gru", 3, size)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"gates": ("new",)}, {"name": "own"}, {"name": "own", "gates": ("new")}])
+def test_a_cell_of_ones_own_has_a_name_and_gates(wrong: dict[str, object]) -> None:
+    own = type("Own", (Cell,), wrong | {"step": lambda self, ops, x, state, params: state})
+    with pytest.raises(UsageError, match=r'The class Own needs a name, .* the comma stays, gates = \("new",\)'):
+        own(3, 5)
 
 
 def test_unknown_names_get_the_nearest() -> None:

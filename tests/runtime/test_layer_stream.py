@@ -79,6 +79,8 @@ def test_what_does_not_fit_is_named() -> None:
         LayerStream([(cell, {name: value for name, value in weights.items() if name != "bias_hh"})])
     with pytest.raises(DataError, match=r"weight weight_ih must be \(20, 3\), found \(20, 5\)"):
         LayerStream([(cell, weights | {"weight_ih": weights["weight_hh"]})])
+    with pytest.raises(DataError, match="The cell lstm takes 3 inputs, the one below it gives 5"):
+        LayerStream([(cell, weights)] * 2)
     with pytest.raises(UsageError, match="lstm with zoneout needs zoneout hidden, zoneout cell at every step"):
         LayerStream(layer(zoneout=0.1).to_numpy())
     with pytest.raises(UsageError, match="A bidirectional layer needs the whole sequence"):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells.ops import Array, Ops
-from elman.errors import SettingsError
+from elman.errors import SettingsError, UsageError
 
 #: What a parameter does; the initialisation schemes go by it. Parameters of the kind "own" are drawn by `Cell.initial`.
 Kind: TypeAlias = Literal[
@@ -72,6 +72,11 @@ class Cell(ABC):
     bias: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(getattr(self, "name", None), str) or not isinstance(getattr(self, "gates", None), tuple):
+            raise UsageError(
+                f"The class {type(self).__name__} needs a name, a text, and gates, a tuple of texts, such as "
+                'name = "leaky" and gates = ("pace", "new"); with one gate the comma stays, gates = ("new",).'
+            )
         for field in ("input_size", "hidden_size"):
             value = getattr(self, field)
             if not isinstance(value, int) or value < 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -25,7 +26,7 @@ class LayerStream:
         precision: ``"float32"``, or ``"bfloat16"`` for matrices of half the bytes (compiled only).
 
     Raises:
-        DataError: A weight is missing or of another shape.
+        DataError: A weight is missing or of another shape, or a cell does not fit the one below it.
         UsageError: A cell needs more at every step than the input and the time between steps.
         BackendError: The backend is unknown, or cannot run here though asked for by name.
 
@@ -54,6 +55,10 @@ class LayerStream:
                 first = _weight(given, learnt, (size,)) if learnt in given else np.zeros(size, np.float32)
                 self._initial[f"{name}_l{number}"] = first[None]
         cells = [cell for cell, _ in ready]
+        for below, above in pairwise(cells):
+            taken, found = above.input_size, below.output_size
+            if found != taken:
+                raise DataError(f"The cell {above.name} takes {taken} inputs, the one below it gives {found}.")
         self.input_size, self.output_size = cells[0].input_size, cells[-1].output_size
         self._takes_elapsed = any(ELAPSED in cell.extras for cell in cells)
         self.backend, self._reason, self._stack = make_stack(None, ready, None, backend, precision)
