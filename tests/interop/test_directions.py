@@ -74,6 +74,12 @@ def test_wrong_lengths_are_a_sentence(both: Recurrent) -> None:
         Backwards(both)(torch.zeros(2, 5, 3), lengths=torch.tensor([5, 6]))
 
 
+def test_they_show_their_options() -> None:
+    layers = Recurrent("rnn", 2, 3), Backwards(Recurrent("rnn", 2, 3), restore_order=False)
+    assert "restore_order=False" in repr(layers[1])
+    assert "merge='sum'" in repr(Bidirectional(*layers, "sum"))
+
+
 def test_what_cannot_be_merged_is_refused() -> None:
     one, other = Recurrent("rnn", 2, 3), Backwards(Recurrent("rnn", 2, 4))
     with pytest.raises(SettingsError, match="two directions of one size, found 3 and 4"):

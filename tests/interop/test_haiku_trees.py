@@ -33,6 +33,11 @@ def test_a_name_that_is_not_there_and_one_that_is_no_core() -> None:
         from_haiku(params, "mlp")
 
 
+def test_arrays_in_the_place_of_dictionaries() -> None:
+    with pytest.raises(DataError, match="module 'lstm/linear': a dictionary of arrays is expected, found ndarray"):
+        from_haiku({"lstm/linear": np.zeros((7, 16))}, "lstm")  # type: ignore[dict-item]
+
+
 @pytest.mark.parametrize(
     ("name", "entry", "change", "reason"),
     [

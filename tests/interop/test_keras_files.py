@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,37 @@ def test_descriptions_that_are_none(tmp_path: Path, config: str, reason: str) ->
         from_keras(write(tmp_path / "m.keras", config, weights({})))
 
 
+def everywhere(value: Any, put: Any) -> Iterator[Any]:
+    """``value`` with ``put`` in the place of each of its parts, one after the other."""
+    yield put
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        for changed in everywhere(value[key], put):
+            copy = value.copy()
+            copy[key] = changed
+            yield copy
+
+
+@pytest.mark.parametrize("put", [None, 3, "x", True, [], {}, [1], {"a": []}], ids=str)
+def test_any_part_of_the_description_may_be_wrong(tmp_path: Path, put: Any) -> None:
+    cell = {"class_name": "GRUCell", "config": {"units": 3, "activation": "relu"}}
+    stack = {"class_name": "StackedRNNCells", "config": {"cells": [cell]}}
+    both = layer("Bidirectional", name="both", layer=layer("RNN", cell=stack), merge_mode="sum")
+    places = ("forward_layer/cell/cells/gru_cell", "backward_layer/cell/cells/gru_cell")
+    data = weights({GROUP: arrays(), **{f"layers/bidirectional/{place}": arrays("GRU") for place in places}})
+    whole = model(layer(go_backwards=False, use_bias=True), both)
+    assert list(from_keras(write(tmp_path / "m.keras", whole, data))) == ["layer", "both"]
+    for config in everywhere(whole, put):
+        path = write(tmp_path / "m.keras", config, data)
+        with contextlib.suppress(DataError, UsageError):  # what is not needed may be anything
+            from_keras(path)
+
+
 def test_models_nested_as_deep_as_can_be(tmp_path: Path) -> None:
-    config: Any = model(layer())
-    for _ in range(300):
-        config = model(config)
-    with pytest.raises(DataError, match=r"m\.keras"):
-        from_keras(write(tmp_path / "m.keras", config, weights({})))
+    # How deep JSON itself may go depends on Python.
+    for depth in (300, 3000):
+        config = '{"class_name": "Model", "config": {"layers": [' * depth + "]}}" * depth
+        with pytest.raises(DataError, match=r"m\.keras"):
+            from_keras(write(tmp_path / "m.keras", config, weights({})))
 
 
 @pytest.mark.parametrize("version", ["1.2.2", "4.0", "", "none"])

@@ -84,6 +84,23 @@ def test_both_directions_with_a_layer_of_its_own_each(tmp_path: Path, merge: str
     assert list(found(torch.zeros(1, 2, 2))[1]) == names
 
 
+def test_a_stack_of_cells_in_both_directions(tmp_path: Path) -> None:
+    cells = [{"class_name": "GRUCell", "config": {"units": UNITS}}] * 2
+    stack = layer("RNN", cell={"class_name": "StackedRNNCells", "config": {"cells": cells}})
+    upper = [np.ones((3, 9), np.float32), *arrays("GRU")[1:]]
+    groups = {
+        f"{side}_layer__cell__cells__{name}": values
+        for side in ("forward", "backward")
+        for name, values in (("gru_cell", arrays("GRU")), ("gru_cell_1", upper))
+    }
+    found = one(tmp_path, layer("Bidirectional", layer=stack), **groups)
+    inputs = torch.randn(2, 4, 2)
+    forward, backward = found(inputs)[0].chunk(2, -1)
+    # Both directions have the same weights here, and each runs through all of its cells by itself.
+    torch.testing.assert_close(found(inputs.flip(1))[0].chunk(2, -1)[1].flip(1), forward, **FLOAT32_STEP)
+    assert not torch.equal(forward, backward)
+
+
 def test_a_backward_layer_that_is_not_described_is_like_the_forward_one(tmp_path: Path) -> None:
     entry = {"class_name": "Bidirectional", "config": {"name": "both", "layer": layer("SimpleRNN")}}
     found = one(tmp_path, entry, forward_layer__cell=arrays("SimpleRNN"), backward_layer__cell=arrays("SimpleRNN", 1))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,29 @@ def test_weights_that_the_model_computes_are_refused() -> None:
         from_onnx(made)
 
 
+def test_what_a_node_must_have() -> None:
+    made = model("GRU", arrays("GRU"))
+    made.graph.node[0].input[2] = ""
+    with pytest.raises(DataError, match=r"node 'layer' \(GRU\): its input R, the weights, is missing"):
+        from_onnx(made)
+    with pytest.raises(DataError, match="activations must name 2 functions, found Sigmoid"):
+        from_onnx(model("GRU", arrays("GRU"), activations=["Sigmoid"]))
+    with pytest.raises(DataError, match="the attribute clip must be of the type FLOAT, found STRING"):
+        from_onnx(model("GRU", arrays("GRU"), clip="3"))
+    with pytest.raises(UsageError, match=r"must be above 0, not -1\.0"):
+        from_onnx(model("GRU", arrays("GRU"), clip=-1.0))
+    made = model("GRU", arrays("GRU"))
+    made.graph.initializer[0].raw_data = b"short"
+    with pytest.raises(DataError, match="W: the array 'W' is damaged or incomplete"):
+        from_onnx(made)
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UsageError, match=r"needs the package onnx: pip install 'elman\[export\]'"):
+        from_onnx("model.onnx")
+
+
 def test_states_that_differ_between_rows_are_refused() -> None:
     states = np.random.default_rng(2).standard_normal((1, BATCH, UNITS)).astype(np.float32)
     with pytest.raises(UsageError, match="initial_h differs between the rows of a batch"):
@@ -282,6 +306,8 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     with pytest.raises(DataError, match="is missing"):
         from_onnx(path)
+    with pytest.raises(DataError, match="cannot be read"):
+        from_onnx(tmp_path)
     for length in [*range(0, len(whole), 97), len(whole) - 1]:
         path.write_bytes(whole[:length])
         with pytest.raises((DataError, UsageError)):

@@ -97,7 +97,7 @@ def from_keras(path: str | Path) -> dict[str, Layer]:
 
 def _is_recurrent(layer: KerasLayer) -> bool:
     inner = layer.config.get("layer")
-    kinds = [layer.kind, inner.get("class_name") if isinstance(inner, Mapping) else None]
+    kinds = [layer.kind, str(inner.get("class_name")) if isinstance(inner, Mapping) else ""]
     return any(kind in known for kind in kinds for known in (GATES, CUDNN, WRAPPERS, REFUSED))
 
 
@@ -137,7 +137,7 @@ class _Reader:
             layer = stacked([[part] for part in self.parts(cells)])
             return Backwards(layer, restore_order=False) if cells[0].backwards else layer
         merge = self.of.config.get("merge_mode", "concat")
-        if merge not in MERGES:
+        if not isinstance(merge, str | None) or merge not in MERGES:
             raise self.refusal(f"merge_mode={merge!r} is not known")
         forward, backward = self.directions()
         if any(cell.backwards for cell in forward) or not all(cell.backwards for cell in backward):
@@ -173,8 +173,10 @@ class _Reader:
         if kind != "StackedRNNCells":
             yield _CellOptions(self.kind_of_cell(kind), inner, f"{place}cell", backwards)
             return
+        if not isinstance(inner.get("cells"), list) or not inner["cells"]:
+            raise self.undescribed()
         numbers: dict[str, int] = {}
-        for cell in inner.get("cells", ()):
+        for cell in inner["cells"]:
             kind, own = self.described(cell)
             numbers[kind] = numbers.get(kind, -1) + 1
             ending = f"_{numbers[kind]}" if numbers[kind] else ""
@@ -189,7 +191,7 @@ class _Reader:
     def described(self, entry: Any) -> tuple[str, Mapping[str, Any]]:
         """Class and options of a layer or cell within."""
         if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
-            raise DataError(f"{self.file.path}: {self.of} does not say what is in it.")
+            raise self.undescribed()
         return str(entry.get("class_name")), entry["config"]
 
     def parts(self, cells: Sequence[_CellOptions]) -> list[Part]:
@@ -235,6 +237,9 @@ class _Reader:
             named = name if isinstance(name, str) else "an object or a function of your own"
             raise self.refusal(f"{option} is {named}, which is not one of {', '.join(n for n in _FUNCTIONS if n)}")
         return _FUNCTIONS[name]
+
+    def undescribed(self) -> DataError:
+        return DataError(f"{self.file.path}: {self.of} does not say what is in it.")
 
     def refusal(self, reason: str) -> UsageError:
         return UsageError(f"{self.file.path}: {self.of} cannot be taken: {reason}.")

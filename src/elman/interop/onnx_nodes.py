@@ -33,17 +33,17 @@ GATES = {
 #: Operator -> its functions where the node names none.
 DEFAULTS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
 
-#: Attributes that change what is computed, or how it is laid out.
+#: Attributes that change what is computed, or how it is laid out, and their types.
 ATTRIBUTES = {
-    "activation_alpha",
-    "activation_beta",
-    "activations",
-    "clip",
-    "direction",
-    "hidden_size",
-    "input_forget",
-    "layout",
-    "linear_before_reset",
+    "activation_alpha": "FLOATS",
+    "activation_beta": "FLOATS",
+    "activations": "STRINGS",
+    "clip": "FLOAT",
+    "direction": "STRING",
+    "hidden_size": "INT",
+    "input_forget": "INT",
+    "layout": "INT",
+    "linear_before_reset": "INT",
 }
 
 #: Name in ONNX, in small letters -> name here, and its alpha and beta where the node gives none: None where standard
@@ -90,7 +90,7 @@ def from_onnx(source: str | Path | ModelProto) -> dict[str, Layer]:
             name = node.name if node.name and node.name not in found else next(filter(None, node.output))
             found[name] = _Node.of(node, f"node '{name}' ({node.op_type})", constants).layer()
     if not found:
-        operators = sorted({node.op_type for node in graph.node})
+        operators = sorted({str(node.op_type) for node in graph.node})
         raise DataError(f"The model has no RNN, GRU or LSTM node in its main graph, only {', '.join(operators)}.")
     return found
 
@@ -134,7 +134,7 @@ class _Constants:
             )
         try:
             array = numpy_helper.to_array(self.tensors[name])
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, LookupError, OSError) as error:
             raise DataError(f"{what}: the array '{name}' is damaged or incomplete ({error}).") from None
         return shaped(array, shape, what)
 
@@ -154,10 +154,7 @@ class _Node:
     def of(cls, node: NodeProto, where: str, constants: _Constants) -> _Node:
         names = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
         inputs = {name: value for name, value in zip(names, node.input, strict=False) if value}
-        attributes = {attribute.name: _value(attribute) for attribute in node.attribute}
-        unknown = set(attributes) - ATTRIBUTES
-        if unknown:
-            raise UsageError(f"{where}: the attribute {', '.join(sorted(unknown))} is not known here.")
+        attributes = {attribute.name: _value(attribute, where) for attribute in node.attribute}
         for name in ("W", "R"):
             if name not in inputs:
                 raise DataError(f"{where}: its input {name}, the weights, is missing.")
@@ -279,9 +276,14 @@ class _Node:
         return self.constants.get(self.inputs[name], shape, f"{self.where}: {name}")
 
 
-def _value(attribute: AttributeProto) -> Any:
+def _value(attribute: AttributeProto, where: str) -> Any:
     from onnx import helper
 
+    if attribute.name not in ATTRIBUTES:
+        raise UsageError(f"{where}: the attribute {attribute.name} is not known here.")
+    found, expected = attribute.AttributeType.Name(attribute.type), ATTRIBUTES[attribute.name]
+    if found != expected:
+        raise DataError(f"{where}: the attribute {attribute.name} must be of the type {expected}, found {found}.")
     value = helper.get_attribute_value(attribute)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
