@@ -96,9 +96,10 @@ class GatedDeltaCell(Cell):
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
         shape = self._shape
-        v, gate = ops.split(_silu(ops, ops.linear(x, params["weight_ih"], params.get("bias_ih"))), 2)
-        q, k = ops.split(_silu(ops, ops.linear(x, params["weight_keys"], params.get("bias_keys"))), 2)
+        v, gate = ops.split(ops.linear(x, params["weight_ih"], params.get("bias_ih")), 2)
+        q, k = ops.split(ops.linear(x, params["weight_keys"], params.get("bias_keys")), 2)
         decay, write = ops.split(ops.linear(x, params["weight_gates"], params.get("bias_gates")), 2)
+        v, gate, q, k = (each * ops.sigmoid(each) for each in (v, gate, q, k))
         q, k = (of_unit_length(ops, each, shape.heads, shape.keys) for each in (q, k))
         keep = ops.exp(-ops.exp(params["rate"]) * softplus(ops, decay))
         stored = shape.read(ops, state["memory"], k)
@@ -110,7 +111,3 @@ class GatedDeltaCell(Cell):
         square = ops.fold(found * found, shape.heads, shape.values) * (1 / shape.values)
         found = found / ops.expand(ops.sqrt(square + 1e-5), shape.heads, shape.values)
         return {"hidden": found * params["gain"] * gate, "memory": memory}
-
-
-def _silu(ops: Ops, x: Array) -> Array:
-    return x * ops.sigmoid(x)

@@ -9,12 +9,13 @@ they are, to be taken all at once after the loop.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from elman.compiler.graph import OPS, Builder, Graph, Id, Node
 from elman.compiler.stages import of_parameters
 
-#: Name of a value that is made of parameters alone, by its node.
+#: Name of a matrix that is made of parameters, by its node.
 MADE = "%{}"
 
 #: Name of the gradient of the value of some name; and of the share of a state's that the step after hands over.
@@ -58,12 +59,15 @@ class Adjoint:
     made: Graph
 
 
-def adjoint(step: Graph) -> Adjoint:
-    """Derive the gradient of a step that `trace` returned."""
+def adjoint(step: Graph, without: AbstractSet[str] = frozenset()) -> Adjoint:
+    """Derive the gradient of a step that `trace` returned.
+
+    The loss does not use the states ``without`` after the single steps: their gradients are those that are carried.
+    """
     builder = Builder(Graph(list(step.nodes), {}))
     users = step.users()
-    kept = step.outputs.values()
-    read = {name: place for name, place in step.leaves("state").items() if users[place] or place in kept}
+    after = step.outputs.values()
+    read = {name: place for name, place in step.leaves("state").items() if users[place] or place in after}
     before = {**read, "x": step.leaves("input")["x"]}
     learning = step.after([*before.values(), *step.leaves("parameter").values()])
     grads: dict[Id, Id] = {}
@@ -71,7 +75,8 @@ def adjoint(step: Graph) -> Adjoint:
     carried = []
     for name, place in step.outputs.items():
         state, width = name.removesuffix(" after"), step.nodes[place].width
-        _accumulate(builder, grads, place, builder.add(Node("input", width=width, name=GRAD.format(name))))
+        if state not in without or state not in read:
+            _accumulate(builder, grads, place, builder.add(Node("input", width=width, name=GRAD.format(name))))
         if state in read:
             carried.append(builder.add(Node("input", width=width, name=CARRIED.format(state))))
             _accumulate(builder, grads, place, carried[-1])

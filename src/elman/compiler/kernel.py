@@ -71,8 +71,8 @@ class Frame(IntEnum):
 PATIENCE = 2000
 
 #: Rows that go through stages without products together: enough that the sums of one hide the waiting of another, few
-#: enough that all that is known of them stays in the nearest cache.
-ROWS_AT_ONCE = 4
+#: enough that all that is known of them stays in the nearest cache. Of longer rows than these one goes alone.
+ROWS_AT_ONCE, LONG_ROW = 4, 1024
 
 
 class Kernel:
@@ -83,6 +83,7 @@ class Kernel:
         packs: What the packed weights are made of, in order.
         apart: Whether no block of features ever reads what another one makes, so that threads with blocks of their own
             need not meet.
+        by_rows: Whether long rows are gone over whole, so that threads do best with rows of their own.
     """
 
     def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
@@ -91,6 +92,7 @@ class Kernel:
         self.stages = [groups_of(plan.graph, stage, target) for stage in plan.stages]
         groups = [group for stage in self.stages for group in stage]
         self.apart = len(groups) == 1 and self._is_apart(groups[0])
+        self.by_rows = any(group.unit > LONG_ROW and len(group.axes) > 1 for group in groups)
         self.packs = [pack for group in groups for pack in group.packs]
         self.slots = {place: n for n, place in enumerate(dict.fromkeys(self._in_memory(groups)))}
         self.totals: dict[Id, int] = {}
@@ -317,17 +319,18 @@ def _call_row_by_row(groups: list[_Written], step: _Step) -> None:
     """Write calls that take some rows through all groups while they are in the nearest cache."""
     out, builder = step.out, step.builder
     end = builder.add(step.first, step.part_of(step.rows, end=True))
+    at_once = ROWS_AT_ONCE if max(written.group.unit for written in groups) <= LONG_ROW else 1
 
     def some_rows(row: Any) -> None:
         left = builder.sub(end, row)
-        few = builder.icmp_signed("<", left, out.index(ROWS_AT_ONCE))
-        rows = builder.select(few, left, out.index(ROWS_AT_ONCE))
+        few = builder.icmp_signed("<", left, out.index(at_once))
+        rows = builder.select(few, left, out.index(at_once))
         for written in groups:
             whole, rest = written.blocks
             arguments = [row, rows, out.index(0), out.index(whole), out.index(rest)]
             builder.call(written.elementwise, [step.pointers, step.scratch, *arguments])
 
-    out.loop(builder.add(step.first, step.part_of(step.rows)), end, ROWS_AT_ONCE, some_rows)
+    out.loop(builder.add(step.first, step.part_of(step.rows)), end, at_once, some_rows)
 
 
 def _call_block_by_block(groups: list[_Written], step: _Step) -> None:

@@ -129,29 +129,38 @@ class CompiledCell:
         self.target = Target(precision, host or Host.here(), activations=cell.activations)
         self.step = trace(cell)
         self.derived = adjoint(self.step)
-        self._inputs = self.derived.graph.leaves("input")
-        self._states = self.step.leaves("state")
-        #: What is asked for at every step of the gradient, and what only in sum unless the loop adds it up.
-        self._kept = {self.derived.graph.outputs[GRAD.format("x")]}
-        self._kept |= {n for s in self.derived.parameters if s.operand is not None for n in (s.grad, s.operand)}
-        self._summed = {share.grad for share in self.derived.parameters if share.operand is None}
+        self._gradients = {frozenset[str](): _Gradient.of(self.derived)}
+        self._inputs, self._states = self.step.leaves("input"), self.step.leaves("state")
         matrices = [parameter.shape for parameter in cell.parameters().values() if len(parameter.shape) == 2]
         self._weight_bytes = sum(rows * columns for rows, columns in matrices) * np.dtype(precision).itemsize
         self._weight_count = sum(rows * columns for rows, columns in matrices)
-        self._loops: dict[tuple[str, bool], Loop] = {}
+        self._loops: dict[tuple[str, bool, frozenset[str]], Loop] = {}
         self._at_once: Loop | None = None
         self._desks: dict[int, Desk] = {}
 
-    def _loop(self, purpose: Literal["forward", "backward", "infer"], batch: int) -> Loop:
-        """The loop for a purpose; products that could stand outside stay inside where the weights keep near."""
+    def _loop(
+        self, purpose: Literal["forward", "backward", "infer"], batch: int, without: frozenset[str] = frozenset()
+    ) -> Loop:
+        """The loop for a purpose; products that could stand outside stay inside where the weights keep near.
+
+        The gradient may be one ``without`` some states' own, see `adjoint`.
+        """
         hoist = not self.deterministic and (batch < MANY_ROWS or self._weight_bytes > NEAR_WEIGHTS[purpose])
-        if (purpose, hoist) not in self._loops:
+        if (purpose, hoist, without) not in self._loops:
             if purpose == "infer":
                 plan = schedule_step(self.step, hoist=hoist)
             else:
-                plan = schedule_training(self.step, self.derived, hoist=hoist)[purpose == "backward"]
-            self._loops[purpose, hoist] = Loop(plan, self.target, reverse=purpose == "backward")
-        return self._loops[purpose, hoist]
+                derived = self._gradients[without].derived
+                plan = schedule_training(self.step, derived, hoist=hoist)[purpose == "backward"]
+            self._loops[purpose, hoist, without] = Loop(plan, self.target, reverse=purpose == "backward")
+        return self._loops[purpose, hoist, without]
+
+    def _gradient(self, given: Iterable[str]) -> tuple[frozenset[str], _Gradient]:
+        """The gradient where the loss uses the states ``given`` after single steps, and those it does without."""
+        without = frozenset(self._states) - frozenset(given)
+        if without not in self._gradients:
+            self._gradients[without] = _Gradient.of(adjoint(self.step, without))
+        return without, self._gradients[without]
 
     def forward(
         self,
@@ -241,31 +250,34 @@ class CompiledCell:
         Returns:
             ``x`` (N, input_size), ``"first hidden"`` and so on (B, size), and every parameter.
         """
-        graph, steps, dtype = self.derived.graph, run.steps, run.inputs.dtype
-        loop = self._loop("backward", steps.batch)
+        steps, dtype = run.steps, run.inputs.dtype
+        without, gradient = self._gradient(upstream)
+        graph, inputs = gradient.derived.graph, gradient.inputs
+        loop = self._loop("backward", steps.batch, without)
         plan, weights = loop.plan, loop.prepare(run.params, run.version)
         places = self._leaves({"x": run.inputs, **run.extras}, steps) | run.saved
         places |= {self._states[name]: (value, "before") for name, value in run.states.items()}
-        kept = self._kept | self._summed.difference(plan.totals)
+        kept = gradient.kept | gradient.summed.difference(plan.totals)
         kept |= {operand for node in plan.deferred for operand in graph.nodes[node].operands}
         places |= _rows(plan, kept, steps, dtype)
-        first, inputs = {}, self._inputs
+        first = {}
         for name, size in self.cell.state_sizes.items():
-            given: Place = (upstream[name], "now") if name in upstream else (_zeros(steps.batch, size, dtype), "always")
             first[name] = np.zeros((2, steps.batch, size), dtype)
             if CARRIED.format(name) in inputs:
                 first[name][:] = last.get(name, 0)
                 places[inputs[CARRIED.format(name)]] = (first[name], "coming")
                 places[graph.outputs[GRAD.format(name)]] = (first[name], "going")
-            elif name in last or plan.hoisted:
-                given = (_with_last(upstream.get(name), last.get(name), steps, size, dtype), "now")
-            places[inputs[GRAD.format(AFTER.format(name))]] = given
+            entering = inputs.get(GRAD.format(AFTER.format(name)))
+            if entering is not None and CARRIED.format(name) in inputs:
+                places[entering] = (upstream[name], "now")
+            elif entering is not None:
+                places[entering] = (_with_last(upstream.get(name), last.get(name), steps, size, dtype), "now")
         _compute(graph, plan.hoisted, weights.values, places, steps)
         totals = loop.run(weights, places, steps)
         _compute_deferred(plan, weights.values, places, steps)
         found = {"x": _all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
         found |= {f"first {name}": value[0] for name, value in first.items()}
-        return found | _parameter_gradients(self.derived, totals, places, run, steps)
+        return found | _parameter_gradients(gradient.derived, totals, places, run, steps)
 
     def _leaves(self, given: Mapping[str, Array], steps: Steps) -> dict[Id, Place]:
         """Where the inputs lie; those with one row for each sequence hold for all steps."""
@@ -274,6 +286,30 @@ class CompiledCell:
             for name, value in given.items()
             if name in self._inputs
         }
+
+
+@dataclass(frozen=True)
+class _Gradient:
+    """The gradient of a step.
+
+    Attributes:
+        derived: The step and its gradient.
+        inputs: Name of what enters -> node.
+        kept: What is asked for at every step.
+        summed: What is asked for in sum alone, unless the loop adds it up.
+    """
+
+    derived: Adjoint
+    inputs: dict[str, Id]
+    kept: set[Id]
+    summed: set[Id]
+
+    @classmethod
+    def of(cls, derived: Adjoint) -> _Gradient:
+        kept = {derived.graph.outputs[GRAD.format("x")]}
+        kept |= {n for s in derived.parameters if s.operand is not None for n in (s.grad, s.operand)}
+        summed = {share.grad for share in derived.parameters if share.operand is None}
+        return cls(derived, derived.graph.leaves("input"), kept, summed)
 
 
 #: Multiplications of a whole run up to which memory is kept for the next one.
@@ -369,6 +405,8 @@ class Loop:
         if self.kernel.apart:
             return threads, steps.batch < 2 * threads
         by_blocks = steps.batch < 8 * threads or self.weight_count * self.target.bytes > LARGE_WEIGHTS
+        if self.kernel.by_rows and steps.batch >= 2 * threads:
+            return threads, False
         if by_blocks and self.weight_count * steps.batch >= WORTH_MEETING:
             return threads, True
         return (threads, False) if steps.batch >= 2 * threads else (1, False)
@@ -518,7 +556,3 @@ def _with_last(upstream: Array | None, last: Array | None, steps: Steps, size: i
 
 def _ones(rows: int, dtype: Any) -> Array:
     return np.ones((1, rows), dtype)
-
-
-def _zeros(rows: int, width: int, dtype: Any) -> Array:
-    return np.zeros((rows, width), dtype)
