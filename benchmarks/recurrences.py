@@ -24,6 +24,7 @@ class Projected(Cell):
     """The cell ``within``, except that its input is what ``weight_ih`` has made of the input."""
 
     name: ClassVar[str] = "projected"
+    gates: ClassVar[tuple[str, ...]] = ("products",)
 
     within: Cell = None  # type: ignore[assignment]
 
