@@ -41,7 +41,7 @@ SIZES = (64, 128)
 
 def cells() -> str:
     """One row per cell, in the order of `elman.cells.CELLS`."""
-    columns = ["Cell", "What it is", "Source", "States", "Gates", "Parameters", "Options"]
+    columns = ["Cell", "States", "Gates", "Parameters", "Options"]
     return table(columns, [_cell(name) for name in CELLS])
 
 
@@ -52,13 +52,11 @@ def _cell(name: str) -> list[str]:
     states = (state if size == SIZES[1] else f"{state} ({size:,})" for state, size in cell.state_sizes.items())
     own = dataclasses.fields(kind)[len(dataclasses.fields(Cell)) :]
     return [
-        f"[`{name}`](api/cells.md#{kind.__module__}.{kind.__name__})",
-        summary(kind),
-        source(kind),
+        f"[`{name}`](api/cells.md#{kind.__module__}.{kind.__name__})<br>{summary(kind)} ({source(kind)})",
         ", ".join(states),
         ", ".join(cell.gates),
         f"{parameters:,}",
-        ", ".join(f"`{field.name}={_default(field.default)}`" for field in own),
+        "<br>".join(f"`{field.name}={_default(field.default)}`" for field in own),
     ]
 
 

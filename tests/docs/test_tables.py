@@ -69,9 +69,9 @@ def test_every_cell_is_listed(tables: SimpleNamespace) -> None:
     rows = {row.split("`")[1]: row for row in page.splitlines()[2:] if row}
     assert list(rows) == list(CELLS)
     assert rows["lstm"] == (
-        "| [`lstm`](api/cells.md#elman.cells.lstm.LSTMCell) | Long short-term memory, with or without a projection of "
-        "the output | Hochreiter & Schmidhuber 1997 | hidden, cell | input, forget, candidate, output | 99,328 | "
-        "`heads=1`, `projection_size=0` |"
+        "| [`lstm`](api/cells.md#elman.cells.lstm.LSTMCell)<br>Long short-term memory, with or without a projection of "
+        "the output (Hochreiter & Schmidhuber 1997) | hidden, cell | input, forget, candidate, output | 99,328 | "
+        "`heads=1`<br>`projection_size=0` |"
     )
 
 

@@ -1,4 +1,4 @@
-"""The recurrent network of Jordan (1986), whose outputs are fed back."""
+"""The recurrent network whose outputs are fed back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simple recurrent network of Elman (1990), with tanh or with rectified units."""
+"""The simple recurrent network, with tanh or with rectified units."""
 
 from __future__ import annotations
 
