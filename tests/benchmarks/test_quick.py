@@ -17,6 +17,7 @@ QUICK = [
     *(
         "compile_time",
         "custom_cells",
+        "dense_cells",
         "elementwise_cells",
         "flags",
         "inference_grid",
