@@ -86,7 +86,7 @@ def backward(
     d_x = np.zeros_like(x)
     d_params = {name: np.zeros_like(value) for name, value in params.items()}
     made = {name: derived.made.nodes[place] for name, place in derived.made.leaves("input").items()}
-    d_made = {name: np.zeros((node.width, node.columns)[: 1 + (node.columns > 0)]) for name, node in made.items()}
+    d_made = {name.removeprefix("d "): np.zeros(node.shape) for name, node in made.items()}
     inputs = graph.leaves("input")
     carried = [name for name in grads if f"d {name} carried" in inputs]
     for t in reversed(range(len(x))):
@@ -105,7 +105,7 @@ def backward(
         d_x[t] = found[graph.outputs["d x"]]
         for share in derived.parameters:
             index, count = share.part
-            total = d_params[share.name] if share.name in params else d_made[f"d {share.name}"]
+            total = d_params[share.name] if share.name in params else d_made[share.name]
             block = np.split(total, count)[index]
             values = found | added if share.operand is None else found
             rows = np.broadcast_to(values[share.grad], (x.shape[1], np.shape(values[share.grad])[-1]))
@@ -114,6 +114,7 @@ def backward(
                 continue
             grads_of, operands = (np.split(v, share.heads, axis=-1) for v in (rows, values[share.operand]))
             block += np.concatenate([grad.T @ operand for grad, operand in zip(grads_of, operands, strict=True)])
-    for name, value in derived.made.run({**params, **d_made}).items():
-        d_params[name.removeprefix("d ")] += value
+    for share, value in derived.through_made(params, d_made):
+        index, count = share.part
+        np.split(d_params[share.name], count)[index] += value
     return {"x": d_x, **{f"first {name}": value for name, value in grads.items()}, **d_params}

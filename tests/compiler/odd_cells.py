@@ -42,6 +42,13 @@ def unequal(ops: Any, one: Any, other: Any) -> Any:
     return ops.join(ops.split(one, 2)[1], *ops.split(other, 4)[:2])
 
 
+def of_blocks(ops: Any, weight: Any) -> Any:
+    """A matrix of the rows of another: scaled, multiplied, side by side, and a block of zeros."""
+    upper, lower = ops.split(weight, 2, axis=0)
+    left, right = 2 * upper.T, (upper * lower).T
+    return ops.join(left, right).T - 0.5 * ops.join(right, 0 * left).T
+
+
 STEPS: dict[str, Step] = {
     "unchanged": lambda ops, x, state, params: {"hidden": new(ops, x, state, params), "cell": state["cell"]},
     "all unchanged": lambda ops, x, state, params: dict(state),
@@ -94,6 +101,10 @@ STEPS: dict[str, Step] = {
             + ops.linear(state["cell"], params["weight_ih"] + params["weight_hh"].T)
         ),
         "cell": ops.linear(state["cell"], params["weight_hh"].T / 2) - ops.linear(state["cell"], params["weight_hh"]),
+    },
+    "a matrix of blocks": lambda ops, x, state, params: {
+        "hidden": ops.tanh(of_input(ops, x, params) + ops.linear(state["hidden"], of_blocks(ops, params["weight_hh"]))),
+        "cell": ops.linear(state["hidden"], params["weight_hh"]) + ops.linear(state["cell"], params["weight_ih"]),
     },
     "gradients that are one": lambda ops, x, state, params: dict.fromkeys(
         ("hidden", "cell"), ops.tanh(state["hidden"] + state["cell"] + x)

@@ -68,7 +68,7 @@ ROWS = (
     Row("ugrnn"),
     Row("indrnn"),
     Row("antisymmetric"),
-    Row("antisymmetric", {"gated": True, "bias": False}, around=(RecurrentDropout,)),
+    Row("antisymmetric", {"gated": True, "bias": False, "heads": 2}, around=(RecurrentDropout,)),
     Row("fastgrnn"),
     Row("fastgrnn", {"input_rank": 2, "recurrent_rank": 2, "bias": False}),
     Row("clockwork"),

@@ -9,14 +9,15 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.cells.cell import Cell, Parameter
+from elman.cells.cell import Parameter
+from elman.cells.dense import DenseCell
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
 
 @final
 @dataclass(frozen=True)
-class AntisymmetricCell(Cell):
+class AntisymmetricCell(DenseCell):
     r"""The state moves a small step, in a direction that lets no gradient vanish or explode.
 
     .. math::
@@ -64,11 +65,12 @@ class AntisymmetricCell(Cell):
             )
 
     def parameters(self) -> dict[str, Parameter]:
-        """``weight_ih`` (gates * hidden, input), ``weight_hh`` (hidden, hidden) and ``bias_ih`` (gates * hidden)."""
+        """``weight_ih`` (gates * hidden, input), ``weight_hh`` (hidden, hidden / heads) and ``bias_ih``."""
+        blocks, units = tuple(f"shared {head}" for head in range(self.heads)), self.hidden_size // self.heads
         rows = len(self.gates) * self.hidden_size
         parameters = {
             "weight_ih": Parameter((rows, self.input_size), self.gates, "input"),
-            "weight_hh": Parameter((self.hidden_size, self.hidden_size), ("shared",), "recurrent"),
+            "weight_hh": Parameter((self.hidden_size, units), blocks, "recurrent", self.heads),
         }
         if self.bias:
             parameters["bias_ih"] = Parameter((rows,), self.gates, "input_bias")
@@ -82,8 +84,10 @@ class AntisymmetricCell(Cell):
 
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
-        hidden, matrix = state["hidden"], params["weight_hh"]
-        turn = ops.linear(hidden, matrix - matrix.T) - self.diffusion * hidden
+        hidden = state["hidden"]
+        blocks = ops.split(params["weight_hh"], self.heads, axis=0)
+        matrix = ops.join(*(block.T - block for block in blocks)).T
+        turn = ops.linear(hidden, matrix, heads=self.heads) - self.diffusion * hidden
         from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
         candidate, *gate = ops.split(from_input, len(self.gates))
         move = self.step_size * ops.tanh(turn + candidate)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from itertools import pairwise
-from operator import add
 from typing import ClassVar, final
 
 import numpy as np
@@ -78,7 +76,7 @@ class ClockworkCell(Cell):
         blocks = tuple(f"{g} from {j}" for g in range(groups) for j in range(g, groups))
         parameters = {
             "weight_ih": Parameter((self.hidden_size, self.input_size), self.gates, "input"),
-            "weight_hh": Parameter((len(blocks) * units, units), blocks, "recurrent"),
+            "weight_hh": Parameter((len(blocks) * units, units), blocks, "recurrent", heads=groups),
         }
         if self.bias:
             parameters["bias_ih"] = Parameter((self.hidden_size,), self.gates, "input_bias")
@@ -91,16 +89,24 @@ class ClockworkCell(Cell):
 
     def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
         """See `Cell.step`."""
+        from_input = ops.linear(x, params["weight_ih"], params.get("bias_ih"))
+        from_hidden = ops.linear(state["hidden"], self._matrix(ops, params["weight_hh"]))
+        totals, before = (ops.split(value, len(self.periods)) for value in (from_input + from_hidden, state["hidden"]))
+        groups = [
+            ops.where(_rest(ops, state["step"], period) < 0.5, ops.tanh(total), old)
+            for period, total, old in zip(self.periods, totals, before, strict=True)
+        ]
+        return {"hidden": ops.join(*groups), "step": _rest(ops, state["step"] + 1, math.lcm(*self.periods))}
+
+    def _matrix(self, ops: Ops, weight: Array) -> Array:
+        """The recurrent matrix with all its blocks, those below the diagonal zero: one large product is the fastest."""
         groups = len(self.periods)
-        from_input = ops.split(ops.linear(x, params["weight_ih"], params.get("bias_ih")), groups)
-        hidden = ops.split(state["hidden"], groups)
-        blocks = iter(ops.split(params["weight_hh"], groups * (groups + 1) // 2, axis=0))
-        after = []
-        for g, period in enumerate(self.periods):
-            total = reduce(add, (ops.linear(slower, next(blocks)) for slower in hidden[g:]), from_input[g])
-            is_due = _rest(ops, state["step"], period) < 0.5
-            after.append(ops.where(is_due, ops.tanh(total), hidden[g]))
-        return {"hidden": ops.join(*after), "step": _rest(ops, state["step"] + 1, math.lcm(*self.periods))}
+        blocks = iter(ops.split(weight, groups * (groups + 1) // 2, axis=0))
+        rows = []
+        for group in range(groups):
+            own = [next(blocks) for _ in range(group, groups)]
+            rows.append(ops.join(*(0 * own[0] for _ in range(group)), *own))
+        return ops.join(*(row.T for row in rows)).T
 
 
 def _rest(ops: Ops, number: Array, divisor: int) -> Array:

@@ -225,6 +225,9 @@ class _Dropping:
     def __sub__(self, other: _Dropping) -> _Dropping:
         return _Dropping(self.weight - other.weight, self.mask)
 
+    def __rmul__(self, number: float) -> _Dropping:
+        return _Dropping(number * self.weight, self.mask)
+
     def __getattr__(self, name: str) -> NoReturn:
         raise _only_linear()
 
@@ -246,6 +249,11 @@ class _DroppingOps:
         if isinstance(weight, _Dropping):
             x, weight = x * weight.mask, weight.weight
         return self._ops.linear(x, weight, bias, heads)
+
+    def join(self, *arrays: Array) -> Array:
+        if not isinstance(arrays[0], _Dropping):
+            return self._ops.join(*arrays)
+        return _Dropping(self._ops.join(*(matrix.weight for matrix in arrays)), arrays[0].mask)
 
     def split(self, x: Array, parts: int, axis: int = -1) -> tuple[Array, ...]:
         if not isinstance(x, _Dropping):

@@ -3,6 +3,9 @@
 The list is the whole language of a step: these operations, the arrays' own ``+ - * /``, and ``.T`` of a matrix. It is
 kept short because every binding must speak all of it: NumPy here, torch in `elman.nn.ops`, and compilers that
 call `step` with symbols to see its graph. "Features" below means the last axis.
+
+A step may multiply by a matrix made of parameters: of matrices of one shape and of numbers, by the operations that go
+element by element, by `split` along the rows, `join` and ``.T``. Compiled code makes it once a call, not at every step.
 """
 
 from __future__ import annotations

@@ -8,9 +8,12 @@ they are, to be taken all at once after the loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from elman.compiler.graph import OPS, Builder, Graph, Id, Node
 from elman.compiler.stages import of_parameters
@@ -51,12 +54,24 @@ class Adjoint:
     that the step does not read, an output alone, has neither a carried share nor a result.
 
     The gradient of a vector or a matrix that is made of parameters goes on to these once, after the loop: by the graph
-    ``made``, from parameters and ``"d %7"`` to ``"d weight_hh"``.
+    ``made``, from parameters and ``"d %7"`` to the shares ``of_made``.
     """
 
     graph: Graph
     parameters: tuple[ParameterGradient, ...]
     made: Graph
+    of_made: tuple[ParameterGradient, ...]
+
+    def through_made(
+        self, params: Mapping[str, Any], found: Mapping[str, Any]
+    ) -> Iterator[tuple[ParameterGradient, Any]]:
+        """Each share ``of_made`` and its value, from parameters and the gradients that were found after the loop."""
+        given = dict(params)
+        for name, place in self.made.leaves("input").items():
+            node = self.made.nodes[place]
+            given[name] = found.get(name.removeprefix(GRAD.format("")), np.zeros(node.shape))
+        values = self.made.evaluate(given)
+        return ((share, values[share.grad]) for share in self.of_made)
 
 
 def adjoint(step: Graph, without: AbstractSet[str] = frozenset()) -> Adjoint:
@@ -118,32 +133,36 @@ def adjoint(step: Graph, without: AbstractSet[str] = frozenset()) -> Adjoint:
     taken = [builder.graph.outputs[name] for name in of_states]
     builder.name_results({GRAD.format("x"): results[GRAD.format("x")]}, loop=carried, taken=taken)
     made = _through_what_is_made(step, {share.name for share in parameters})
-    return _without_waste(Adjoint(builder.graph, tuple(parameters), made), len(step.nodes))
+    return _without_waste(Adjoint(builder.graph, tuple(parameters), *made), len(step.nodes))
 
 
-def _through_what_is_made(step: Graph, names: Iterable[str]) -> Graph:
+def _through_what_is_made(step: Graph, names: Iterable[str]) -> tuple[Graph, tuple[ParameterGradient, ...]]:
     """From the gradients of the values that are made of parameters, among ``names``, to those of the parameters."""
     builder = Builder(Graph(list(step.nodes)))
     grads: dict[Id, Id] = {}
     parts: dict[Id, dict[tuple[int, int], Id]] = {}
+    reached: list[ParameterGradient] = []
     for place, node in enumerate(step.nodes):
         if MADE.format(place) in names:
             name = GRAD.format(MADE.format(place))
             grads[place] = builder.add(Node("input", width=node.width, columns=node.columns, name=name))
     for place in reversed(range(len(step.nodes))):
-        node = step.nodes[place]
+        parameter, node = _parameter_of(step, place), step.nodes[place]
         if place in parts:
             _accumulate(builder, grads, place, _joined(builder, node.width, parts[place]))
-        if place in grads and node.op == "parameter":
-            builder.graph.outputs[GRAD.format(node.name)] = grads[place]
-        elif place in grads and node.op == "part" and not node.columns:
+        if place not in grads:
+            continue
+        if parameter is not None:
+            reached.append(ParameterGradient(*parameter, grads[place], None))
+        elif node.op == "part":
             parts.setdefault(node.operands[0], {})[node.part] = grads[place]
-        elif place in grads and OPS[node.op].kind != "leaf":
+        elif OPS[node.op].kind != "leaf":
             shares = OPS[node.op].derivative(builder, place, grads[place])
             for operand, share in zip(node.operands, shares, strict=True):
                 if share is not None and step.nodes[operand].op != "constant":
                     _accumulate(builder, grads, operand, share)
-    return _part_of(builder.graph, sorted(builder.graph.before(builder.graph.outputs.values())))[0]
+    graph, new = _part_of(builder.graph, sorted(builder.graph.before(share.grad for share in reached)))
+    return graph, tuple(replace(share, grad=new[share.grad]) for share in reached)
 
 
 def _without_waste(derived: Adjoint, count: int) -> Adjoint:
@@ -154,7 +173,7 @@ def _without_waste(derived: Adjoint, count: int) -> Adjoint:
     kept = [place for place in range(len(graph.nodes)) if place < count or place in needed | entering]
     left, new = _part_of(graph, kept)
     parameters = tuple(replace(share, grad=new[share.grad]) for share in derived.parameters)
-    return Adjoint(left, parameters, derived.made)
+    return Adjoint(left, parameters, derived.made, derived.of_made)
 
 
 def _part_of(graph: Graph, kept: list[Id]) -> tuple[Graph, dict[Id, Id]]:
@@ -167,7 +186,7 @@ def _part_of(graph: Graph, kept: list[Id]) -> tuple[Graph, dict[Id, Id]]:
 
 def _accumulate(builder: Builder, grads: dict[Id, Id], place: Id, share: Id) -> None:
     """Add a share to the gradient of a node; one that was repeated over the features gets the sum of them."""
-    if builder[place].width == 1:
+    if builder[place].width == 1 and not builder[place].columns:
         share = builder.reduce("sum", share)
     share = builder.repeat(share, builder[place].width)
     grads[place] = builder.elementwise("add", grads[place], share) if place in grads else share

@@ -52,6 +52,11 @@ class Node:
     pieces: tuple[int, int] = (1, 1)
     heads: int = 1
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a parameter, or of what is made of parameters: (out,) or (out, in)."""
+        return (self.width, self.columns) if self.columns else (self.width,)
+
 
 @dataclass(frozen=True)
 class Op:
@@ -178,16 +183,14 @@ class Builder:
         """An operation on the numbers of matrices, which makes another matrix; it is the same for all rows."""
         matrices = [self[operand] for operand in operands if self[operand].op != "constant"]
         shapes = {(node.width, node.columns) for node in matrices}
-        if len(shapes) > 1 or any(node.op == "part" or not node.columns for node in matrices):
-            raise UsageError(f"{op} of a matrix takes whole matrix parameters of one shape, and plain numbers.")
+        if len(shapes) > 1 or not all(node.columns for node in matrices):
+            raise UsageError(f"{op} of a matrix takes matrices of one shape, and plain numbers.")
         ((width, columns),) = shapes
         return self.add(Node(op, operands, width, columns=columns))
 
     def transpose(self, matrix: Id) -> Id:
-        """A matrix the other way round. Raises `UsageError` for rows of a parameter."""
+        """A matrix the other way round."""
         node = self[matrix]
-        if node.op == "part":
-            raise UsageError("Only a whole matrix parameter is transposed: make its rows a parameter of their own.")
         if node.op == "transpose":
             return node.operands[0]
         return self.add(Node("transpose", (matrix,), node.columns, columns=node.width))
@@ -259,9 +262,14 @@ class Builder:
         return self.add(Node("part", (operand,), whole.width // count, part=(index, count), columns=whole.columns))
 
     def join(self, *operands: Id) -> Id:
-        """Blocks of features side by side."""
+        """Blocks of features side by side, or matrices of one shape."""
         if len(operands) == 1:
             return operands[0]
+        columns = [self[operand].columns for operand in operands]
+        if any(columns):
+            if len({(self[operand].width, self[operand].columns) for operand in operands}) > 1:
+                raise UsageError("join takes features, or matrices of one shape.")
+            return self.add(Node("join", operands, self[operands[0]].width, columns=sum(columns)))
         return self.add(Node("join", operands, sum(self[operand].width for operand in operands)))
 
     def expand(self, operand: Id, groups: int, times: int) -> Id:
@@ -429,6 +437,9 @@ def _repeat(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
 
 def _join(builder: Builder, place: Id, grad: Id) -> tuple[Id | None, ...]:
     """Every operand has its own block of the gradient, taken out as equal parts where the operands are not equal."""
+    if builder[place].columns:
+        turned, count = builder.transpose(grad), len(_operands(builder, place))
+        return tuple(builder.transpose(builder.part(turned, index, count)) for index in range(count))
     widths = [builder[operand].width for operand in _operands(builder, place)]
     size, count = math.gcd(*widths), builder[place].width // math.gcd(*widths)
     parts = iter([builder.part(grad, index, count) for index in range(count)])
@@ -448,6 +459,8 @@ def _sigmoid_values(x: Any) -> Any:
 
 
 def _join_values(node: Node, *blocks: Any) -> Any:
+    if node.columns:
+        return np.concatenate(blocks, axis=-1)
     rows = np.broadcast_shapes(*(np.shape(block)[:-1] for block in blocks))
     return np.concatenate([np.broadcast_to(block, (*rows, np.shape(block)[-1])) for block in blocks], axis=-1)
 
@@ -459,8 +472,8 @@ def _product_values(node: Node, x: Any, matrix: Any) -> Any:
 
 
 def _part_values(node: Node, x: Any) -> Any:
-    index, count = node.part
-    return np.split(x, count, axis=0 if node.columns else -1)[index]
+    start = node.part[0] * node.width
+    return x[start : start + node.width] if node.columns else x[..., start : start + node.width]
 
 
 def _expand_values(node: Node, x: Any) -> Any:

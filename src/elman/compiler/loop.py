@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells import Cell
-from elman.compiler.adjoint import CARRIED, GRAD, Adjoint, adjoint
+from elman.compiler.adjoint import CARRIED, GRAD, Adjoint, ParameterGradient, adjoint
 from elman.compiler.cache import load
 from elman.compiler.desk import Desk
 from elman.compiler.graph import OPS, Graph, Id, Node
@@ -505,6 +505,19 @@ def _parameter_gradients(
     steps: Steps,
 ) -> dict[str, Array]:
     found: dict[str, Array] = {}
+    in_parts: dict[str, Array] = {}
+
+    def add(share: ParameterGradient, value: Array) -> None:
+        index, count = share.part
+        if count == 1:
+            found[share.name] = found[share.name] + value if share.name in found else value
+            return
+        if share.name not in in_parts:
+            in_parts[share.name] = np.zeros_like(run.params[share.name])
+        total = in_parts[share.name]
+        rows = len(total) // count
+        total[index * rows : (index + 1) * rows] += value
+
     done: dict[tuple[Id, Id | None, int], Array] = {(node, None, 1): total for node, total in totals.items()}
     for share in derived.parameters:
         key = (share.grad, share.operand, share.heads)
@@ -519,17 +532,10 @@ def _parameter_gradients(
                 done[key] = memory.empty((grad.shape[1], operand.shape[1] // share.heads), grad.dtype)
                 of_heads = [block.T for block in _blocks(grad, share.heads)]
                 _products(of_heads, _blocks(operand, share.heads), np.split(done[key], share.heads))
-        index, count = share.part
-        if count == 1:
-            found[share.name] = found[share.name] + done[key] if share.name in found else done[key]
-            continue
-        if share.name not in found:
-            found[share.name] = np.zeros_like(run.params[share.name])
-        block = np.split(found[share.name], count)[index]
-        block += done[key]
-    through = derived.made.run({**run.params, **{GRAD.format(name): value for name, value in found.items()}})
-    for name in run.params.keys() & {grad.removeprefix(GRAD.format("")) for grad in through}:
-        value = through[GRAD.format(name)].astype(run.inputs.dtype)
+        add(share, done[key])
+    for share, value in derived.through_made(run.params, found):
+        add(share, value.astype(run.inputs.dtype))
+    for name, value in in_parts.items():
         found[name] = found[name] + value if name in found else value
     return {name: found.get(name, np.zeros_like(value)) for name, value in run.params.items()}
 

@@ -154,9 +154,7 @@ class SymbolOps:
 
     def join(self, *arrays: Symbol) -> Symbol:
         """See `Ops.join`."""
-        if any(x.node.columns for x in arrays):
-            raise unsupported("a join of matrices", "join features, or make the parameter one matrix")
-        return Symbol(self._builder, self._builder.join(*(x.place for x in arrays)))
+        return Symbol(self._builder, self._builder.join(*(x.matrix for x in arrays)))
 
     def _is_parameter(self, x: Symbol) -> bool:
         node = x.node
