@@ -10,7 +10,7 @@ from elman.cells import Cell
 from elman.compiler.adjoint import MADE, ParameterGradient, adjoint
 from elman.compiler.graph import OPS, Graph, Id
 from elman.compiler.loop import MANY_ROWS, NEAR_WEIGHTS
-from elman.compiler.schedule import Schedule, schedule_training
+from elman.compiler.schedule import Schedule, is_elementwise, schedule_training
 from elman.compiler.stages import DEAR
 from elman.compiler.trace import trace
 
@@ -173,7 +173,7 @@ def _schedule_lines(plan: CellPlan) -> Iterator[str]:
     weights = sum(rows * columns for rows, columns in shapes) * BYTES
 
     def moved(purpose: str) -> str:
-        near = weights <= NEAR_WEIGHTS[purpose]
+        near = weights <= NEAR_WEIGHTS[purpose] and not is_elementwise(plan.step)
         return f"; in the loop for batches of {MANY_ROWS} and more" if near else ""
 
     yield "Forward"
@@ -183,18 +183,18 @@ def _schedule_lines(plan: CellPlan) -> Iterator[str]:
     yield "  gradients of the parameters, sums over all steps and sequences"
     graph = plan.backward.graph
     for share in plan.parameters:
-        whole = _reached(plan.step, share) if share.part == (0, 1) else _block(share.name, share.part)
         grad = _shown(graph, share.grad)
-        yield f"    {whole}: {grad if share.operand is None else f'outer({grad}, {_shown(graph, share.operand)})'}"
+        for name in _reached(plan.step, share):
+            yield f"    {name}: {grad if share.operand is None else f'outer({grad}, {_shown(graph, share.operand)})'}"
 
 
-def _reached(step: Graph, share: ParameterGradient) -> str:
-    """The parameter, or those that a matrix is made of."""
+def _reached(step: Graph, share: ParameterGradient) -> list[str]:
+    """The parameter, or those that a vector or a matrix is made of."""
     if share.name in step.leaves("parameter"):
-        return share.name
-    matrix = next(place for place in range(len(step.nodes)) if MADE.format(place) == share.name)
-    behind = step.before([matrix])
-    return f"{', '.join(n for n, p in step.leaves('parameter').items() if p in behind)} by way of {share.name}"
+        return [share.name if share.part == (0, 1) else _block(share.name, share.part)]
+    made = next(place for place in range(len(step.nodes)) if MADE.format(place) == share.name)
+    behind = step.before([made])
+    return [f"{name} by way of {share.name}" for name, p in step.leaves("parameter").items() if p in behind]
 
 
 def _work_lines(plan: CellPlan) -> Iterator[str]:

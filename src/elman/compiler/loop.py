@@ -18,7 +18,7 @@ from elman.compiler.graph import OPS, Graph, Id, Node
 from elman.compiler.kernel import Frame, Kernel
 from elman.compiler.machine import Host
 from elman.compiler.memory import address, memory
-from elman.compiler.schedule import Schedule, schedule_hoisted, schedule_step, schedule_training
+from elman.compiler.schedule import Schedule, is_elementwise, schedule_hoisted, schedule_step, schedule_training
 from elman.compiler.stages import DEAR
 from elman.compiler.steps import Steps, Where
 from elman.compiler.threads import LOOP, pool, run_loop
@@ -133,6 +133,7 @@ class CompiledCell:
         self._inputs, self._states = self.step.leaves("input"), self.step.leaves("state")
         matrices = [parameter.shape for parameter in cell.parameters().values() if len(parameter.shape) == 2]
         self._weight_bytes = sum(rows * columns for rows, columns in matrices) * np.dtype(precision).itemsize
+        self._elementwise = is_elementwise(self.step)
         self._weight_count = sum(rows * columns for rows, columns in matrices)
         self._loops: dict[tuple[str, bool, frozenset[str]], Loop] = {}
         self._at_once: Loop | None = None
@@ -145,7 +146,10 @@ class CompiledCell:
 
         The gradient may be one ``without`` some states' own, see `adjoint`.
         """
-        hoist = not self.deterministic and (batch < MANY_ROWS or self._weight_bytes > NEAR_WEIGHTS[purpose])
+        near = self._weight_bytes <= NEAR_WEIGHTS[purpose]
+        if purpose != "infer" and self._elementwise:
+            near = False  # the products are kept in any case, and their library makes them sooner
+        hoist = not self.deterministic and (batch < MANY_ROWS or not near)
         if (purpose, hoist, without) not in self._loops:
             if purpose == "infer":
                 plan = schedule_step(self.step, hoist=hoist)
@@ -318,7 +322,7 @@ SHORT_RUN = 150_000_000
 #: Desks that are kept, one for each size of a batch.
 DESKS = 8
 
-#: Sequences at once that make products inside the loop worth while.
+#: Sequences at once that make products inside the loop worth while, where others are there in any case.
 MANY_ROWS = 8
 
 #: Bytes of weights up to which they are: forward they save a large product's way through memory and back.
