@@ -25,6 +25,7 @@ LEFT_WING = [
     "plots",
     "compiler",
     "runtime",
+    "serving",
 ]
 
 
