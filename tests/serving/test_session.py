@@ -94,11 +94,11 @@ def test_writing_goes_on_from_the_text_and_is_read(session: Session, bundles: di
     replies = session.receive(Edit(1, 0, "The "))
     text = "The "
     for turn in range(2, 10):
-        replies += session.receive(Write(turn, 0.0)) + all_of(session)
-        wrote = replies[-1]
-        assert isinstance(wrote, Wrote)
+        wrote, others = write(session, turn, temperature=0)
+        replies += others
         assert wrote.turn == turn
         text += wrote.text
+    assert symbols(replies).replace("␣", " ").replace("\\n", "\n") == text
     stream = bundles["characters"].stream()
     stream.push("The ")
     for letter in text[4:]:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -233,9 +232,10 @@ def _count(values: Mapping[str, Any], name: str) -> int:
 
 def _number(values: Mapping[str, Any], name: str) -> float:
     value = values.get(name)
-    if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 100:  # type: ignore[arg-type]
+    # NaN is in no range, and true and false are no numbers here.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 100:
         raise DataError(f"'{name}' must be a number from 0 to 100, found {_shown(value)}.")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
