@@ -166,15 +166,25 @@ class Vectors:
 
     def total(self, x: Any) -> Any:
         """The sum over the lanes, a number: of halves, then of halves of these, in this order everywhere."""
-        lanes = self.lanes
-        while lanes > 1:
-            lanes //= 2
-            empty = ir.Constant(x.type, ir.Undefined)
-            low, high = (
-                self.builder.shuffle_vector(x, empty, _lanes(range(first, first + lanes))) for first in (0, lanes)
-            )
-            x = self.builder.fadd(low, high)
-        return self.builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
+        return self.builder.extract_element(self.totals([x]), ir.Constant(ir.IntType(32), 0))
+
+    def totals(self, rows: Sequence[Any]) -> Any:
+        """The `total` of each of 1, 2, 4... vectors, not more than there are lanes: a vector of as many numbers."""
+        found, terms = list(rows), self.lanes
+        while terms > 1:
+            # Each vector holds the terms of one row after the other; halves of two vectors fill one.
+            half, pairs = terms // 2, [found[n : n + 2] for n in range(0, len(found), 2)]
+            found = []
+            for pair in pairs:
+                firsts = range(0, sum(vector.type.count for vector in pair), terms)
+                one, other = pair[0], pair[-1]
+                low = [first + n for first in firsts for n in range(half)]
+                halves = [
+                    self.builder.shuffle_vector(one, other, _lanes(n + shift for n in low)) for shift in (0, half)
+                ]
+                found.append(self.builder.fadd(*halves))
+            terms = half
+        return found[0]
 
     def multiply(self, x: Any, y: Any) -> Any:
         """``x * y``."""
