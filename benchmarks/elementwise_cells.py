@@ -60,7 +60,7 @@ def layer(name: str, batch: int, time: int, units: int, data: Data) -> Figure:
     torch.manual_seed(0)
     own = elman.nn.Recurrent(name, units, units, backend=BACKEND)
     inputs, upstream = torch.randn(batch, time, units, requires_grad=True), torch.randn(batch, time, units)
-    rows, weight = inputs.detach().flatten(0, 1), own.weight_ih_l0.detach()
+    rows, weight = inputs.detach().flatten(0, 1), own.get_parameter("weight_ih_l0").detach()
     made = rows @ weight.T
 
     def products() -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from elman.compiler.all_steps import Place
 from elman.compiler.graph import Id
 from elman.compiler.kernel import Frame, Kernel
-from elman.compiler.loop import Loop, Place
+from elman.compiler.loop import Loop
 from elman.compiler.machine import Host, compile_object
 from elman.compiler.schedule import Schedule
 from elman.compiler.steps import Steps

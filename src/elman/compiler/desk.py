@@ -20,7 +20,8 @@ from elman.compiler.trace import AFTER
 from elman.compiler.weights import Weights
 
 if TYPE_CHECKING:
-    from elman.compiler.loop import Loop, Place
+    from elman.compiler.all_steps import Place
+    from elman.compiler.loop import Loop
 
 Array = NDArray[Any]
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells import Cell
-from elman.compiler.adjoint import CARRIED, GRAD, Adjoint, ParameterGradient, adjoint
+from elman.compiler.adjoint import CARRIED, GRAD, Adjoint, adjoint
+from elman.compiler.all_steps import (
+    Place,
+    all_rows,
+    compute,
+    compute_deferred,
+    parameter_gradients,
+    rows_of_loop,
+    with_last,
+)
 from elman.compiler.cache import load
 from elman.compiler.desk import Desk
-from elman.compiler.graph import OPS, Graph, Id, Node
+from elman.compiler.graph import OPS, Id, Node
 from elman.compiler.kernel import Frame, Kernel
 from elman.compiler.machine import Host
 from elman.compiler.memory import address, memory
 from elman.compiler.schedule import Schedule, is_elementwise, schedule_hoisted, schedule_step, schedule_training
 from elman.compiler.stages import DEAR
-from elman.compiler.steps import Steps, Where
+from elman.compiler.steps import Steps
 from elman.compiler.threads import LOOP, pool, run_loop
 from elman.compiler.tile import Target
 from elman.compiler.trace import AFTER, trace
@@ -28,46 +37,6 @@ from elman.compiler.vector import Precision
 from elman.compiler.weights import Weights
 
 Array = NDArray[Any]
-
-#: An array, and which of its rows belong to a step.
-Place: TypeAlias = tuple[Array, Where]
-
-
-def _numpy_product(a: Array, b: Array, out: Array, add: bool) -> None:
-    if add:
-        out += a @ b
-    else:
-        np.matmul(a, b, out=out)
-
-
-def _numpy_take(rows: Array, places: Array, out: Array) -> None:
-    # With this mode rows go straight to their places; none of them is out of bounds.
-    rows.take(places, 0, out, mode="clip")
-
-
-_product: Callable[[Array, Array, Array, bool], None] = _numpy_product
-_take: Callable[[Array, Array, Array], None] = _numpy_take
-
-
-def use_library(
-    product: Callable[[Array, Array, Array, bool], None], take: Callable[[Array, Array, Array], None]
-) -> None:
-    """Let another library do the work on whole arrays.
-
-    Args:
-        product: ``product(a, b, out, add)`` computes ``out = a @ b``, or ``out += a @ b`` if it is to ``add``; a and b
-            may be transposed views.
-        take: ``take(rows, places, out)`` copies ``out = rows[places]``.
-    """
-    global _product, _take
-    _product, _take = product, take
-
-
-def take(rows: Array, places: Array) -> Array:
-    """``rows[places]``, matrices."""
-    out = memory.empty((len(places), rows.shape[1]), rows.dtype)
-    _take(rows, places, out)
-    return out
 
 
 @final
@@ -229,12 +198,12 @@ class CompiledCell:
         graph, loop = self.step, self._loop(purpose, steps.batch)
         plan, weights = loop.plan, loop.prepare(params, version)
         places = self._leaves({"x": inputs, **extras}, steps)
-        _compute(graph, plan.hoisted, weights.values, places, steps)
+        compute(graph, plan.hoisted, weights.values, places, steps)
         states = {
             name: memory.empty((steps.batch + steps.rows, value.shape[1]), inputs.dtype)
             for name, value in state.items()
         }
-        places |= _rows(plan, set(plan.saved), steps, inputs.dtype)
+        places |= rows_of_loop(plan, set(plan.saved), steps, inputs.dtype)
         for name, value in state.items():
             states[name][: steps.batch] = value
             places[self._states[name]] = (states[name], "before")
@@ -263,7 +232,7 @@ class CompiledCell:
         places |= {self._states[name]: (value, "before") for name, value in run.states.items()}
         kept = gradient.kept | gradient.summed.difference(plan.totals)
         kept |= {operand for node in plan.deferred for operand in graph.nodes[node].operands}
-        places |= _rows(plan, kept, steps, dtype)
+        places |= rows_of_loop(plan, kept, steps, dtype)
         first = {}
         for name, size in self.cell.state_sizes.items():
             first[name] = np.zeros((2, steps.batch, size), dtype)
@@ -275,13 +244,13 @@ class CompiledCell:
             if entering is not None and CARRIED.format(name) in inputs:
                 places[entering] = (upstream[name], "now")
             elif entering is not None:
-                places[entering] = (_with_last(upstream.get(name), last.get(name), steps, size, dtype), "now")
-        _compute(graph, plan.hoisted, weights.values, places, steps)
+                places[entering] = (with_last(upstream.get(name), last.get(name), steps, size, dtype), "now")
+        compute(graph, plan.hoisted, weights.values, places, steps)
         totals = loop.run(weights, places, steps)
-        _compute_deferred(plan, weights.values, places, steps)
-        found = {"x": _all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
+        compute_deferred(plan, weights.values, places, steps)
+        found = {"x": all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
         found |= {f"first {name}": value[0] for name, value in first.items()}
-        return found | _parameter_gradients(gradient.derived, totals, places, run, steps)
+        return found | parameter_gradients(gradient.derived, totals, places, run.params, steps)
 
     def _leaves(self, given: Mapping[str, Array], steps: Steps) -> dict[Id, Place]:
         """Where the inputs lie; those with one row for each sequence hold for all steps."""
@@ -433,136 +402,3 @@ DEAR_WORK = 10
 def _work(node: Node) -> int:
     """Operations of an elementwise node for one row; what only moves numbers takes none."""
     return node.width * (DEAR_WORK if node.op in DEAR else int(OPS[node.op].kind == "elementwise"))
-
-
-def _rows(plan: Schedule, kept: set[Id], steps: Steps, dtype: Any) -> dict[Id, Place]:
-    """Room for the rows of the loop: for all steps where they are needed afterwards, else for one."""
-    nodes = [*plan.rows, *(node for stage in plan.stages for node in stage.sums if node not in plan.rows)]
-    rows: list[tuple[int, Where]] = [(steps.rows, "now") if node in kept else (steps.batch, "always") for node in nodes]
-    shapes = [(count, plan.graph.nodes[node].width) for node, (count, _) in zip(nodes, rows, strict=True)]
-    arrays = memory.together(shapes, dtype)
-    return {node: (array, where) for node, array, (_, where) in zip(nodes, arrays, rows, strict=True)}
-
-
-def _all_rows(place: Place, steps: Steps) -> Array:
-    """The values of all steps, (N, width)."""
-    array, where = place
-    if where == "after":
-        return array[steps.batch :]
-    if where == "before":
-        return array[: steps.rows] if steps.dense else take(array, steps.before)
-    return array
-
-
-def _compute(
-    graph: Graph, nodes: Iterable[Id], fixed: Mapping[Id, Array], places: dict[Id, Place], steps: Steps
-) -> None:
-    """Compute nodes for all steps at once."""
-    for node in nodes:
-        operation = graph.nodes[node]
-        operands = [fixed[n] if n in fixed else _all_rows(places[n], steps) for n in operation.operands]
-        if OPS[operation.op].kind == "product":
-            value = memory.empty((steps.rows, operation.width), operands[0].dtype)
-            _multiply(operation, operands, value)
-        else:
-            value = np.ascontiguousarray(OPS[operation.op].compute(operation, *operands))
-        places[node] = (value, "now")
-
-
-def _multiply(node: Node, operands: Sequence[Array], out: Array, *, add: bool = False) -> None:
-    """A product for all steps, or what it adds to ``out``."""
-    matrices = np.split(operands[1], node.heads)
-    turned = [matrix.T if node.op == "linear" else matrix for matrix in matrices]
-    _products(_blocks(operands[0], node.heads), turned, _blocks(out, node.heads), add=add)
-
-
-def _compute_deferred(plan: Schedule, fixed: Mapping[Id, Array], places: dict[Id, Place], steps: Steps) -> None:
-    """Compute products for all steps at once, and add them to each other and to rows of the loop."""
-    nodes, deferred = plan.graph.nodes, set(plan.deferred)
-    inner = {operand for place in deferred if nodes[place].op == "add" for operand in nodes[place].operands}
-    for result in sorted(deferred - inner):
-        waiting, products, rows = [result], [], []
-        while waiting:
-            place = waiting.pop()
-            if place not in deferred:
-                rows.append(_all_rows(places[place], steps))
-            elif nodes[place].op == "add":
-                waiting += nodes[place].operands
-            else:
-                products.append(place)
-        operands = [
-            [fixed[n] if n in fixed else _all_rows(places[n], steps) for n in nodes[p].operands] for p in products
-        ]
-        total = memory.empty((steps.rows, nodes[result].width), operands[0][0].dtype)
-        for number, row in enumerate(rows):
-            np.add(total, row, out=total) if number else np.copyto(total, row)
-        for number, (place, factors) in enumerate(zip(products, operands, strict=True)):
-            _multiply(nodes[place], factors, total, add=bool(rows) or number > 0)
-        places[result] = (total, "now")
-
-
-def _parameter_gradients(
-    derived: Adjoint,
-    totals: Mapping[Id, Array],
-    places: Mapping[Id, Place],
-    run: Run,
-    steps: Steps,
-) -> dict[str, Array]:
-    found: dict[str, Array] = {}
-    in_parts: dict[str, Array] = {}
-
-    def add(share: ParameterGradient, value: Array) -> None:
-        index, count = share.part
-        if count == 1:
-            found[share.name] = found[share.name] + value if share.name in found else value
-            return
-        if share.name not in in_parts:
-            in_parts[share.name] = np.zeros_like(run.params[share.name])
-        total = in_parts[share.name]
-        rows = len(total) // count
-        total[index * rows : (index + 1) * rows] += value
-
-    done: dict[tuple[Id, Id | None, int], Array] = {(node, None, 1): total for node, total in totals.items()}
-    for share in derived.parameters:
-        key = (share.grad, share.operand, share.heads)
-        if key not in done:
-            grad = _all_rows(places[share.grad], steps)
-            if share.operand is None:
-                total = memory.empty((1, grad.shape[1]), grad.dtype)
-                _product(_ones(steps.rows, grad.dtype), grad, total, False)
-                done[key] = total[0]
-            else:
-                operand = _all_rows(places[share.operand], steps)
-                done[key] = memory.empty((grad.shape[1], operand.shape[1] // share.heads), grad.dtype)
-                of_heads = [block.T for block in _blocks(grad, share.heads)]
-                _products(of_heads, _blocks(operand, share.heads), np.split(done[key], share.heads))
-        add(share, done[key])
-    for share, value in derived.through_made(run.params, found):
-        add(share, value.astype(run.inputs.dtype))
-    for name, value in in_parts.items():
-        found[name] = found[name] + value if name in found else value
-    return {name: found.get(name, np.zeros_like(value)) for name, value in run.params.items()}
-
-
-def _blocks(rows: Array, heads: int) -> list[Array]:
-    """The features of each head."""
-    return np.split(rows, heads, axis=-1)
-
-
-def _products(a: Iterable[Array], b: Iterable[Array], out: Iterable[Array], *, add: bool = False) -> None:
-    for one, other, result in zip(a, b, out, strict=True):
-        _product(one, other, result, add)
-
-
-def _with_last(upstream: Array | None, last: Array | None, steps: Steps, size: int, dtype: Any) -> Array:
-    """The gradients of a state after each step, (N, size), with those of the final states among them."""
-    if upstream is not None and last is None:
-        return upstream
-    total = np.zeros((steps.rows, size), dtype) if upstream is None else upstream.copy()
-    if last is not None:
-        total[steps.last - steps.batch] += last
-    return total
-
-
-def _ones(rows: int, dtype: Any) -> Array:
-    return np.ones((1, rows), dtype)

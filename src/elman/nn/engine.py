@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.compiler.loop import CompiledCell, Run, take, use_library
+from elman.compiler.all_steps import take, use_library
+from elman.compiler.loop import CompiledCell, Run
 from elman.compiler.memory import memory
 from elman.compiler.schedule import schedule_training
 from elman.compiler.steps import Steps
