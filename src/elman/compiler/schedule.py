@@ -125,14 +125,23 @@ def _dear(step: Graph, place: Id, dear: AbstractSet[str]) -> set[Id]:
     node = step.nodes[place]
     if OPS[node.op].kind == "leaf" or of_parameters(step, place):
         return set()
-    # Results of the step are kept in any case.
-    if node.op in dear or OPS[node.op].kind in ("product", "reduction") or place in step.outputs.values():
+    if node.op in dear or OPS[node.op].kind in ("product", "reduction"):
+        return {place}
+    # Results of the step are kept in any case; of a matrix before the step and a few numbers it is made again sooner.
+    if place in step.outputs.values() and not _is_spread(step, place):
         return {place}
     behind = set().union(*(_dear(step, operand, dear) for operand in node.operands))
     if not dear:
         return behind
     # A part of a product is less to keep than the whole.
     return {place} if node.op == "part" and behind else behind
+
+
+def _is_spread(step: Graph, place: Id) -> bool:
+    """Whether a value is cheaply made of what expands spread over it and of a state."""
+    node = step.nodes[place]
+    cheap = OPS[node.op].kind == "elementwise" and node.op not in DEAR
+    return node.op == "expand" or (cheap and any(_is_spread(step, operand) for operand in node.operands))
 
 
 def _schedule(
