@@ -61,7 +61,8 @@ def forward(
         always |= {place: state[name] for name, place in graph.leaves("state").items()}
         rows, _ = body(plan, always)
         found = {**always, **rows}
-        after = {name.removesuffix(" after"): rows[place] for name, place in graph.outputs.items()}
+        compute(graph, plan.deferred, found)
+        after = {name.removesuffix(" after"): found[place] for name, place in graph.outputs.items()}
         state = {name: np.broadcast_to(value, state[name].shape) for name, value in after.items()}
         states.append(state)
         saved.append({place: found[place] for place in plan.saved})

@@ -170,6 +170,14 @@ def test_the_gradient_of_a_read_out_waits_for_no_step() -> None:
     assert ops(back, back.deferred) == ["back", "add"]
 
 
+def test_a_read_out_that_no_step_waits_for_comes_after_the_loop() -> None:
+    step = trace(cells.make("lru", 3, 4))
+    ahead = schedule_training(step, adjoint(step))[0]
+    assert ops(ahead, ahead.deferred) == ["linear", "linear", "add", "add"]
+    assert set(ahead.saved) <= {*ahead.hoisted, *step.outputs.values()}
+    assert not schedule_step(step).deferred
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_what_is_hoisted_can_be_a_step_of_its_own(cell: Cell) -> None:
     plan = schedule_step(trace(cell))

@@ -102,8 +102,16 @@ def _multiply(node: Node, operands: Sequence[Array], out: Array, *, add: bool = 
     _products(_blocks(operands[0], node.heads), turned, _blocks(out, node.heads), add=add)
 
 
+def operands_of(plan: Schedule) -> set[Id]:
+    """What the deferred part of a schedule reads, which the loop must leave for all steps."""
+    return {operand for place in plan.deferred for operand in plan.graph.nodes[place].operands}
+
+
 def compute_deferred(plan: Schedule, fixed: Mapping[Id, Array], places: dict[Id, Place], steps: Steps) -> None:
-    """Compute products for all steps at once, and add them to each other and to rows of the loop."""
+    """Compute products for all steps at once, and add them to each other and to rows of the loop.
+
+    What has a place already goes there.
+    """
     nodes, deferred = plan.graph.nodes, set(plan.deferred)
     inner = {operand for place in deferred if nodes[place].op == "add" for operand in nodes[place].operands}
     for result in sorted(deferred - inner):
@@ -119,12 +127,15 @@ def compute_deferred(plan: Schedule, fixed: Mapping[Id, Array], places: dict[Id,
         operands = [
             [fixed[n] if n in fixed else all_rows(places[n], steps) for n in nodes[p].operands] for p in products
         ]
-        total = memory.empty((steps.rows, nodes[result].width), operands[0][0].dtype)
+        if result in places:
+            total = all_rows(places[result], steps)
+        else:
+            total = memory.empty((steps.rows, nodes[result].width), operands[0][0].dtype)
+            places[result] = (total, "now")
         for number, row in enumerate(rows):
             np.add(total, row, out=total) if number else np.copyto(total, row)
         for number, (place, factors) in enumerate(zip(products, operands, strict=True)):
             _multiply(nodes[place], factors, total, add=bool(rows) or number > 0)
-        places[result] = (total, "now")
 
 
 def parameter_gradients(

@@ -17,6 +17,7 @@ from elman.compiler.all_steps import (
     all_rows,
     compute,
     compute_deferred,
+    operands_of,
     parameter_gradients,
     rows_of_loop,
     with_last,
@@ -203,12 +204,13 @@ class CompiledCell:
             name: memory.empty((steps.batch + steps.rows, value.shape[1]), inputs.dtype)
             for name, value in state.items()
         }
-        places |= rows_of_loop(plan, set(plan.saved), steps, inputs.dtype)
+        places |= rows_of_loop(plan, {*plan.saved, *operands_of(plan)}, steps, inputs.dtype)
         for name, value in state.items():
             states[name][: steps.batch] = value
             places[self._states[name]] = (states[name], "before")
             places[graph.outputs[AFTER.format(name)]] = (states[name], "after")
         loop.run(weights, places, steps)
+        compute_deferred(plan, weights.values, places, steps)
         saved = {node: places[node] for node in plan.saved}
         return Run(inputs, steps, states, saved, params, extras, version)
 
@@ -231,7 +233,7 @@ class CompiledCell:
         places = self._leaves({"x": run.inputs, **run.extras}, steps) | run.saved
         places |= {self._states[name]: (value, "before") for name, value in run.states.items()}
         kept = gradient.kept | gradient.summed.difference(plan.totals)
-        kept |= {operand for node in plan.deferred for operand in graph.nodes[node].operands}
+        kept |= operands_of(plan)
         places |= rows_of_loop(plan, kept, steps, dtype)
         first = {}
         for name, size in self.cell.state_sizes.items():

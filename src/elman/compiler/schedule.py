@@ -87,14 +87,15 @@ def schedule_training(step: Graph, derived: Adjoint, *, hoist: bool = True) -> t
     Without ``hoist`` every product stays in the loop, none is hoisted or deferred.
     """
     saved = _saved(step, derived)
-    forward = _schedule(step, list(step.outputs.values()), given=set(), saved=saved, hoist=hoist)
+    forward = _schedule(step, list(step.outputs.values()), given=set(), saved=saved, hoist=hoist, defer=hoist)
     results = list(derived.graph.outputs.values())
     for share in derived.parameters:
         results += [] if share.operand is None else [share.grad, share.operand]
     totals = {share.grad for share in derived.parameters if share.operand is None}
     always = set(step.leaves("state").values()) | set(step.leaves("input").values())
     loop = _carried(derived)
-    backward = _schedule(derived.graph, results, set(saved) | always, totals=totals, loop=loop, hoist=hoist)
+    given = set(saved) | always
+    backward = _schedule(derived.graph, results, given, totals=totals, loop=loop, hoist=hoist, defer=hoist)
     return forward, backward
 
 
@@ -114,8 +115,8 @@ def _saved(step: Graph, derived: Adjoint) -> tuple[Id, ...]:
 
 
 def is_elementwise(step: Graph) -> bool:
-    """Whether the loop is elementwise where products of the input stand before it."""
-    plan = schedule_step(step)
+    """Whether the loop is elementwise where products that wait for no step stand before it or after it."""
+    plan = _schedule(step, list(step.outputs.values()), given=set(), defer=True)
     ops = {plan.graph.nodes[place].op for stage in plan.stages for place in stage.nodes}
     return "expand" not in ops and {OPS[op].kind for op in ops} <= {"elementwise", "layout"}
 
@@ -152,6 +153,7 @@ def _schedule(
     totals: AbstractSet[Id] = frozenset(),
     loop: set[Id] | None = None,
     hoist: bool = True,
+    defer: bool = False,
 ) -> Schedule:
     """Sort the needed nodes into once, hoisted, stages and deferred.
 
@@ -164,7 +166,8 @@ def _schedule(
     once = tuple(place for place in computed if of_parameters(graph, place))
     carried = graph.after(loop)
     hoisted = set(_hoisted(graph, computed, set(once), carried, given)) if hoist else set()
-    deferred = set(_deferred(graph, computed, set(once) | hoisted, {*results, *totals}, loop)) if hoist else set()
+    wanted = {*results, *saved, *totals}
+    deferred = _deferred(graph, computed, set(once) | hoisted, wanted, loop) if defer else set()
     body = [place for place in computed if place not in hoisted | deferred | set(once)]
     # A sum over the features is complete only after its stage.
     added = {place for place in body if place in totals and OPS[graph.nodes[place].op].kind != "reduction"}
@@ -182,14 +185,15 @@ def _hoisted(graph: Graph, computed: list[Id], once: set[Id], carried: set[Id], 
 
 def _deferred(graph: Graph, computed: list[Id], elsewhere: set[Id], results: set[Id], loop: set[Id]) -> set[Id]:
     """What only results need which no other step waits for: products, products of these, and sums with them."""
-    carried = {graph.nodes[place].name for place in loop}
+    users = graph.users()
+    # A state that no step reads is an output alone.
+    read = {graph.nodes[place].name for place in loop if users[place]}
     handed_on = [
-        place for name, place in graph.outputs.items() if name.endswith(" after") or f"{name} carried" in carried
+        place for name, place in graph.outputs.items() if {name.removesuffix(" after"), f"{name} carried"} & read
     ]
     # Sums add up what lies there for all steps, which what is handed on does not.
     lying = set(computed).difference(handed_on)
     free = lying - graph.before(handed_on) - elsewhere
-    users = graph.users()
     products, sums = set[Id](), set[Id]()
     for place in sorted(free, reverse=True):
         node, used = graph.nodes[place], lying.intersection(users[place])
