@@ -62,7 +62,7 @@ BATCH_NORM_SETTLED = 0.05
 #: Exact derivatives against central differences in float64: the 1e-5 that was asked for; below 1e-8 all is rounding.
 DERIVATIVES = {"rtol": 1e-5, "atol": 1e-8}
 
-#: Derivatives against central differences in float64 with a step of 1e-6, beside the largest: what the issue asks for.
+#: Derivatives against central differences in float64 with a step of 1e-6, beside the largest: the promised bound.
 JACOBIAN = 1e-5
 
 #: Rates of linear recurrences over some hundred steps: what has not yet died out of the other eigenvalues.

@@ -2,3 +2,28 @@
 
 A diagnosis reads a model and never changes it. Its result has ``plot()``, ``to_dict()`` and a few sentences as text.
 """
+
+from elman.diagnostics.gradient_flow import GradientFlow, gradient_flow, plot_gradient_flows
+from elman.diagnostics.half_life import HalfLife, half_life
+from elman.diagnostics.jacobian import Jacobian, jacobian
+from elman.diagnostics.lyapunov import Lyapunov, lyapunov, plot_spectra
+from elman.diagnostics.memory import Memory, input_to_state, memory
+from elman.diagnostics.saturation import Saturation, saturation
+
+__all__ = [
+    "GradientFlow",
+    "HalfLife",
+    "Jacobian",
+    "Lyapunov",
+    "Memory",
+    "Saturation",
+    "gradient_flow",
+    "half_life",
+    "input_to_state",
+    "jacobian",
+    "lyapunov",
+    "memory",
+    "plot_gradient_flows",
+    "plot_spectra",
+    "saturation",
+]
