@@ -9,10 +9,11 @@ A step is taken apart by what its values depend on:
   needs whole rows, so what it gives belongs to the next stage (`elman.compiler.stages`).
 
 The gradient runs through the same cuts backwards. What it needs of the step is *saved* at every step where it was
-dear (a product, or a function such as tanh), and computed again from the rest where it was cheap. Products of the
-gradient that no earlier step waits for, the gradient of the input above all, are *deferred* to one large product after
-the loop, beside those of the matrices. The gradient of a vector parameter is a sum over rows, a *total*: the loop adds
-each row up as it goes.
+dear (a product, or a function such as tanh), and computed again from the rest where it was cheap; in a loop without
+products all but those before it is cheap. Products that no other step waits for, and their sums, are *deferred* to
+large products after the loop: the gradient of the input above all, and in training an output that no step reads. So
+are the gradients of matrices. The gradient of a vector parameter is a sum over rows, a *total*: the loop adds each row
+up as it goes.
 """
 
 from __future__ import annotations
