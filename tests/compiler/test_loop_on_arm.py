@@ -20,6 +20,7 @@ CELLS: list[Cell] = [
     cells.make("lstm", 3, 20, projection_size=9),
     cells.make("gru", 6, 18, heads=2),
     Normed(3, 8),
+    cells.make("gated_delta", 3, 10, heads=2, key_size=5),
 ]
 
 

@@ -150,3 +150,33 @@ def test_fast_exp_keeps_its_bound(precision: str, host: Host) -> None:
     found = run("exp", x, host, "fast")
     np.testing.assert_allclose(found, np.exp(x), rtol=FAST_EXP, atol=0)
     assert found[-3] == 1
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_sums_of_several_vectors_at_once_are_the_bits_of_each_alone(count: int, precision: str, host: Host) -> None:
+    form, lanes = FORMATS[precision], host.lanes(precision)
+    if count > lanes:
+        return
+    module = ir.Module()
+    pointer = ir.PointerType()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer] * 3), "f")
+    builder = ir.IRBuilder(function.append_basic_block())
+    vectors = Vectors(builder, precision, lanes)  # type: ignore[arg-type]
+    rows = []
+    for n in range(count):
+        place = ir.Constant(ir.IntType(64), n * lanes)
+        address = builder.gep(function.args[0], [place], source_etype=form.scalar)
+        rows.append(builder.load(address, typ=vectors.type, align=1))
+    builder.store(vectors.totals(rows), function.args[1], align=1)
+    for n, row in enumerate(rows):
+        address = builder.gep(function.args[2], [ir.Constant(ir.IntType(64), n)], source_etype=form.scalar)
+        builder.store(vectors.total(row), address, align=1)
+    builder.ret_void()
+    code = Code(compile_object(str(module), host))
+    values = np.random.default_rng(0).standard_normal((count, lanes)).astype(precision)
+    together, alone = np.zeros((2, count), precision)
+    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(code.address("f"))
+    call(values.ctypes.data, together.ctypes.data, alone.ctypes.data)
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_allclose(together, values.astype(np.longdouble).sum(1), rtol=1e-5)
