@@ -26,6 +26,7 @@ LEFT_WING = [
     "compiler",
     "runtime",
     "serving",
+    "watch",
 ]
 
 

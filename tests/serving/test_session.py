@@ -91,7 +91,6 @@ def test_two_models_read_the_same_text_each_in_its_symbols(bundles: dict[str, Bu
 
 
 def test_writing_goes_on_from_the_text_and_is_read(session: Session, bundles: dict[str, Bundle]) -> None:
-    replies = session.receive(Edit(1, 0, "The "))
     replies = session.receive(Edit(1, 0, "The ")) + all_of(session)
     text = "The "
     for turn in range(2, 10):

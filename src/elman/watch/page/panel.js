@@ -1,0 +1,286 @@
+// One model on the page: its pictures along the text, what it expects, and where one looks.
+
+import { colours, drawHeat, drawLeft, drawMemory, drawSymbols, drawTraces, HeatImage } from "./draw.js";
+import { Track } from "./track.js";
+
+/** Pixels of a column: of single characters, and of words. */
+const NARROW = 15;
+const WIDE = 52;
+
+/** Traces that are drawn when nobody has kept any. */
+const TRACES = 3;
+
+const LIKELIEST = 10;
+
+const percent = (share) =>
+  share >= 0.0995 ? `${Math.round(100 * share)}%` : share < 0.0005 ? "< 0.1%" : `${(100 * share).toFixed(1)}%`;
+
+/** Pixels that show so many units: one for each, where that is neither too flat nor too tall. */
+const heatHeight = (units) => Math.max(170, Math.min(320, units));
+
+/** "hidden_l0" as a person says it. */
+const stateLabel = (name) => name.replace(/_l(\d+)$/, (_, layer) => `, layer ${Number(layer) + 1}`).replaceAll("_", " ");
+
+export class Panel {
+  /** `looked` is called with the place in the text that is looked at, or null; `wentBack` with the place to go back to. */
+  constructor(card, number, { looked, wentBack }) {
+    this.track = new Track(card);
+    this.looked = looked;
+    this.wentBack = wentBack;
+    this.element = document.getElementById("panel").content.firstElementChild.cloneNode(true);
+    this.find = (selector) => this.element.querySelector(selector);
+    this.scroller = this.find(".scroller");
+    const names = card.guess.map(([symbol]) => symbol.length);
+    const width = names.reduce((a, b) => a + b, 0) / names.length > 1.9 ? WIDE : NARROW;
+    this.view = { track: this.track, state: Object.keys(card.states)[0], width, offset: 0, chosen: null, unit: 0 };
+    this.kept = new Set();
+    this.pinned = null;
+    this.image = new HeatImage();
+    this.palette = colours();
+    this.waiting = false;
+    this.name(card, number);
+    this.listen();
+    new ResizeObserver(() => this.draw()).observe(this.scroller);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
+  }
+
+  name(card, number) {
+    this.element.id = `model-${number}`;
+    this.find("h2").textContent = card.name;
+    this.find("h2").id = `model-${number}-name`;
+    this.element.setAttribute("aria-labelledby", `model-${number}-name`);
+    this.find(".summary").textContent = card.summary;
+    this.scroller.setAttribute("aria-label", `What ${card.name} has read, symbol by symbol`);
+    for (const name of Object.keys(card.states)) this.find(".state").add(new Option(stateLabel(name), name));
+  }
+
+  listen() {
+    const { scroller } = this;
+    this.find(".state").addEventListener("change", (event) => this.showState(event.target.value));
+    this.find(".back").addEventListener("click", () => this.goBack());
+    scroller.addEventListener("scroll", () => this.draw());
+    scroller.addEventListener("pointermove", (event) => event.pointerType === "mouse" && this.look(this.under(event)));
+    scroller.addEventListener("pointerleave", () => this.look(this.pinned));
+    scroller.addEventListener("click", (event) => this.click(event));
+    scroller.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  showState(name) {
+    this.view.state = name;
+    this.view.unit = Math.min(this.view.unit, this.track.states[name] - 1);
+    this.kept.clear();
+    this.image.forget();
+    this.draw();
+  }
+
+  recolour() {
+    this.palette = colours();
+    this.image.forget();
+    this.draw();
+  }
+
+  cut(symbols) {
+    this.track.cut(symbols);
+    this.image.cut(symbols);
+    if (this.pinned !== null && this.pinned >= symbols) this.pinned = null;
+    if (this.view.chosen !== null && this.view.chosen >= symbols) this.view.chosen = null;
+    this.draw();
+  }
+
+  add(first, columns) {
+    this.track.add(first, columns);
+    this.draw();
+  }
+
+  /** The number of the symbol under the pointer, or null. */
+  under(event) {
+    const number = Math.floor((event.clientX - this.scroller.getBoundingClientRect().left + this.view.offset) / this.view.width);
+    return number >= 0 && number < this.track.length ? number : null;
+  }
+
+  click(event) {
+    const number = this.under(event);
+    this.pinned = number === this.pinned ? null : number;
+    if (event.target.classList.contains("heat")) {
+      const units = this.track.states[this.view.state];
+      this.view.unit = Math.min(units - 1, Math.floor((event.offsetY / event.target.clientHeight) * units));
+      this.draw();
+    }
+    this.look(number);
+  }
+
+  key(event) {
+    const { length } = this.track;
+    const at = this.view.chosen ?? length;
+    const units = this.track.states[this.view.state];
+    const steps = {
+      ArrowLeft: () => this.pin(Math.max(0, at - 1)),
+      ArrowRight: () => this.pin(at + 1 >= length ? null : at + 1),
+      PageUp: () => this.pin(Math.max(0, at - 10)),
+      PageDown: () => this.pin(at + 10 >= length ? null : at + 10),
+      Home: () => this.pin(0),
+      End: () => this.pin(null),
+      Escape: () => this.pin(null),
+      ArrowUp: () => this.lookAtUnit((this.view.unit + units - 1) % units),
+      ArrowDown: () => this.lookAtUnit((this.view.unit + 1) % units),
+      " ": () => this.keep(),
+      Enter: () => this.goBack(),
+    };
+    const step = steps[event.key];
+    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    step();
+  }
+
+  pin(number) {
+    this.pinned = number !== null && number < this.track.length ? number : null;
+    if (this.pinned !== null) this.reveal(this.pinned);
+    else this.scroller.scrollLeft = this.scroller.scrollWidth;
+    this.look(this.pinned);
+  }
+
+  reveal(number) {
+    const { width } = this.view;
+    const seen = this.scroller.clientWidth;
+    if (number * width < this.scroller.scrollLeft) this.scroller.scrollLeft = number * width - seen / 4;
+    if ((number + 1) * width > this.scroller.scrollLeft + seen) this.scroller.scrollLeft = (number + 1) * width - (3 * seen) / 4;
+  }
+
+  look(number) {
+    if (number === this.view.chosen) return;
+    this.view.chosen = number;
+    this.draw();
+    this.looked(this, number === null ? null : this.track.columns[number].end);
+  }
+
+  /** Look at the same place of the text as another panel does. */
+  follow(place) {
+    const number = place === null ? 0 : this.track.symbolsWithin(place);
+    this.view.chosen = number ? number - 1 : null;
+    this.draw();
+  }
+
+  lookAtUnit(unit) {
+    this.view.unit = unit;
+    this.draw();
+  }
+
+  keep() {
+    if (!this.kept.delete(this.view.unit)) this.kept.add(this.view.unit);
+    this.draw();
+  }
+
+  goBack() {
+    const number = this.view.chosen ?? this.pinned;
+    if (number === null) return;
+    const place = this.track.columns[number].end;
+    this.pinned = this.view.chosen = null;
+    this.wentBack(place);
+  }
+
+  /** Draw before the next frame, however often it is asked for until then. */
+  draw() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      this.drawNow();
+    });
+  }
+
+  drawNow() {
+    const { view, track, scroller } = this;
+    const atEnd = scroller.scrollLeft + scroller.clientWidth >= scroller.scrollWidth - 2 * view.width;
+    this.find(".space").style.width = `${(track.length + 1) * view.width}px`;
+    this.find(".view").style.width = `${scroller.clientWidth}px`;
+    if (atEnd && this.pinned === null) scroller.scrollLeft = scroller.scrollWidth;
+    view.offset = scroller.scrollLeft;
+    this.find(".heat").style.height = `${heatHeight(track.states[view.state])}px`;
+    this.image.update(track, view.state, this.palette.ramp);
+    const units = this.units();
+    drawSymbols(this.find(".symbols"), view, this.palette);
+    drawHeat(this.find(".heat"), view, this.palette, this.image);
+    drawTraces(this.find(".traces"), view, this.palette, units);
+    drawMemory(this.find(".memory"), view, this.palette);
+    drawLeft(this.find(".left"), view, this.palette);
+    this.tell(units);
+    this.element.dataset.symbols = track.length;
+  }
+
+  /** The units whose traces are drawn. */
+  units() {
+    const others = this.kept.size ? [...this.kept] : this.track.restless(this.view.state, TRACES);
+    return [...new Set([...others, this.view.unit])];
+  }
+
+  tell(units) {
+    const { view, track } = this;
+    const { chosen } = view;
+    const after = chosen === null ? track.length : chosen + 1;
+    this.find(".low").textContent = `−${this.image.scale}`;
+    this.find(".high").textContent = `+${this.image.scale}`;
+    this.find(".units").replaceChildren(...units.map((unit, i) => this.unitKey(unit, this.palette.of(i))));
+    const symbol = chosen === null ? null : track.columns[chosen];
+    this.find(".left-of").textContent = symbol
+      ? `What is left of “${symbol.symbol}”, with each symbol after it`
+      : "What is left of a symbol: point at one";
+    this.find(".back").disabled = chosen === null;
+    this.find("h3").textContent = symbol ? `Expected after “${symbol.symbol}”` : "Expected next";
+    this.tellGuess(track.guessAfter(after));
+    const sentences = this.sentences(chosen);
+    this.find(".readout").textContent = sentences;
+    const best = track.guessAfter(after).slice(0, 3).map(([name, p]) => `${name} ${percent(p)}`);
+    this.scroller.setAttribute("aria-valuemax", track.length);
+    this.scroller.setAttribute("aria-valuenow", after);
+    this.scroller.setAttribute("aria-valuetext", `${sentences} Expected next: ${best.join(", ")}. ${this.unitSentence(after)}`);
+  }
+
+  unitKey(unit, colour) {
+    const key = document.createElement("span");
+    key.textContent = `unit ${unit + 1}`;
+    key.style.setProperty("--series", colour);
+    key.classList.toggle("now", unit === this.view.unit);
+    return key;
+  }
+
+  tellGuess(guess) {
+    const list = this.find(".guess");
+    const shown = guess.slice(0, LIKELIEST);
+    while (list.children.length < shown.length) {
+      const item = document.createElement("li");
+      item.innerHTML = '<span class="symbol"></span><span class="bar" aria-hidden="true"></span><span class="share"></span>';
+      list.append(item);
+    }
+    while (list.children.length > shown.length) list.lastElementChild.remove();
+    shown.forEach(([symbol, probability], i) => {
+      const [name, bar, share] = list.children[i].children;
+      name.textContent = symbol;
+      bar.style.transform = `scaleX(${probability})`;
+      share.textContent = percent(probability);
+    });
+  }
+
+  sentences(chosen) {
+    const { track } = this;
+    if (!track.length) return "Nothing has been read yet.";
+    if (chosen === null) {
+      const last = track.columns[track.length - 1];
+      return `${track.length} symbols read, the last one “${last.symbol}”: ${last.bits.toFixed(1)} bits of surprise.`;
+    }
+    const { symbol, bits, instead } = track.columns[chosen];
+    const later = track.length - 1 - chosen;
+    const share = track.left(chosen, track.length - 1);
+    const left = Number.isNaN(share)
+      ? `It stands further back than symbols are followed.`
+      : later === 0
+        ? `It has just been read: all of it is there.`
+        : `${percent(share)} of it is left after ${later} more (against “${instead}” in its place).`;
+    return `“${symbol}”, ${chosen + 1} of ${track.length}: ${bits.toFixed(1)} bits of surprise. ${left}`;
+  }
+
+  unitSentence(after) {
+    if (!after) return "";
+    const value = this.track.columns[after - 1].state[this.view.state][this.view.unit];
+    return `${stateLabel(this.view.state)}, unit ${this.view.unit + 1}: ${value.toFixed(2)}.`;
+  }
+}
