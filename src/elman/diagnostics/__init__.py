@@ -8,6 +8,7 @@ from elman.diagnostics.half_life import HalfLife, half_life
 from elman.diagnostics.jacobian import Jacobian, jacobian
 from elman.diagnostics.lyapunov import Lyapunov, lyapunov, plot_spectra
 from elman.diagnostics.memory import Memory, input_to_state, memory
+from elman.diagnostics.reach_log import ReachLog
 from elman.diagnostics.saturation import Saturation, saturation
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Jacobian",
     "Lyapunov",
     "Memory",
+    "ReachLog",
     "Saturation",
     "gradient_flow",
     "half_life",

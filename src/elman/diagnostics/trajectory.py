@@ -149,4 +149,3 @@ class Trajectory:
                 (gradient,) = torch.autograd.grad(value.sum(), inputs, retain_graph=True, allow_unused=True)
                 found[place] = gradient is not None
         return found
-

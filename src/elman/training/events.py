@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,9 @@ class Callback:
     Hooks run inside the loop, so they should be quick, and must not draw from torch's global random
     numbers. An exception in a hook ends the run.
     """
+
+    def on_module(self, module: nn.Module) -> None:
+        """Receive the module that is trained, once, before the start: to look at, not to change."""
 
     def on_start(self, progress: Progress) -> None:
         """Follow the start of the run, or its continuation: ``progress.step`` is 0 or where it goes on."""

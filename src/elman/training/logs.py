@@ -129,15 +129,16 @@ class TensorBoardLog(Callback):
                 "gradient norm": progress.grad_norm,
                 "symbols per second": progress.symbols_per_second,
             }
-            self._scalars(progress.step, values)
+            self.scalars(progress.step, values)
 
     def on_score(self, progress: Progress) -> None:
         """Keep the score and its figures."""
         score = {} if progress.score is None else {"score": progress.score}
         figures = {**score, **progress.figures}
-        self._scalars(progress.step, {f"held-out/{name}": value for name, value in figures.items()})
+        self.scalars(progress.step, {f"held-out/{name}": value for name, value in figures.items()})
 
-    def _scalars(self, step: int, values: Mapping[str, float]) -> None:
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Write values of one step by their names."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         scalars = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
