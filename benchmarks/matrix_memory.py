@@ -64,13 +64,18 @@ def race(name: str, batch: int, time: int, units: int, heads: int, data: Data) -
     )  # fmt: skip
 
 
+def by_head(x: Tensor, heads: int) -> Tensor:
+    """(..., heads, features of a head)."""
+    return x.reshape(*x.shape[:-1], heads, -1)
+
+
 def mlstm(cell: Cell, params: Params, inputs: Tensor) -> Tensor:
     """See `elman.cells.mlstm`."""
     heads = params["weight_gates"].shape[0] // 2
     v, o = F.linear(inputs, params["weight_ih"], params["bias_ih"]).chunk(2, -1)
     q, k = F.linear(inputs, params["weight_keys"], params["bias_keys"]).chunk(2, -1)
     i, f = F.linear(inputs, params["weight_gates"], params["bias_gates"]).chunk(2, -1)
-    q, k, v = (each.unflatten(-1, (heads, -1)) for each in (q, k, v))
+    q, k, v = (by_head(each, heads) for each in (q, k, v))
     k, log_f = k / sqrt(k.shape[-1]), F.logsigmoid(f)
     memory = inputs.new_zeros(inputs.shape[0], heads, k.shape[-1], v.shape[-1])
     normaliser, stabiliser = inputs.new_zeros(k[:, 0].shape), inputs.new_zeros(i[:, 0].shape)
@@ -93,7 +98,7 @@ def gated_delta(cell: Cell, params: Params, inputs: Tensor) -> Tensor:
     v, gate = F.silu(F.linear(inputs, params["weight_ih"], params["bias_ih"])).chunk(2, -1)
     q, k = F.silu(F.linear(inputs, params["weight_keys"], params["bias_keys"])).chunk(2, -1)
     decay, write = F.linear(inputs, params["weight_gates"], params["bias_gates"]).chunk(2, -1)
-    q, k, v = (each.unflatten(-1, (heads, -1)) for each in (q, k, v))
+    q, k, v = (by_head(each, heads) for each in (q, k, v))
     q, k = (each * (each.square().sum(-1, keepdim=True) + 1e-6).rsqrt() for each in (q, k))
     keep = (-params["rate"].exp() * F.softplus(decay)).exp()[..., None]
     write = write.sigmoid()[..., None]
@@ -112,6 +117,7 @@ def rwkv7(cell: Cell, params: Params, inputs: Tensor) -> Tensor:
     """See `elman.cells.rwkv7`."""
     hidden = params["weight_ho"].shape[0]
     size = cell.state_sizes["memory"] // hidden
+    heads = hidden // size
     before = F.pad(inputs, (0, 0, 1, 0))[:, :-1]
     for_r, for_w, for_k, for_v, for_a, for_g = (inputs + mix * (before - inputs) for mix in params["mix"].chunk(6))
     pairs = zip((for_r, for_k, for_v), params["weight_ih"].chunk(3), strict=True)
@@ -120,12 +126,12 @@ def rwkv7(cell: Cell, params: Params, inputs: Tensor) -> Tensor:
     decay = (-exp(-0.5) * F.linear(F.linear(for_w, down[0]).tanh(), up[0], bias[0]).sigmoid()).exp()
     rate = F.linear(F.linear(for_a, down[1]), up[1], bias[1]).sigmoid()
     gate = F.linear(F.linear(for_g, down[2]).sigmoid(), up[2])
-    removed = (k * params["removal"]).unflatten(-1, (-1, size))
+    removed = by_head(k * params["removal"], heads)
     removed = removed * (removed.square().sum(-1, keepdim=True) + 1e-6).rsqrt()
     k = k * (1 + params["replacement"] * (rate - 1))
-    bonus = (r * params["bonus"] * k).unflatten(-1, (-1, size)).sum(-1, keepdim=True)
-    r, k, v, decay, rate = (each.unflatten(-1, (-1, size)) for each in (r, k, v, decay, rate))
-    memory = inputs.new_zeros(inputs.shape[0], hidden // size, size, size)
+    bonus = by_head(r * params["bonus"] * k, heads).sum(-1, keepdim=True)
+    r, k, v, decay, rate = (by_head(each, heads) for each in (r, k, v, decay, rate))
+    memory = inputs.new_zeros(inputs.shape[0], heads, size, size)
     outputs = []
     steps = zip(*(each.unbind(1) for each in (r, k, v, decay, removed, rate * removed)), strict=True)
     for r_t, k_t, v_t, w_t, removed_t, rate_t in steps:
