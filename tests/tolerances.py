@@ -67,3 +67,6 @@ JACOBIAN = 1e-5
 
 #: Rates of linear recurrences over some hundred steps: what has not yet died out of the other eigenvalues.
 LONG_RUN = 1e-3
+
+#: Integrals over smooth functions by 64 points of Gauss and Legendre: what is left is rounding of the function.
+QUADRATURE = 1e-8

@@ -27,7 +27,7 @@ QUICK = [
         "memory_tasks",
     ),
     *("mingru", "streaming_step"),
-    *("training_grid", "variable_lengths"),
+    *("training_grid", "units_that_count", "variable_lengths"),
 ]
 
 

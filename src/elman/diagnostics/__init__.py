@@ -3,6 +3,10 @@
 A diagnosis reads a model and never changes it. Its result has ``plot()``, ``to_dict()`` and a few sentences as text.
 """
 
+from elman.diagnostics.ablation import Ablation, ablation
+from elman.diagnostics.activity import Activity, activity
+from elman.diagnostics.attribution import Attribution, attribution
+from elman.diagnostics.excitation import Excitation, excitation
 from elman.diagnostics.gradient_flow import GradientFlow, gradient_flow, plot_gradient_flows
 from elman.diagnostics.half_life import HalfLife, half_life
 from elman.diagnostics.jacobian import Jacobian, jacobian
@@ -10,8 +14,13 @@ from elman.diagnostics.lyapunov import Lyapunov, lyapunov, plot_spectra
 from elman.diagnostics.memory import Memory, input_to_state, memory
 from elman.diagnostics.reach_log import ReachLog
 from elman.diagnostics.saturation import Saturation, saturation
+from elman.diagnostics.units import Units, units
 
 __all__ = [
+    "Ablation",
+    "Activity",
+    "Attribution",
+    "Excitation",
     "GradientFlow",
     "HalfLife",
     "Jacobian",
@@ -19,6 +28,12 @@ __all__ = [
     "Memory",
     "ReachLog",
     "Saturation",
+    "Units",
+    "Usable",
+    "ablation",
+    "activity",
+    "attribution",
+    "excitation",
     "gradient_flow",
     "half_life",
     "input_to_state",
@@ -28,4 +43,5 @@ __all__ = [
     "plot_gradient_flows",
     "plot_spectra",
     "saturation",
+    "units",
 ]
