@@ -17,6 +17,7 @@ so that what an expand gives is never written anywhere, and the matrix itself is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -61,24 +62,54 @@ _Changes = tuple[bool, bool]
 _Share = tuple[Id, int]
 
 
+@dataclass(frozen=True)
+class _Block:
+    """A few vectors side by side.
+
+    Attributes:
+        first: Where they begin along the last axis.
+        vectors: Where each one stands, and how many of its lanes count.
+        same: What is the same along both inner axes.
+        ahead: For each vector, that and what is the same for all rows of the matrix.
+    """
+
+    first: Any
+    vectors: list[tuple[Any, int]]
+    same: dict[Piece, Any]
+    ahead: list[dict[Piece, Any]]
+
+
 class _Axes(Body):
     """Goes over the axes of a row, the innermost vector by vector."""
+
+    def __init__(
+        self,
+        out: Emitter,
+        graph: Graph,
+        target: Target,
+        group: Group,
+        pointers: Any,
+        slots: Mapping[Id, int],
+        totals: Mapping[Id, int],
+    ) -> None:
+        super().__init__(out, graph, target, group, pointers, slots, totals)
+        self.at = [out.index(0)] * len(group.axes)
+        self.changes: dict[Piece, _Changes] = {}
+        for piece in group.pieces:
+            self.changes[piece] = self._changes(piece)
+        self.strides: dict[Id, tuple[int, ...]] = {}
+        self.shares: dict[_Share, list[Piece]] = {}
+        for place, found in group.sums.items():
+            repetition = repetition_of(graph, place)
+            self.strides[place] = repetition.strides(group.axes)
+            for piece in found:
+                self.shares.setdefault((place, repetition.feature(piece[1])), []).append(piece)
 
     def write(self, row: Any) -> None:
         """Compute a row of everything."""
         self.begin(row)
-        self.changes: dict[Piece, _Changes] = {}
-        for piece in self.group.pieces:
-            self.changes[piece] = self._changes(piece)
-        self.strides: dict[Id, tuple[int, ...]] = {}
-        self.shares: dict[_Share, list[Piece]] = {}
-        for place, found in self.group.sums.items():
-            repetition = repetition_of(self.graph, place)
-            self.strides[place] = repetition.strides(self.group.axes)
-            for piece in found:
-                self.shares.setdefault((place, repetition.feature(piece[1])), []).append(piece)
+        for place in self.group.sums:
             self._clear(place)
-        self.at = [self.out.index(0)] * len(self.group.axes)
         self._outer(0)
 
     def _changes(self, piece: Piece) -> _Changes:
@@ -133,45 +164,40 @@ class _Axes(Body):
 
     def _block(self, widths: list[int], first: Any) -> None:
         """All rows of the matrix at a few vectors, of which so many lanes count."""
-        vectors = [
-            (self.builder.add(first, self.out.index(n * self.target.lanes)), width) for n, width in enumerate(widths)
-        ]
-        self.at[-2] = self.out.index(0)
-        self.at[-1] = first
-        self.lanes = self.target.lanes
+        lanes = self.target.lanes
+        vectors = [(self.builder.add(first, self.out.index(n * lanes)), width) for n, width in enumerate(widths)]
+        self.at[-2:], self.lanes = [self.out.index(0), first], lanes
         same = self._computed(self.known, (False, False))
         ahead = [self._at(vector, partial(self._computed, same, (False, True))) for vector in vectors]
-
-        def some_rows(count: int, start: Any, sums: dict[Any, Any]) -> dict[Any, Any]:
-            """The sums in registers after so many rows; what folds add up of each row is stored for all of them."""
-            lines: dict[_Share, list[Any]] = {}
-            for n in range(count):
-                self.at[-2] = self.builder.add(start, self.out.index(n))
-                self.at[-1] = first
-                self.lanes = self.target.lanes
-                row = self._computed({}, (True, False), given=same)
-                values = [
-                    self._at(vector, partial(self._computed, before | row, (True, True)))
-                    for vector, before in zip(vectors, ahead, strict=True)
-                ]
-                for vector, done in zip(vectors, values, strict=True):
-                    self.done = done
-                    self._at(vector, self._store_results)
-                sums = self._added(sums, vectors, values, lines)
-            for share, totals in lines.items():
-                self._add_numbers(share, start, totals)
-            return sums
-
+        block = _Block(first, vectors, same, ahead)
         along_rows = any(self._over_lanes(share) and not self._in_registers(share) for share in self.shares)
-        at_once = min(ROWS_AT_ONCE, self.target.lanes) if along_rows else 1
+        at_once = min(ROWS_AT_ONCE, lanes) if along_rows else 1
         whole, rest = divmod(self.group.axes[-2], at_once)
         sums = self._nothing(len(vectors))
         if whole:
             start = partial(self.builder.mul, self.out.index(at_once))
-            sums = self.out.repeat(whole, sums, lambda n, sums: some_rows(at_once, start(n), sums))
-        for n in range(rest):
-            sums = some_rows(1, self.out.index(whole * at_once + n), sums)
+            sums = self.out.repeat(whole, sums, lambda n, sums: self._rows(block, at_once, start(n), sums))
+        for n in range(whole * at_once, whole * at_once + rest):
+            sums = self._rows(block, 1, self.out.index(n), sums)
         self._store_sums(sums, vectors)
+
+    def _rows(self, block: _Block, count: int, start: Any, sums: dict[Any, Any]) -> dict[Any, Any]:
+        """The sums in registers after so many rows; what folds add up of each row is stored for all of them."""
+        lines: dict[_Share, list[Any]] = {}
+        for n in range(count):
+            self.at[-2:] = [self.builder.add(start, self.out.index(n)), block.first]
+            self.lanes = self.target.lanes
+            row = self._computed({}, (True, False), given=block.same)
+            values = [
+                self._at(vector, partial(self._computed, before | row, (True, True)))
+                for vector, before in zip(block.vectors, block.ahead, strict=True)
+            ]
+            for vector, self.done in zip(block.vectors, values, strict=True):
+                self._at(vector, self._store_results)
+            sums = self._added(sums, block.vectors, values, lines)
+        for share, totals in lines.items():
+            self._add_numbers(share, start, totals)
+        return sums
 
     def _at(self, vector: tuple[Any, int], action: Callable[[], Any]) -> Any:
         """Do something where a vector stands."""
