@@ -54,6 +54,9 @@ const seen = (view, width) => [
 
 const x = (view, number) => number * view.width - view.offset;
 
+/** Pixels of an image for so many symbols, with room for more. */
+const roomFor = (columns) => Math.max(256, 2 ** Math.ceil(Math.log2(columns + 1)));
+
 /** A state as an image of one pixel for each unit and symbol, which grows with the text. */
 export class HeatImage {
   constructor() {
@@ -94,7 +97,7 @@ export class HeatImage {
   }
 
   widen(units, columns) {
-    this.canvas.width = Math.max(256, 2 ** Math.ceil(Math.log2(columns + 1)));
+    this.canvas.width = roomFor(columns);
     this.canvas.height = units;
     this.drawn = 0;
   }
@@ -107,12 +110,12 @@ const fitting = (track, name) => {
     if (column.spread?.[name] === undefined) {
       const values = column.state[name];
       const squares = values.reduce((sum, each) => sum + each * each, 0);
-      column.spread = { ...column.spread, [name]: 1.8 * Math.sqrt(squares / values.length) };
+      column.spread = { ...column.spread, [name]: 1.6 * Math.sqrt(squares / values.length) };
     }
     largest = Math.max(largest, column.spread[name]);
   }
   const power = 10 ** Math.floor(Math.log10(largest || 1));
-  return [1, 1.5, 2, 3, 5, 7, 10].map((step) => step * power).find((step) => step >= largest);
+  return [1, 1.5, 2, 3, 5, 7, 10].map((step) => Number((step * power).toPrecision(2))).find((step) => step >= largest);
 };
 
 /** The symbols, each in its colour; the chosen one on a ground of its colour. */
@@ -130,15 +133,13 @@ export const drawSymbols = (canvas, view, palette) => {
     }
     context.fillStyle = colour;
     context.fillRect(x(view, t) + 1, height - 5, view.width - 2, 3);
-    const symbol = shown(view.track.columns[t].symbol);
+    const { symbol } = view.track.columns[t];
     const size = symbol.length < 2 ? 14 : 11;
     context.font = `${chosen ? 700 : 400} ${size}px ${FONT}`;
     context.fillStyle = chosen ? palette.ground : palette.ink;
     context.fillText(shortened(context, symbol, view.width), x(view, t) + view.width / 2, (height - 5) / 2, view.width);
   }
 };
-
-const shown = (symbol) => (symbol === "\\n" ? "↵" : symbol);
 
 const shortened = (context, text, width) => {
   if (context.measureText(text).width <= width) return text;
@@ -164,9 +165,9 @@ export const drawHeat = (canvas, view, palette, image) => {
     context.globalAlpha = 1;
   }
   cursor(context, view, palette, height);
-  const row = height / units;
+  if (view.unit === null) return;
   context.fillStyle = palette.ink;
-  const y = (view.unit + 0.5) * row;
+  const y = ((view.unit + 0.5) * height) / units;
   context.beginPath();
   context.moveTo(0, y - 5);
   context.lineTo(7, y);
@@ -200,24 +201,68 @@ export const drawTraces = (canvas, view, palette, units) => {
   cursor(context, view, palette, height);
 };
 
-/** Every state as a bar that is filled with the colours of the symbols it depends on, the oldest below. */
-export const drawMemory = (canvas, view, palette) => {
-  const { context, width, height } = clean(canvas);
-  const [begin, end] = seen(view, width);
-  for (let t = begin; t < end; t++) {
-    const { left, total } = view.track.columns[t];
-    let y = height;
-    for (let age = left.length - 1; age >= 0; age--) {
-      const tall = total > 0 ? (left[age] / total) * height : 0;
-      y -= tall;
-      if (tall < 0.25) continue;
-      const number = t - age;
-      context.globalAlpha = view.chosen === null || view.chosen === number ? 1 : 0.16;
-      context.fillStyle = palette.of(number);
-      context.fillRect(x(view, t) + 1, y, view.width - 2, Math.max(tall - 0.4, 0.3));
+/** The memory picture as an image, one pixel wide for each symbol, which grows with the text. */
+export class MemoryImage {
+  constructor() {
+    this.canvas = document.createElement("canvas");
+    this.drawn = 0;
+  }
+
+  forget() {
+    this.drawn = 0;
+  }
+
+  cut(symbols) {
+    this.drawn = Math.min(this.drawn, symbols);
+  }
+
+  update(track, palette, height) {
+    if (this.canvas.height !== height || this.canvas.width < track.length) {
+      this.canvas.width = roomFor(track.length);
+      this.canvas.height = height;
+      this.drawn = 0;
+    }
+    const context = this.canvas.getContext("2d");
+    for (; this.drawn < track.length; this.drawn++) {
+      for (const { number, y, tall } of shares(track, this.drawn, height)) {
+        context.fillStyle = palette.of(number);
+        context.fillRect(this.drawn, y, 1, tall);
+      }
     }
   }
+}
+
+/** What a state is filled with: for every symbol that it depends on, the oldest first, its place in a bar so tall. */
+function* shares(track, t, height) {
+  const { left, total } = track.columns[t];
+  let y = height;
+  for (let age = left.length - 1; age >= 0; age--) {
+    const tall = total > 0 ? (left[age] / total) * height : 0;
+    y -= tall;
+    yield { number: t - age, y, tall };
+  }
+}
+
+/** Every state as a bar that is filled with the colours of the symbols it depends on, the oldest below. */
+export const drawMemory = (canvas, view, palette, image) => {
+  const { context, width, height } = clean(canvas);
+  const [begin, end] = seen(view, width);
+  context.fillStyle = palette.zero;
+  context.fillRect(0, 0, width, height);
+  if (end <= begin) return;
+  image.update(view.track, palette, canvas.height);
+  context.globalAlpha = view.chosen === null ? 1 : 0.16;
+  context.imageSmoothingEnabled = false;
+  const count = end - begin;
+  context.drawImage(image.canvas, begin, 0, count, canvas.height, x(view, begin), 0, count * view.width, height);
   context.globalAlpha = 1;
+  context.fillStyle = palette.of(view.chosen ?? 0);
+  for (let t = Math.max(begin, view.chosen ?? end); t < end; t++) {
+    const share = [...shares(view.track, t, height)].find(({ number }) => number === view.chosen);
+    if (share) context.fillRect(x(view, t), share.y, view.width, share.tall);
+  }
+  context.fillStyle = palette.ground;
+  for (let t = begin; t <= end; t++) context.fillRect(x(view, t) - 0.5, 0, 1, height);
 };
 
 /** What is left of the chosen symbol at every later one; a line is at 100%, which is what there was at first. */

@@ -12,14 +12,16 @@ const BRANCHES = 8;
 
 let panels = [];
 let limit = Infinity;
-/** Characters (code points) that the session has been told, and the turn of the last edit. */
+/** The characters (code points) that the session has, null where that is not known, and the turn of the last edit. */
 let told = [];
 let lastEdit = 0;
 /** What goes on by itself: "write", "replay" or null; and the rest of what is replayed. */
 let mode = null;
 let rest = [];
 let timer = null;
+/** Whether an answer to "write" is on its way, and whether the next one is already due. */
 let asked = false;
+let due = false;
 let branches = [];
 
 const characters = (text) => Array.from(text);
@@ -33,8 +35,8 @@ const commonLength = (a, b) => {
 /** The session is told what differs from the text that it has. */
 const tell = (text) => {
   const wanted = characters(text);
-  const keep = commonLength(told, wanted);
-  if (keep === told.length && keep === wanted.length) return;
+  const keep = commonLength(told ?? [], wanted);
+  if (keep === told?.length && keep === wanted.length) return;
   told = wanted;
   lastEdit = connection.say({ type: "edit", keep, add: wanted.slice(keep).join("") });
 };
@@ -72,11 +74,12 @@ const receive = {
   wrote({ turn, text }) {
     asked = false;
     if (turn < lastEdit) return;
-    told.push(...characters(text));
+    told?.push(...characters(text));
     show(field.value + text);
+    if (due) step();
   },
-  refused({ reason }) {
-    asked = false;
+  refused({ turn, reason }) {
+    if (turn >= lastEdit) told = null;
     go(null);
     say(reason, true);
   },
@@ -94,7 +97,7 @@ const connection = new Connection(
 /** Start or stop what goes on by itself. */
 const go = (next) => {
   mode = next;
-  asked = false;
+  asked = due = false;
   find("write").setAttribute("aria-pressed", mode === "write");
   find("replay").setAttribute("aria-pressed", mode === "replay");
   find("write").textContent = mode === "write" ? "Stop writing" : "Let it write";
@@ -104,7 +107,9 @@ const go = (next) => {
 };
 
 const step = () => {
-  if (mode === "write" && !asked) {
+  if (mode === "write") {
+    due = asked;
+    if (asked) return;
     asked = true;
     connection.say({ type: "write", temperature: Number(find("temperature").value) });
   }
@@ -133,6 +138,13 @@ const remember = (text) => {
   branches = [text, ...branches.filter((other) => !text.startsWith(other))].slice(0, BRANCHES);
 };
 
+const part = (letters, name = "") => {
+  const span = document.createElement("span");
+  span.className = name;
+  span.textContent = letters.join("").replaceAll("\n", "↵");
+  return span;
+};
+
 const showBranches = () => {
   const now = characters(field.value);
   const items = branches.map((text) => {
@@ -140,7 +152,7 @@ const showBranches = () => {
     const common = commonLength(now, all);
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = `${common}: …${all.slice(Math.max(0, common - 8), common + 40).join("").replaceAll("\n", "↵")}`;
+    button.append(part(all.slice(Math.max(0, common - 10), common), "shared"), part(all.slice(common, common + 40)));
     button.title = text;
     button.addEventListener("click", () => take(text));
     const item = document.createElement("li");

@@ -1,6 +1,6 @@
 // One model on the page: its pictures along the text, what it expects, and where one looks.
 
-import { colours, drawHeat, drawLeft, drawMemory, drawSymbols, drawTraces, HeatImage } from "./draw.js";
+import { colours, drawHeat, drawLeft, drawMemory, drawSymbols, drawTraces, HeatImage, MemoryImage } from "./draw.js";
 import { Track } from "./track.js";
 
 /** Pixels of a column: of single characters, and of words. */
@@ -13,7 +13,7 @@ const TRACES = 3;
 const LIKELIEST = 10;
 
 const percent = (share) =>
-  share >= 0.0995 ? `${Math.round(100 * share)}%` : share < 0.0005 ? "< 0.1%" : `${(100 * share).toFixed(1)}%`;
+  share >= 0.0995 ? `${Math.round(100 * share)}%` : share < 0.0005 ? "<0.1%" : `${(100 * share).toFixed(1)}%`;
 
 /** Pixels that show so many units: one for each, where that is neither too flat nor too tall. */
 const heatHeight = (units) => Math.max(170, Math.min(320, units));
@@ -32,10 +32,11 @@ export class Panel {
     this.scroller = this.find(".scroller");
     const names = card.guess.map(([symbol]) => symbol.length);
     const width = names.reduce((a, b) => a + b, 0) / names.length > 1.9 ? WIDE : NARROW;
-    this.view = { track: this.track, state: Object.keys(card.states)[0], width, offset: 0, chosen: null, unit: 0 };
+    this.view = { track: this.track, state: Object.keys(card.states)[0], width, offset: 0, chosen: null, unit: null };
     this.kept = new Set();
     this.pinned = null;
-    this.image = new HeatImage();
+    this.heat = new HeatImage();
+    this.memory = new MemoryImage();
     this.palette = colours();
     this.waiting = false;
     this.name(card, number);
@@ -67,21 +68,23 @@ export class Panel {
 
   showState(name) {
     this.view.state = name;
-    this.view.unit = Math.min(this.view.unit, this.track.states[name] - 1);
+    this.view.unit = null;
     this.kept.clear();
-    this.image.forget();
+    this.heat.forget();
     this.draw();
   }
 
   recolour() {
     this.palette = colours();
-    this.image.forget();
+    this.heat.forget();
+    this.memory.forget();
     this.draw();
   }
 
   cut(symbols) {
     this.track.cut(symbols);
-    this.image.cut(symbols);
+    this.heat.cut(symbols);
+    this.memory.cut(symbols);
     if (this.pinned !== null && this.pinned >= symbols) this.pinned = null;
     if (this.view.chosen !== null && this.view.chosen >= symbols) this.view.chosen = null;
     this.draw();
@@ -121,8 +124,8 @@ export class Panel {
       Home: () => this.pin(0),
       End: () => this.pin(null),
       Escape: () => this.pin(null),
-      ArrowUp: () => this.lookAtUnit((this.view.unit + units - 1) % units),
-      ArrowDown: () => this.lookAtUnit((this.view.unit + 1) % units),
+      ArrowUp: () => this.lookAtUnit(((this.view.unit ?? units) + units - 1) % units),
+      ArrowDown: () => this.lookAtUnit(((this.view.unit ?? -1) + 1) % units),
       " ": () => this.keep(),
       Enter: () => this.goBack(),
     };
@@ -157,6 +160,7 @@ export class Panel {
   follow(place) {
     const number = place === null ? 0 : this.track.symbolsWithin(place);
     this.view.chosen = number ? number - 1 : null;
+    if (number) this.reveal(number - 1);
     this.draw();
   }
 
@@ -166,6 +170,7 @@ export class Panel {
   }
 
   keep() {
+    if (this.view.unit === null) return;
     if (!this.kept.delete(this.view.unit)) this.kept.add(this.view.unit);
     this.draw();
   }
@@ -196,12 +201,12 @@ export class Panel {
     if (atEnd && this.pinned === null) scroller.scrollLeft = scroller.scrollWidth;
     view.offset = scroller.scrollLeft;
     this.find(".heat").style.height = `${heatHeight(track.states[view.state])}px`;
-    this.image.update(track, view.state, this.palette.ramp);
+    this.heat.update(track, view.state, this.palette.ramp);
     const units = this.units();
     drawSymbols(this.find(".symbols"), view, this.palette);
-    drawHeat(this.find(".heat"), view, this.palette, this.image);
+    drawHeat(this.find(".heat"), view, this.palette, this.heat);
     drawTraces(this.find(".traces"), view, this.palette, units);
-    drawMemory(this.find(".memory"), view, this.palette);
+    drawMemory(this.find(".memory"), view, this.palette, this.memory);
     drawLeft(this.find(".left"), view, this.palette);
     this.tell(units);
     this.element.dataset.symbols = track.length;
@@ -210,15 +215,15 @@ export class Panel {
   /** The units whose traces are drawn. */
   units() {
     const others = this.kept.size ? [...this.kept] : this.track.restless(this.view.state, TRACES);
-    return [...new Set([...others, this.view.unit])];
+    return this.view.unit === null ? others : [...new Set([...others, this.view.unit])];
   }
 
   tell(units) {
     const { view, track } = this;
     const { chosen } = view;
     const after = chosen === null ? track.length : chosen + 1;
-    this.find(".low").textContent = `−${this.image.scale}`;
-    this.find(".high").textContent = `+${this.image.scale}`;
+    this.find(".low").textContent = `−${this.heat.scale}`;
+    this.find(".high").textContent = `+${this.heat.scale}`;
     this.find(".units").replaceChildren(...units.map((unit, i) => this.unitKey(unit, this.palette.of(i))));
     const symbol = chosen === null ? null : track.columns[chosen];
     this.find(".left-of").textContent = symbol
@@ -279,7 +284,7 @@ export class Panel {
   }
 
   unitSentence(after) {
-    if (!after) return "";
+    if (!after || this.view.unit === null) return "";
     const value = this.track.columns[after - 1].state[this.view.state][this.view.unit];
     return `${stateLabel(this.view.state)}, unit ${this.view.unit + 1}: ${value.toFixed(2)}.`;
   }

@@ -8,9 +8,14 @@ export const unpacked = (text) => {
   return Float32Array.from({ length: view.byteLength / 4 }, (_, i) => view.getFloat32(4 * i, true));
 };
 
+/** A symbol as it is shown. */
+const label = (symbol) => (symbol === "\\n" ? "↵" : symbol);
+
+const labelled = (guess) => guess.map(([symbol, probability]) => [label(symbol), probability]);
+
 export class Track {
   constructor(card) {
-    Object.assign(this, card);
+    Object.assign(this, card, { guess: labelled(card.guess) });
     this.columns = [];
   }
 
@@ -27,7 +32,9 @@ export class Track {
     for (const column of columns) {
       const state = Object.fromEntries(Object.entries(column.state).map(([name, value]) => [name, unpacked(value)]));
       const left = unpacked(column.left);
-      this.columns.push({ ...column, state, left, total: left.reduce((sum, each) => sum + each, 0) });
+      const [symbol, instead, guess] = [label(column.symbol), label(column.instead), labelled(column.guess)];
+      const total = left.reduce((sum, each) => sum + each, 0);
+      this.columns.push({ ...column, symbol, instead, guess, state, left, total });
     }
   }
 
