@@ -15,7 +15,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
@@ -111,13 +111,18 @@ class FeedForward(nn.Module):
         return self.readout(torch.relu(self.hidden(padded)).transpose(1, 2))  # type: ignore[no-any-return]
 
 
-def train(problem: Problem, cell: str, initial: str, seconds: float) -> Run:
-    """Train until the problem is solved or the time is over, and test."""
-    torch.manual_seed(0)
-    rng, test = np.random.default_rng(0), np.random.default_rng(1)
-    model = FeedForward(problem) if cell == FEED_FORWARD else Memory(cell, initial, problem)
+class Training(NamedTuple):
+    """What a training took: seconds of one core until the problem was solved, None where it was not; and in all."""
+
+    solved: float | None
+    seconds: float
+    batches: int
+
+
+def fit(model: nn.Module, problem: Problem, seconds: float, test: np.random.Generator) -> Training:
+    """Train until the problem is solved, on sequences drawn from ``test``, or the time is over."""
+    rng, check = np.random.default_rng(0), problem.draw(test, TEST, "test")
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
-    check = problem.draw(test, TEST, "test")
     batches, solved = 0, None
     # Machine code is made before the clock starts; the gradients are dropped before the first step.
     first = problem.draw(rng, 2)
@@ -138,13 +143,22 @@ def train(problem: Problem, cell: str, initial: str, seconds: float) -> Run:
             if problem.is_solved(score(model, problem, check)):
                 solved = time.process_time() - began
                 break
+    return Training(solved, time.process_time() - began, batches)
+
+
+def train(problem: Problem, cell: str, initial: str, seconds: float) -> Run:
+    """Train until the problem is solved or the time is over, and test."""
+    torch.manual_seed(0)
+    test = np.random.default_rng(1)
+    model = FeedForward(problem) if cell == FEED_FORWARD else Memory(cell, initial, problem)
+    solved, spent, batches = fit(model, problem, seconds, test)
     final_score = score(model, problem, problem.draw(test, 2 * TEST, "test"))
     if solved is None and problem.is_solved(final_score):
-        solved = time.process_time() - began
+        solved = spent
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Run(
         problem.name, cell, initial, final_score, problem.unit, problem.better, solved,
-        round(time.process_time() - began, 2), batches, parameters, commit(),
+        round(spent, 2), batches, parameters, commit(),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ PUBLIC = {
         "TextScore",
         "__version__",
         "cells",
+        "diagnostics",
         "errors",
         "explain",
         "export",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from elman import system
 
 if TYPE_CHECKING:
-    from elman import cells, errors, export, interop, nn, runtime, settings, training
+    from elman import cells, diagnostics, errors, export, interop, nn, runtime, settings, training
     from elman.nn.explain import explain
     from elman.runtime import Stream
     from elman.tasks import load
@@ -30,6 +30,7 @@ __all__ = [
     "TextScore",
     "__version__",
     "cells",
+    "diagnostics",
     "errors",
     "explain",
     "export",

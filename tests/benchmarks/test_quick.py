@@ -20,6 +20,7 @@ QUICK = [
         "dense_cells",
         "elementwise_cells",
         "flags",
+        "gradient_reach",
         "inference_grid",
         "layer_norm",
         "matrix_memory",

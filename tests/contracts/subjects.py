@@ -1,4 +1,4 @@
-"""The table of all tasks: what each makes for diagnoses to look at. Every property in test_subjects.py holds for each."""
+"""The table of all tasks: what each makes for diagnoses to look at; test_subjects.py holds for every row."""
 
 from __future__ import annotations
 
