@@ -55,7 +55,7 @@ def book(tmp_path: Path) -> Path:
 def test_help_names_every_command(elman: Shell) -> None:
     code, out, _ = elman("--help")
     assert code == 0
-    for verb in ("check", "demo", "train", "generate", "predict", "evaluate", "info", "explain", "export", "bench"):
+    for verb in "check demo train generate predict evaluate info inspect explain export bench".split():
         assert verb in out
 
 

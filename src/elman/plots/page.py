@@ -50,6 +50,24 @@ class Text(Block):
 
 @final
 @dataclass(frozen=True)
+class Points(Block):
+    """A list of points, each with a line or two below it that may be empty.
+
+    >>> Points([("It forgets.", "Try a gate.")]).html()
+    '<ul><li>It forgets.<small>Try a gate.</small></li></ul>'
+    """
+
+    points: Sequence[tuple[str, str]]
+
+    def html(self) -> str:
+        """Return a ``<ul>``."""
+        below = [f"<small>{html.escape(more)}</small>" if more else "" for _, more in self.points]
+        lines = [f"<li>{html.escape(point)}{more}</li>" for (point, _), more in zip(self.points, below, strict=True)]
+        return f"<ul>{''.join(lines)}</ul>"
+
+
+@final
+@dataclass(frozen=True)
 class Table(Block):
     """Rows below column heads; numbers are set right-aligned, floats with four significant digits."""
 

@@ -140,7 +140,7 @@ def subject(
         counts=torch.ones(inputs.shape, dtype=torch.bool),
         labels=[[names[symbol] for symbol in row] for row in inputs.tolist()],
         answers=names,
-        title=f"language model, {len(shape.hidden_sizes)} layers of {shape.cell}",
+        title=f"language model, {len(shape.hidden_sizes)} layer{'s' * (len(shape.hidden_sizes) > 1)} of {shape.cell}",
     )
 
 

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import small_models
+from elman.cli import main
+from elman.diagnostics import inspection
+
+BRIEFLY = ["--steps", "24", "--rows", "2"]
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    few = {name: inspection.DIAGNOSES[name] for name in ("gradient_flow", "saturation")}
+    monkeypatch.setattr(inspection, "DIAGNOSES", few)
+    return small_models.bundle(tmp_path / "model")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[str, str]:
+    monkeypatch.setattr(sys, "argv", ["elman", "inspect", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    out, err = capsys.readouterr()
+    return (out, err) if not end.value.code else ("", err)
+
+
+def test_a_model_alone_reads_what_it_writes(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, _ = run(monkeypatch, capsys, model, *BRIEFLY)
+    assert "model: language model, 2 layers of lstm, on 2 rows of 24 symbols that the model wrote itself" in out
+    assert "Reach of gradients" in out
+    assert f"Report: {model / 'inspect' / 'index.html'}" in out
+    assert (model / "inspect" / "numbers.json").is_file()
+
+
+def test_numbers_of_a_text_of_ones_own_as_json(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "mine.txt"
+    text.write_text(small_models.TEXT * 3, encoding="utf-8")
+    out, _ = run(monkeypatch, capsys, model, text, "--out", tmp_path / "report", "--json", *BRIEFLY)
+    numbers = json.loads(out)
+    assert numbers["about"] == "language model, 2 layers of lstm, on 2 rows of 24 symbols of mine.txt."
+    assert numbers["title"] == "model"
+    assert (tmp_path / "report" / "index.html").is_file()
+
+
+def test_a_text_that_is_not_there(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "nowhere.txt" in run(monkeypatch, capsys, model, tmp_path / "nowhere.txt")[1]
+    assert not (model / "inspect").exists()
