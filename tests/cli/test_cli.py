@@ -55,7 +55,8 @@ def book(tmp_path: Path) -> Path:
 def test_help_names_every_command(elman: Shell) -> None:
     code, out, _ = elman("--help")
     assert code == 0
-    for verb in "check demo train generate predict evaluate info inspect explain export bench".split():
+    verbs = ("check", "demo", "train", "generate", "predict", "evaluate", "info", "inspect", "watch", "explain")
+    for verb in (*verbs, "export", "bench"):
         assert verb in out
 
 
