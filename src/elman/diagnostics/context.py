@@ -164,8 +164,11 @@ def context(subject: Subject, *, longest: int | None = None, places: int = 128, 
 
 def plot_contexts(contexts: Sequence[Context]) -> Figure:
     """Several models side by side: how much of what the past gives each window gives them."""
-    curves = {found.title: (found.windows, [found.closed(window) for window in found.windows]) for found in contexts}
-    return pictures.closed_gaps(curves, {found.title: found.usable["cut"].steps for found in contexts})
+    curves = []
+    for found in contexts:
+        closed = [found.closed(window) for window in found.windows]
+        curves.append((found.title, found.windows, closed, found.usable["cut"].steps))
+    return pictures.closed_gaps(curves)
 
 
 @final

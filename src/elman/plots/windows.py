@@ -46,20 +46,20 @@ def context_curve(
     return figure
 
 
-def closed_gaps(curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], usable: Mapping[str, float]) -> Figure:
+def closed_gaps(curves: Sequence[tuple[str, Sequence[int], Sequence[float], float]]) -> Figure:
     """Draw, for several models, which part of the gap to all the past each window closes.
 
-    ``curves`` are windows and parts by the model's name, ``usable`` their usable memories.
+    ``curves`` are a model's name, windows, the part that each of them closes, and the usable memory.
     """
     figure, axes = style.new()
     with style.context():
-        for place, (name, (windows, parts)) in enumerate(curves.items()):
-            colour, steps = style.COLOURS[place % len(style.COLOURS)], usable[name]
+        for place, (name, windows, parts, steps) in enumerate(curves):
+            colour = style.COLOURS[place % len(style.COLOURS)]
             length = "beyond the longest window" if steps == math.inf else f"{steps:g} steps"
             axes.plot(windows, parts, color=colour, label=f"{name}: {length}")
             if steps < math.inf:
                 axes.axvline(steps, color=colour, linewidth=1.0, linestyle=(0, (2, 2)))
-        _window_axis(axes, max(windows[-1] for windows, _ in curves.values()))
+        _window_axis(axes, max(windows[-1] for _, windows, _, _ in curves))
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
         axes.set_ylim(-0.05, 1.1)
         axes.set_title("How much of what the past gives a window gives")
@@ -74,3 +74,20 @@ def _window_axis(axes: Axes, longest: int) -> None:
     axes.set_xticks([0, *ticks], [str(tick) for tick in (0, *ticks)])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("inputs before the present one that may be seen")
+
+
+def recovered(curves: Sequence[tuple[str, Sequence[float]]]) -> Figure:
+    """Draw, for several models, which share of the input k steps ago is recovered: a name and the shares from k = 0."""
+    figure, axes = style.new()
+    with style.context():
+        for place, (name, shares) in enumerate(curves):
+            colour = style.COLOURS[place % len(style.COLOURS)]
+            axes.plot(range(len(shares)), shares, color=colour, label=name)
+            axes.fill_between(range(len(shares)), shares, color=colour, alpha=0.1, linewidth=0)
+        _window_axis(axes, max(1, *(len(shares) - 1 for _, shares in curves)))
+        axes.set_xlabel("steps ago")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+        axes.set_ylim(0, 1.05)
+        axes.set_title("How much of a past input a linear readout finds in the state")
+        axes.legend(loc="upper right", title="memory capacity")
+    return figure
