@@ -62,6 +62,19 @@ def test_the_last_step_that_counts_is_explained() -> None:
     assert found.answer == "output 0 at step 4"
 
 
+def test_more_points_are_taken_until_the_parts_add_up_and_else_it_is_told() -> None:
+    rough = random_layers("lstm", layers=2)
+    with torch.no_grad():
+        for weights in rough.parameters():
+            weights *= 6
+    here = subject(rough, time=20)
+    few, many = attribution(here, points=64), attribution(here)
+    assert abs(many.error) < abs(few.error)
+    assert "instead of" in str(few)
+    assert "trust the occlusion" in str(few)
+    assert "add up to the difference" in str(attribution(symbols()))
+
+
 def test_it_is_told_drawn_and_written() -> None:
     for here in (symbols(), subject(random_layers("gru"), time=8)):
         found = attribution(here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 #: The latest inputs that are looked at where nothing else is said; earlier ones stay as they are.
 SPAN = 200
 
+#: Points of the quadrature to begin with; twice as many are taken until the parts add up to within this share.
+FEWEST_POINTS, COMPLETE = 64, 0.01
+
 #: Sequences that run at once.
 _TOGETHER = 64
 
@@ -39,6 +43,7 @@ class Attribution:
         baseline: It, where all these inputs are the mean input.
         gradients: Integrated gradients, one number per input; their sum is output - baseline.
         occlusion: By how much the output falls where this input alone is the mean input.
+        step: Of the output; the last of the inputs is at the same step.
         error: Completeness: the sum of the integrated gradients minus (output - baseline).
         series: The first feature of the inputs where they are a series, else None.
     """
@@ -50,6 +55,7 @@ class Attribution:
     baseline: float
     gradients: tuple[float, ...]
     occlusion: tuple[float, ...]
+    step: int
     error: float
     series: tuple[float, ...] | None
 
@@ -58,7 +64,16 @@ class Attribution:
         told = ", ".join(f"'{self.labels[i]}' {self._ago(i)} {self.gradients[i]:+.2f}" for i in order)
         return (
             f"{self.title}: {self.answer} is {self.output:.3f}, and {self.baseline:.3f} with mean inputs. "
-            f"Most comes from {told}. The parts add up to the difference within {abs(self.error):.1g}."
+            f"Most comes from {told}. {self._completeness()}"
+        )
+
+    def _completeness(self) -> str:
+        difference = abs(self.output - self.baseline)
+        if abs(self.error) <= COMPLETE * difference:
+            return f"The parts add up to the difference within {abs(self.error):.1g}."
+        return (
+            f"The integrated gradients add up to {sum(self.gradients):+.2f} instead of "
+            f"{self.output - self.baseline:+.2f}: look at fewer inputs, with a smaller span, or trust the occlusion."
         )
 
     def _ago(self, place: int) -> str:
@@ -71,6 +86,7 @@ class Attribution:
             "title": self.title,
             "labels": list(self.labels),
             "answer": self.answer,
+            "step": self.step,
             "output": self.output,
             "baseline": self.baseline,
             "integrated_gradients": words.plain_list(self.gradients),
@@ -86,7 +102,7 @@ class Attribution:
             pictures.Values("occlusion", self.occlusion),
         ]
         if self.series is not None:
-            return pictures.series(self.series, values, title)
+            return pictures.series(self.series, values, title, first=self.step + 1 - len(self.series))
         return pictures.text(self.labels, values, title)
 
 
@@ -97,7 +113,7 @@ def attribution(
     step: int | None = None,
     answer: int | None = None,
     span: int = SPAN,
-    points: int = 64,
+    points: int = 512,
 ) -> Attribution:
     r"""What each of the latest inputs did for the output at a step.
 
@@ -117,7 +133,8 @@ def attribution(
         step: Of the output; by default the last one that counts.
         answer: Which one; by default the right one, or the first number of the output.
         span: How many inputs up to the step to look at; those before stay as they are.
-        points: Of the quadrature.
+        points: Of the quadrature at most; 64 are taken first, then twice as many until the parts add up to within 1% of
+            the difference.
 
     Raises:
         UsageError: There is no such row, step or answer, or span or points are below 1.
@@ -129,15 +146,12 @@ def attribution(
     mean = subject.inputs.detach().mean((0, 1))
     with torch.no_grad():
         state = subject.run(inputs[:, :first])[1] if first else None
-        output, baseline = (
-            float(_value(subject, changed, state, row, step, answer)) for changed in (window, mean.expand_as(window))
-        )
-    gradients = _integrated_gradients(subject, window, mean, state, row, step, answer, points)
+    value = _explained(subject, state, row, step, answer)
     occluded = torch.where(torch.eye(window.shape[1], dtype=torch.bool)[..., None], mean, window)
     with torch.no_grad():
-        without = torch.cat(
-            [_value(subject, part, state, row, step, answer) for part in torch.split(occluded, _TOGETHER)]
-        )
+        output, baseline = float(value(window)), float(value(mean.expand_as(window)))
+        without = torch.cat([value(part) for part in torch.split(occluded, _TOGETHER)])
+    gradients = _settled_gradients(value, window, mean, output - baseline, points)
     return Attribution(
         title=subject.title,
         labels=tuple(subject.labels[row][first : step + 1]),
@@ -146,6 +160,7 @@ def attribution(
         baseline=baseline,
         gradients=tuple(gradients.tolist()),
         occlusion=tuple((output - without.double()).tolist()),
+        step=step,
         error=float(gradients.sum()) - (output - baseline),
         series=tuple(window[0, :, 0].tolist()) if is_series(subject) else None,
     )
@@ -168,27 +183,35 @@ def _checked(subject: Subject, row: int, step: int | None, answer: int | None, s
     return step
 
 
-def _value(subject: Subject, inputs: Tensor, state: State | None, row: int, step: int, answer: int | None) -> Tensor:
-    """F for rows of inputs (n, steps, features) that go on from one state: (n,)."""
-    states = None if state is None else {name: value.expand(len(inputs), -1) for name, value in state.items()}
-    last = subject.run(inputs, states)[0][:, -1:]
-    scores = subject.readout(last)
-    if not subject.answers:
-        return scores.flatten(1)[:, answer or 0]
+def _explained(
+    subject: Subject, state: State | None, row: int, step: int, answer: int | None
+) -> Callable[[Tensor], Tensor]:
+    """F, as a function of inputs (n, steps, features) that go on from one state and end at ``step``, to (n,)."""
     target = subject.targets[row, step] if answer is None else torch.tensor(answer)
-    return -subject.losses(scores, target.expand(len(inputs), 1))[:, 0]
+
+    def value(inputs: Tensor) -> Tensor:
+        states = None if state is None else {name: every.expand(len(inputs), -1) for name, every in state.items()}
+        scores = subject.readout(subject.run(inputs, states)[0][:, -1:])
+        if not subject.answers:
+            return scores.flatten(1)[:, answer or 0]
+        return -subject.losses(scores, target.expand(len(inputs), 1))[:, 0]
+
+    return value
 
 
-def _integrated_gradients(
-    subject: Subject,
-    window: Tensor,
-    mean: Tensor,
-    state: State | None,
-    row: int,
-    step: int,
-    answer: int | None,
-    points: int,
+def _settled_gradients(
+    value: Callable[[Tensor], Tensor], window: Tensor, mean: Tensor, difference: float, points: int
 ) -> Tensor:
+    """Integrated gradients (steps,) with as many points as they need to add up to the difference, or as allowed."""
+    taken = min(points, FEWEST_POINTS)
+    while True:
+        gradients = _integrated_gradients(value, window, mean, taken)
+        if 2 * taken > points or abs(float(gradients.sum()) - difference) <= COMPLETE * abs(difference):
+            return gradients
+        taken *= 2
+
+
+def _integrated_gradients(value: Callable[[Tensor], Tensor], window: Tensor, mean: Tensor, points: int) -> Tensor:
     """(steps,) float64."""
     places, weights = np.polynomial.legendre.leggauss(points)
     along = torch.from_numpy((places + 1) / 2).to(window)[:, None, None]
@@ -197,8 +220,7 @@ def _integrated_gradients(
     for part, share in zip(torch.split(along, _TOGETHER), torch.split(shares, _TOGETHER), strict=True):
         changed = (mean + part * (window - mean)).requires_grad_()
         with torch.enable_grad():
-            value = _value(subject, changed, state, row, step, answer).sum()
-        (gradient,) = torch.autograd.grad(value, changed)
+            (gradient,) = torch.autograd.grad(value(changed).sum(), changed)
         total += torch.einsum("n,ntf->tf", share, gradient.double())
     return (total * (window[0] - mean).double()).sum(1)
 

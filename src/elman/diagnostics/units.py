@@ -115,7 +115,8 @@ def units(
     .. math:: p = \frac{1 + \#\{\max_{u, f} |r_{shifted}| / \sigma_{uf} \ge |r| / \sigma_{uf}\}}{1 + shifts}
 
     The maximum over everything that was searched corrects for having searched (Westfall & Young, "Resampling-based
-    multiple testing", 1993).
+    multiple testing", 1993). A phase needs many sequences: along one or two, whatever swings with the same period
+    agrees with it wherever it begins.
 
     Args:
         subject: The model and its sequences; some long ones are best.

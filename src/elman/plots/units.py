@@ -27,14 +27,13 @@ class Values(NamedTuple):
     numbers: Sequence[float]
 
 
-def text(labels: Sequence[str], values: Sequence[Values], title: str, *, mark: int | None = None) -> Figure:
+def text(labels: Sequence[str], values: Sequence[Values], title: str) -> Figure:
     """Text whose symbols stand on colours: orange for values above 0, blue below, each panel to its own scale.
 
     Args:
         labels: The symbols.
         values: One panel for each, a number per symbol.
         title: One line above.
-        mark: A symbol to draw a frame around.
     """
     from matplotlib.figure import Figure
 
@@ -45,10 +44,10 @@ def text(labels: Sequence[str], values: Sequence[Values], title: str, *, mark: i
         figure = Figure(
             figsize=(COLUMNS * _WIDTH + 1.1, len(values) * (lines * _HEIGHT + 0.5) + 0.45), layout="constrained"
         )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold", color=style.INK)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold", color=style.INK, parse_math=False)
         for axes, (heading, numbers) in zip(figure.subplots(len(values), 1, squeeze=False)[:, 0], values, strict=True):
             _check(labels, numbers)
-            _cells(axes, labels, places, numbers, mark)
+            _cells(axes, labels, places, numbers)
             axes.set_title(heading, fontsize=9.5, fontweight="normal", color=style.MUTED, pad=4)
             axes.set_xlim(0, COLUMNS)
             axes.set_ylim(lines, 0)
@@ -56,22 +55,20 @@ def text(labels: Sequence[str], values: Sequence[Values], title: str, *, mark: i
     return figure
 
 
-def series(numbers: Sequence[float], values: Sequence[Values], title: str, *, mark: int | None = None) -> Figure:
-    """A series and, below it, bars of one value per step."""
+def series(numbers: Sequence[float], values: Sequence[Values], title: str, *, first: int = 0) -> Figure:
+    """A series and, below it, bars of one value per step; ``first`` is the number of the first step."""
     from matplotlib.figure import Figure
 
     with style.context():
         figure = Figure(figsize=(7.2, 1.7 + 1.6 * len(values)), layout="constrained")
         panels = figure.subplots(1 + len(values), 1, sharex=True, squeeze=False)[:, 0]
-        panels[0].plot(range(len(numbers)), numbers, color=style.INK, linewidth=1.2)
-        panels[0].set_title(title)
+        panels[0].plot(range(first, first + len(numbers)), numbers, color=style.INK, linewidth=1.2)
+        panels[0].set_title(title, parse_math=False)
         panels[0].set_ylabel("series")
         for axes, (heading, bars) in zip(panels[1:], values, strict=True):
             _check(numbers, bars)
-            axes.bar(range(len(bars)), bars, width=1.0, color=_signs(bars))
+            axes.bar(range(first, first + len(bars)), bars, width=1.0, color=_signs(bars))
             axes.set_ylabel(heading)
-        for axes in panels if mark is not None else ():
-            axes.axvline(mark, color=style.MUTED, linewidth=1, linestyle=(0, (4, 3)))
         panels[-1].set_xlabel("step")
     return figure
 
@@ -105,7 +102,7 @@ def correlations(
         axes.set_ylim(len(properties) - 0.5, -0.5)
         axes.set_xlim(-1.03, 1.03)
         axes.set_xlabel("correlation; orange: beyond chance (p < 0.001, corrected for all that was searched)")
-        axes.set_title(title)
+        axes.set_title(title, parse_math=False)
     return figure
 
 
@@ -120,11 +117,11 @@ def bars(names: Sequence[str], values: Sequence[Values], title: str, label: str)
             colours = _signs(numbers) if len(values) == 1 else style.COLOURS[number]
             axes.barh(places, numbers, height=thick * 0.92, color=colours, label=heading)
         axes.axvline(0, color=style.MUTED, linewidth=0.8)
-        axes.set_yticks(range(len(names)), names, fontsize=8.5)
+        axes.set_yticks(range(len(names)), names, fontsize=8.5, parse_math=False)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(label)
-        axes.set_title(title)
+        axes.set_title(title, parse_math=False)
         if len(values) > 1:
             axes.legend(loc="lower right")
     return figure
@@ -161,7 +158,7 @@ def _places(labels: Sequence[str]) -> list[tuple[int, int, int]]:
             line, column = line + 1, 0
         places.append((line, column, width))
         column += width + gap
-        if label.endswith("↵"):
+        if label.endswith("↵") or label == "<eos>":
             line, column = line + 1, 0
     return places
 
@@ -171,7 +168,6 @@ def _cells(
     labels: Sequence[str],
     places: Sequence[tuple[int, int, int]],
     numbers: Sequence[float],
-    mark: int | None,
 ) -> None:
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import Normalize
@@ -183,12 +179,10 @@ def _cells(
     limit = max((abs(number) for number in numbers), default=0.0) or 1.0
     cells = PolyCollection(corners, array=list(numbers), cmap=_colours(), norm=Normalize(-limit, limit), linewidths=0)
     axes.add_collection(cells)
-    if mark is not None:
-        axes.add_collection(PolyCollection([corners[mark]], facecolors="none", edgecolors=style.INK, linewidths=1.2))
     for label, (line, column, width), number in zip(labels, places, numbers, strict=True):
         axes.text(
-            column + width / 2, line + 0.5, _shown(label)[:width].replace("$", r"\$"), ha="center",
-            va="center_baseline", family="DejaVu Sans Mono", fontsize=8.5,
+            column + width / 2, line + 0.5, _shown(label)[:width], ha="center", va="center_baseline",
+            family="DejaVu Sans Mono", fontsize=8.5, parse_math=False,
             color="white" if number < -0.72 * limit else style.INK,
         )  # fmt: skip
     bar = axes.figure.colorbar(cells, ax=axes, shrink=1.0, aspect=30, pad=0.01, fraction=0.02)
