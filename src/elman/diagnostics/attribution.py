@@ -147,7 +147,7 @@ def attribution(
     with torch.no_grad():
         state = subject.run(inputs[:, :first])[1] if first else None
     value = _explained(subject, state, row, step, answer)
-    occluded = torch.where(torch.eye(window.shape[1], dtype=torch.bool)[..., None], mean, window)
+    occluded = torch.where(torch.eye(window.shape[1]).to(window)[..., None] > 0, mean, window)
     with torch.no_grad():
         output, baseline = float(value(window)), float(value(mean.expand_as(window)))
         without = torch.cat([value(part) for part in torch.split(occluded, _TOGETHER)])
@@ -159,7 +159,7 @@ def attribution(
         output=output,
         baseline=baseline,
         gradients=tuple(gradients.tolist()),
-        occlusion=tuple((output - without.double()).tolist()),
+        occlusion=tuple((output - without.cpu().double()).tolist()),
         step=step,
         error=float(gradients.sum()) - (output - baseline),
         series=tuple(window[0, :, 0].tolist()) if is_series(subject) else None,
@@ -187,7 +187,7 @@ def _explained(
     subject: Subject, state: State | None, row: int, step: int, answer: int | None
 ) -> Callable[[Tensor], Tensor]:
     """F, as a function of inputs (n, steps, features) that go on from one state and end at ``step``, to (n,)."""
-    target = subject.targets[row, step] if answer is None else torch.tensor(answer)
+    target = subject.targets[row, step] if answer is None else torch.tensor(answer).to(subject.targets)
 
     def value(inputs: Tensor) -> Tensor:
         states = None if state is None else {name: every.expand(len(inputs), -1) for name, every in state.items()}
@@ -221,8 +221,8 @@ def _integrated_gradients(value: Callable[[Tensor], Tensor], window: Tensor, mea
         changed = (mean + part * (window - mean)).requires_grad_()
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(value(changed).sum(), changed)
-        total += torch.einsum("n,ntf->tf", share, gradient.double())
-    return (total * (window[0] - mean).double()).sum(1)
+        total += torch.einsum("n,ntf->tf", share, gradient.cpu().double())
+    return (total * (window[0] - mean).cpu().double()).sum(1)
 
 
 def _named(subject: Subject, row: int, step: int, answer: int | None) -> str:

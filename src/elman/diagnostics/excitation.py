@@ -101,7 +101,7 @@ def excitation(subject: Subject, unit: str) -> Excitation:
     """
     state, index = find(subject.recurrent, unit)
     with torch.no_grad():
-        values = subject.run()[2][state][..., index].double()
+        values = subject.run()[2][state][..., index].cpu().double()
     changes = values.diff(dim=1)  # What the first input does is taken by the start of the row.
     steps: dict[str, list[int]] = defaultdict(list)
     names = _levels(subject.inputs[..., 0]) if is_series(subject) else subject.labels
