@@ -70,7 +70,7 @@ class HalfLife:
         from matplotlib.figure import Figure
 
         with style.context():
-            figure = Figure(figsize=(9.0, 3.8), layout="constrained")
+            figure = Figure(figsize=(10.0, 3.8), layout="constrained")
             fading, units = figure.subplots(1, 2)
             scale = math.log(10)
             fading.fill_between(
@@ -93,7 +93,7 @@ class HalfLife:
             units.set_title("Half-life of each unit")
             units.set_xlabel("units, sorted")
             units.set_ylabel("steps")
-            units.legend()
+            figure.legend(*units.get_legend_handles_labels(), loc="outside right upper")
             return figure
 
 

@@ -129,28 +129,25 @@ class Saturation:
             rows = -(-max(len(self.functions), 1) // columns)
             figure = Figure(figsize=(0.6 + 2.3 * columns, 0.5 + 2.4 * rows), layout="constrained")
             panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-            ends = {"gate": ("shut", "open"), "unit": ("near -1", "near +1"), "relu": ("zero", "")}
             for axes, (name, function) in zip(panels, self.functions.items(), strict=False):
-                for stuck, colour in ((False, style.COLOURS[0]), (True, style.COLOURS[1])):
-                    shown = function.stuck == stuck
-                    axes.plot(
-                        function.low[shown],
-                        function.high[shown],
-                        "o",
-                        color=colour,
-                        markersize=4,
-                        alpha=0.5,
-                        markeredgewidth=0,
-                    )
-                axes.plot([0, 1], [1, 0], color=style.MUTED, linewidth=0.8)
-                axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
-                axes.set_title(name, fontsize=10)
-                low, high = ends[function.kind]
-                axes.set_xlabel(f"share of steps {low}")
-                axes.set_ylabel(f"share of steps {high}" if high else "")
+                _draw(axes, name, function)
             for axes in panels[len(self.functions) :]:
                 axes.set_axis_off()
             return figure
+
+
+def _draw(axes: Any, name: str, function: Function) -> None:
+    """One dot for every unit of a function; the diagonal is where it is never in between."""
+    for is_stuck, colour in ((False, style.COLOURS[0]), (True, style.COLOURS[1])):
+        shown = function.stuck == is_stuck
+        axes.plot(function.low[shown], function.high[shown], "o", color=colour, markersize=4, alpha=0.5, mew=0)
+    axes.plot([0, 1], [1, 0], color=style.MUTED, linewidth=0.8)
+    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
+    stuck = int(function.stuck.sum())
+    axes.set_title(f"{name}, {stuck} stuck" if stuck else name, fontsize=10)
+    low, high = {"gate": ("shut", "open"), "unit": ("near -1", "near +1"), "relu": ("zero", "")}[function.kind]
+    axes.set_xlabel(f"share of steps {low}")
+    axes.set_ylabel(f"share of steps {high}" if high else "")
 
 
 def saturation(subject: Subject) -> Saturation:
