@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_it_runs(name: str) -> None:
         assert figure.unit or figure.value <= 1
     names = [figure.name for figure in figures]
     assert len(set(names)) == len(names)
+
+
+def test_the_page_is_measured_where_there_is_a_browser() -> None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the page is not measured")
+    if shutil.which("chromium") is None:
+        pytest.skip("no chromium here: the page is not measured")
+    test_it_runs("watch_page")
 
 
 def test_every_name_is_a_benchmark() -> None:
