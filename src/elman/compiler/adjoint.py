@@ -94,7 +94,9 @@ def adjoint(step: Graph, without: AbstractSet[str] = frozenset()) -> Adjoint:
             _accumulate(builder, grads, place, builder.add(Node("input", width=width, name=GRAD.format(name))))
         if state in read:
             carried.append(builder.add(Node("input", width=width, name=CARRIED.format(state))))
-            _accumulate(builder, grads, place, carried[-1])
+            # What is handed on lies there for one step only; a product after the loop needs it of all.
+            share = carried[-1] if place in grads else builder.copy(carried[-1], GRAD.format(name))
+            _accumulate(builder, grads, place, share)
     parameters: list[ParameterGradient] = []
     for place in reversed(range(len(step.nodes))):
         node = step.nodes[place]
