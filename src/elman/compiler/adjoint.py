@@ -95,8 +95,8 @@ def adjoint(step: Graph, without: AbstractSet[str] = frozenset()) -> Adjoint:
         if state in read:
             carried.append(builder.add(Node("input", width=width, name=CARRIED.format(state))))
             # What is handed on lies there for one step only; a product after the loop needs it of all.
-            share = carried[-1] if place in grads else builder.copy(carried[-1], GRAD.format(name))
-            _accumulate(builder, grads, place, share)
+            own = carried[-1] if place in grads else builder.copy(carried[-1], GRAD.format(name))
+            _accumulate(builder, grads, place, own)
     parameters: list[ParameterGradient] = []
     for place in reversed(range(len(step.nodes))):
         node = step.nodes[place]
