@@ -18,6 +18,7 @@ from elman.diagnostics.lyapunov import Lyapunov, lyapunov, plot_spectra
 from elman.diagnostics.memory import Memory, input_to_state, memory
 from elman.diagnostics.reach_log import ReachLog
 from elman.diagnostics.report import write_report
+from elman.diagnostics.same_input import SameInput, same_input
 from elman.diagnostics.saturation import Saturation, saturation
 from elman.diagnostics.units import Units, units
 
@@ -36,6 +37,7 @@ __all__ = [
     "Lyapunov",
     "Memory",
     "ReachLog",
+    "SameInput",
     "Saturation",
     "Units",
     "Usable",
@@ -57,6 +59,7 @@ __all__ = [
     "plot_contexts",
     "plot_gradient_flows",
     "plot_spectra",
+    "same_input",
     "saturation",
     "units",
     "write_report",
