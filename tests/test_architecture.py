@@ -73,6 +73,23 @@ assert stream.engine.backend == {backend!r}
     assert loaded == set()
 
 
+def test_a_model_is_watched_without_torch(tmp_path: Path) -> None:
+    folder = small_models.bundle(tmp_path / "model")
+    loaded = heavy_modules_after(f"""
+import signal
+from pathlib import Path
+from elman.serving import Session
+from elman.serving.protocol import Edit
+from elman.watch import read, watch
+watch([Path({str(folder)!r})], port=0, ready=lambda address: signal.raise_signal(signal.SIGINT))
+session = Session(read([Path({str(folder)!r})]))
+session.receive(Edit(turn=1, keep=0, add="The same"))
+while session.behind:
+    session.advance()
+""")
+    assert loaded == set()
+
+
 @pytest.mark.parametrize("statement", ["import torch", "import elman.nn"])
 def test_the_check_itself_sees_torch(statement: str) -> None:
     assert "torch" in heavy_modules_after(statement)

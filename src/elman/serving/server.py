@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -72,8 +73,9 @@ def serve(app: Starlette, port: int, ready: Callable[[str], None]) -> None:
     Raises `UsageError` when the port is taken.
     """
     with socket.socket() as listening:
-        # A port that was just left can be taken again at once.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":
+            # A port that was just left can be taken again at once; on Windows this would take one that is in use.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
         except (OSError, OverflowError) as error:

@@ -81,6 +81,8 @@ class Track:
         shape = self._engine.shape
         units = " + ".join(map(str, shape.hidden_sizes))
         summary = f"{shape.cell}, {units} units, {shape.vocabulary:,} symbols ({self._codec.kind})"
+        if self._codec.lookahead != 0:
+            summary += ", each read as soon as it is certain where it ends"
         return ModelCard(name, summary, self._sent, self._guess(self._first_logits))
 
     def back(self, place: int) -> None:

@@ -11,7 +11,6 @@ const status = find("status");
 const BRANCHES = 8;
 
 let panels = [];
-let limit = Infinity;
 /** The characters (code points) that the session has, null where that is not known, and the turn of the last edit. */
 let told = [];
 let lastEdit = 0;
@@ -55,8 +54,7 @@ const greet = () => say(panels.length > 1 ? "Both models are ready." : "The mode
 
 const receive = {
   models(message) {
-    limit = message.limit;
-    field.maxLength = limit;
+    field.maxLength = message.limit;
     panels = message.models.map((card, number) => new Panel(card, number, { looked, wentBack }));
     find("panels").replaceChildren(...panels.map((panel) => panel.element));
     document.title = `${message.models.map((card) => card.name).join(", ")} – elman watch`;

@@ -158,9 +158,9 @@ export class Panel {
 
   /** Look at the same place of the text as another panel does. */
   follow(place) {
-    const number = place === null ? 0 : this.track.symbolsWithin(place);
-    this.view.chosen = number ? number - 1 : null;
-    if (number) this.reveal(number - 1);
+    const symbols = place === null ? 0 : this.track.symbolsWithin(place);
+    this.view.chosen = symbols ? symbols - 1 : this.pinned;
+    if (symbols) this.reveal(symbols - 1);
     this.draw();
   }
 
