@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,7 @@ from elman.diagnostics.ablation import ablation
 from elman.diagnostics.attribution import attribution
 from elman.diagnostics.context import context
 from elman.diagnostics.findings import Finding, findings
+from elman.diagnostics.same_input import same_input
 from elman.diagnostics.units import units
 from elman.nn import Recurrent
 from elman.nn.subject import Subject
@@ -67,6 +70,18 @@ def averaging(count: int) -> Subject:
     return dataclasses.replace(seen, readout=lambda outputs: outputs.mean(-1), losses=lambda s, t: 1 + s.square())
 
 
+def naming(memory: float) -> Subject:
+    """Ones and minus ones, and a unit that knows them, and what was before as far as its recurrent weight goes."""
+    layers = weights(Recurrent("rnn", 1, 1), weight_ih=0.5, weight_hh=memory, bias_ih=0.0, bias_hh=0.0)
+    seen = of(layers)
+    return dataclasses.replace(
+        seen,
+        inputs=seen.inputs.sign(),
+        readout=lambda outputs: torch.cat([outputs, -outputs], -1),
+        answers=["one", "zero"],
+    )
+
+
 def reading_vowels(is_real: bool) -> Subject:
     """A unit that is told which letters are vowels; or something else about them, by chance."""
     rng = np.random.default_rng(0)
@@ -106,6 +121,7 @@ CASES: dict[str, tuple[Find, Callable[[], Subject], Callable[[], Subject], int |
     ),
     "unused past": (context, lambda: shift_register(4, 0), lambda: shift_register(4, 2), None),
     "narrow window": (context, lambda: shift_register(8, 6), lambda: shift_register(8, 4), 5),
+    "same answers": (same_input, lambda: naming(0.0), lambda: naming(1.0), None),
     "spare units": (ablation, lambda: shift_register(12, 2), lambda: shift_register(4, 3), None),
     "one unit": (ablation, lambda: shift_register(4, 3), lambda: averaging(40), None),
     "speaking units": (units, lambda: reading_vowels(True), lambda: reading_vowels(False), None),
@@ -152,10 +168,7 @@ def test_troubles_come_first() -> None:
 
 
 def test_all_rules_are_tried() -> None:
-    import inspect
-
-    from elman.diagnostics import findings as module
-
+    module = importlib.import_module("elman.diagnostics.findings")
     rules = [
         name for name, rule in vars(module).items()
         if inspect.isfunction(rule) and "Finding | None" in str(rule.__annotations__.get("return"))

@@ -20,12 +20,13 @@ def inspection() -> Inspection:
     """Of a model of letters, whose names want to be escaped."""
     letters = [["<b>", "&", "a", "e"][step % 4] for step in range(40)]
     seen = subject(random_layers("lstm"), time=40, labels=[letters] * 2)
-    return inspect(dataclasses.replace(seen, answers=["<b>", "&", "a", "e"]), window=64)
+    inputs = seen.inputs[:, :4].repeat(1, 10, 1)
+    return inspect(dataclasses.replace(seen, inputs=inputs, answers=["<b>", "&", "a", "e"]), window=64)
 
 
 @pytest.fixture(scope="module")
 def page(inspection: Inspection, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(inspection, tmp_path_factory.mktemp("report") / "new", about="On <made up> letters.")
+    return write_report(inspection, tmp_path_factory.mktemp("report") / "new", about="a model, on <made up> letters.")
 
 
 def test_every_diagnosis_is_made_and_timed(inspection: Inspection) -> None:
@@ -38,6 +39,7 @@ def test_progress_is_told_and_reasons_are_kept() -> None:
     found = inspect(linear(np.array([[0.9]]), time=4), said=told.append)
     assert told == list(DIAGNOSES)
     assert "at least 8 steps" in found.left_out["half_life"]
+    assert "no input occurs at two places" in found.left_out["same_input"]
     assert set(found.results) | set(found.left_out) == set(DIAGNOSES)
     assert not set(found.results) & set(found.left_out)
 
@@ -51,7 +53,8 @@ def test_a_report_is_a_page_pictures_and_numbers(page: Path) -> None:
     assert numbers["results"]["gradient_flow"]["reach"] > 0
     text = page.read_text(encoding="utf-8")
     assert text.count("<img") == len(DIAGNOSES)
-    assert "On &lt;made up&gt; letters." in text
+    assert "on &lt;made up&gt; letters." in text
+    assert ">A model, on" in text
     assert "<b>" not in text
     assert "What a small model remembers" in text
 

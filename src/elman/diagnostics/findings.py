@@ -16,6 +16,7 @@ from elman.diagnostics.context import Context
 from elman.diagnostics.gradient_flow import GradientFlow
 from elman.diagnostics.half_life import HalfLife
 from elman.diagnostics.lyapunov import Lyapunov
+from elman.diagnostics.same_input import SameInput
 from elman.diagnostics.saturation import STUCK, Saturation
 from elman.diagnostics.units import SIGNIFICANT, Units
 
@@ -44,6 +45,9 @@ NEEDED, SPARE_UNITS, ONE_UNIT = 0.0005, 0.5, 0.2
 
 #: Part of an output's change by which integrated gradients may miss it.
 LOOSE = 0.1
+
+#: Difference of probabilities, from 0 to 1, that the past of one input should make at least.
+SAME = 0.1
 
 #: Correlation, by size, from which on a unit is said to be about something.
 ABOUT = 0.7
@@ -95,6 +99,7 @@ def findings(results: Iterable[Any], window: int | None = None) -> tuple[Finding
         (Saturation, clipped_states),
         (Context, unused_past),
         (Context, lambda context: narrow_window(context, window)),
+        (SameInput, same_answers),
         (Ablation, spare_units),
         (Ablation, one_unit),
         (Units, speaking_units),
@@ -242,6 +247,20 @@ def narrow_window(context: Context, window: int | None) -> Finding | None:
         f"The model uses {far} of its past, and training goes back {window}: it remembers further than it was taught.",
         f"Try a window of {2 * window}: it may have more to learn from.",
         used, window,
+    )  # fmt: skip
+
+
+def same_answers(found: SameInput) -> Finding | None:
+    """No past changes the probabilities after an input by `SAME` or more."""
+    if not found.answers or not found.pairs or found.pairs[0].difference >= SAME:
+        return None
+    pair = found.pairs[0]
+    return Finding(
+        "same answers", "trouble",
+        f"The same input gets nearly the same answer wherever it stands: probabilities differ by {pair.difference:.2g} "
+        f"at most, after {pair.label!r}.",
+        "Try more training, or look at data in which the past matters.",
+        pair.difference, SAME,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 from elman.diagnostics.ablation import Ablation, ablation
 from elman.diagnostics.activity import activity
 from elman.diagnostics.attribution import attribution
+from elman.diagnostics.capacity import capacity
 from elman.diagnostics.context import context
 from elman.diagnostics.excitation import excitation
 from elman.diagnostics.findings import Finding, findings
@@ -18,9 +20,10 @@ from elman.diagnostics.half_life import half_life
 from elman.diagnostics.jacobian import jacobian
 from elman.diagnostics.lyapunov import lyapunov
 from elman.diagnostics.memory import memory
+from elman.diagnostics.same_input import same_input
 from elman.diagnostics.saturation import saturation
 from elman.diagnostics.units import Units, units
-from elman.errors import ElmanError
+from elman.errors import DataError, ElmanError
 from elman.nn.subject import Subject
 
 if TYPE_CHECKING:
@@ -37,8 +40,11 @@ class Result(Protocol):
         """What was found as plain JSON values."""
 
 
-#: Inputs that the last answer is traced back to: in longer paths the integral of the gradients often does not settle.
-EXPLAINED = 48
+#: Steps whose states are drawn one by one.
+FEW = 20
+
+#: Inputs that the last answer is traced back to: over more of them the integral of the gradients often does not settle.
+EXPLAINED = 24
 
 #: Name of a diagnosis -> its result.
 Results = Mapping[str, Result]
@@ -69,8 +75,34 @@ def _telling_unit(found: Results) -> str:
     return "hidden_l0[0]"
 
 
+def _few_steps(subject: Subject) -> Subject:
+    """A few steps of the first row alone, those with the most different inputs."""
+    labels = subject.labels[0]
+    begin = max(range(max(1, len(labels) - FEW + 1)), key=lambda begin: len(set(labels[begin : begin + FEW])))
+    steps = slice(begin, begin + FEW)
+    return dataclasses.replace(
+        subject,
+        inputs=subject.inputs[:1, steps],
+        targets=subject.targets[:1, steps],
+        counts=subject.counts[:1, steps],
+        labels=[labels[steps]],
+    )
+
+
+def _same_input(subject: Subject) -> Result:
+    found = same_input(subject)
+    if not found.pairs:
+        raise DataError(f"{found} Take longer sequences.")
+    return found
+
+
 #: Name -> diagnosis, in the order in which a report shows them.
 DIAGNOSES: Mapping[str, Diagnosis] = {
+    "memory_step_by_step": Diagnosis(
+        "What the state is made of",
+        "A few steps from an empty state. Each glass is a state, filled with the colours of the inputs it stems from.",
+        lambda subject, _: memory(_few_steps(subject)),
+    ),
     "memory": Diagnosis(
         "What the state is made of",
         "How much of the state stems from each input so far. A model without memory would hold the last one alone.",
@@ -86,6 +118,16 @@ DIAGNOSES: Mapping[str, Diagnosis] = {
         "How much of the past it uses",
         "The loss where the model may see the last inputs alone. Where the curve is flat, a longer past is of no use.",
         lambda subject, _: context(subject),
+    ),
+    "capacity": Diagnosis(
+        "How much of the past it uses",
+        "How much of each earlier input a linear readout finds in the state, where inputs come in random order.",
+        lambda subject, _: capacity(subject),
+    ),
+    "same_input": Diagnosis(
+        "The same input, different answers",
+        "The same input after different pasts, coloured by what they did to the answer, and the answer without a past.",
+        lambda subject, _: _same_input(subject),
     ),
     "gradient_flow": Diagnosis(
         "How far back it can learn",

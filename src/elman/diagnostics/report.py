@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from elman.diagnostics import words
+from elman.diagnostics.capacity import Capacity
 from elman.diagnostics.context import Context
 from elman.diagnostics.gradient_flow import GradientFlow
 from elman.diagnostics.half_life import HalfLife
-from elman.diagnostics.inspection import DIAGNOSES, Inspection, Result
+from elman.diagnostics.inspection import DIAGNOSES, FEW, Inspection, Result
 from elman.diagnostics.lyapunov import Lyapunov
 from elman.diagnostics.memory import Memory
 from elman.diagnostics.saturation import Saturation
@@ -61,7 +62,9 @@ def _page(inspection: Inspection, files: dict[str, bytes], about: str) -> Page:
     if inspection.left_out:
         chapters["What was left out"] = [Points([(_heading(n), why) for n, why in inspection.left_out.items()])]
     return Page(
-        f"What {inspection.title} remembers", [Section(title, blocks) for title, blocks in chapters.items()], about
+        f"What {inspection.title} remembers",
+        [Section(title, blocks) for title, blocks in chapters.items()],
+        _sentence(about),
     )
 
 
@@ -73,11 +76,19 @@ def _said(result: Result, title: str) -> Block:
             unit = result.best(name)[0]
             place = result.units.index(unit)
             correlation, p = float(result.correlations[row, place]), float(result.p[row, place])
-            rows.append((name, len(result.followers(name)), unit, f"{correlation:+.2f}", f"{p:.2g}"))
+            chance = f"< {1 / result.shifts:g}" if p <= 1 / result.shifts else f"{p:.2g}"
+            rows.append((name, len(result.followers(name)), unit, f"{correlation:+.2f}", chance))
         return Table(("Property", "Units beyond chance", "Closest unit", "Correlation", "p"), rows)
-    said = str(result).removeprefix(f"{title}: ")
-    # A unit's name stays as it is.
-    return Text(said[:1].upper() + said[1:] if said.split(" ")[0].isalpha() else said)
+    return Text(_sentence(str(result).removeprefix(f"{title}: ")))
+
+
+def _sentence(text: str) -> str:
+    """The text with a capital letter at its start, unless that is the name of a unit.
+
+    >>> _sentence("half is gone"), _sentence("cell_l0[3] is high")
+    ('Half is gone', 'cell_l0[3] is high')
+    """
+    return text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
 
 
 def _findings(inspection: Inspection) -> list[Block]:
@@ -97,12 +108,14 @@ def at_a_glance(results: Iterable[Result]) -> list[tuple[str, str]]:
 
 def _glance(result: Result) -> Iterator[tuple[str, str]]:
     match result:
-        case Memory():
+        case Memory() if len(result.labels) > FEW:
             yield "95% of what moves the state lies in", f"the last {result.span(0.95)} inputs"
         case HalfLife():
             yield "Half of a nudge to the state is gone after", words.steps(result.whole)
         case Context():
             yield "Usable memory", str(result.usable["cut"])
+        case Capacity():
+            yield "Memory capacity", f"{result.total:.1f} inputs"
         case GradientFlow():
             yield "Reach of gradients", result.shown_reach
         case Saturation():
