@@ -161,6 +161,16 @@ def test_samples_are_shown_at_three_moments(elman: Shell, book: Path, tmp_path: 
     assert all(moment in err for moment in ("before training", "half-way", "at the end"))
 
 
+def test_reach_is_logged_and_a_short_one_is_said(elman: Shell, book: Path, tmp_path: Path) -> None:
+    run = tmp_path / "r"
+    forgetful = ("--steps", 2, "--cell", "cfc", "--window", 60)
+    code, _, err = elman("train", "language-model", book, "--out", run, "--reach", *SETTLED, *forgetful)
+    assert code == 0, err
+    assert "less than the window of 60" in err
+    table = (run / "reach.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[0] for row in table] == ["step", "0", "2"]
+
+
 def test_generate_continues_the_prompt_and_repeats_itself(elman: Shell, model: Path) -> None:
     first = elman("generate", model, "--prompt", "The ", "--length", 40, "--seed", 3)
     assert first[1].startswith("The ")

@@ -27,13 +27,8 @@ class Recorder(Callback):
         self.notes: list[str] = []
         self.weights: list[dict[str, torch.Tensor]] = []
         self._module = module
-        self.trained: nn.Module | None = None
-
-    def on_module(self, module: nn.Module) -> None:
-        self.trained = module
 
     def on_start(self, progress: Progress) -> None:
-        assert self.trained is not None, "a callback has the module before the start"
         self.events.append(("start", progress.step))
 
     def on_note(self, text: str) -> None:

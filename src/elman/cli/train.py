@@ -22,6 +22,9 @@ FromOption = Annotated[
     Path | None, typer.Option("--from", help="Start from the weights of an earlier model.", readable=False)
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+ReachOption = Annotated[
+    bool, typer.Option("--reach", help="Log how far gradients reach and what is saturated, and warn of short reach.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
@@ -34,6 +37,7 @@ def language_model(
     out: OutOption,
     resume: ResumeOption = False,
     start_from: FromOption = None,
+    reach: ReachOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -42,7 +46,9 @@ def language_model(
     from elman.tasks.language_model import LanguageModel
 
     model = LanguageModel(**flat(settings))
-    model.fit(*files, out=out, resume=resume, start_from=start_from, callbacks=[display_for(quiet, json)])
+    display = display_for(quiet, json)
+    callbacks = [display, *([_reach_log(out, display)] if reach else [])]
+    model.fit(*files, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
     if quiet or json:
         return
     for name, figures in model.metrics["held_out"].items():
@@ -52,6 +58,12 @@ def language_model(
         typer.echo(f"The best model so far is in {out}. The same command with --resume goes on.")
     else:
         typer.echo(f"The model is in {out}. Try: elman generate {out}")
+
+
+def _reach_log(out: Path, display: Callback) -> Callback:
+    from elman.diagnostics.reach_log import ReachLog
+
+    return ReachLog(out, warn=display.on_note)
 
 
 def display_for(quiet: bool, json: bool) -> Callback:

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import final
 
-from torch import nn
-
 from elman.diagnostics.gradient_flow import gradient_flow
 from elman.diagnostics.saturation import saturation
-from elman.errors import SettingsError
+from elman.errors import SettingsError, UsageError
 from elman.nn.subject import Subject
+from elman.settings import TrainingSettings
 from elman.system import write_atomically
 from elman.training.events import Callback, Progress
 from elman.training.logs import TensorBoardLog
@@ -29,16 +28,17 @@ class ReachLog(Callback):
     """Looks at a model every so many steps of its training: how far its gradients reach, and what is saturated.
 
     Args:
-        subject: Makes something to look at of the module that is trained, such as a few held-out sequences of
-            at least ``window`` steps.
         directory: Gets the table ``reach.csv``, one row for each look, and event files for TensorBoard in
             ``tensorboard``; without it nothing is written.
-        window: Steps of truncated backpropagation through time; 0 where whole sequences are trained on.
-        clip_norm: To which gradients are clipped in training; 0 for never. The table has the share of the steps since
-            the last look at which they were.
         every: Steps between two looks; each takes about as long as some training steps.
-        warn: Is told in a sentence when the reach falls below the window, so that what lies further back is computed
-            and teaches nothing; by default a warning of `logging`.
+        warn: Is told in a sentence when the reach falls below the window of truncated backpropagation through time, so
+            that what lies further back is computed and hardly teaches; by default a warning of `logging`.
+
+    Give it to `LanguageModel.fit` among its callbacks, or on the command line ask for ``--reach``. For a module of your
+    own that a `Trainer` trains, call `on_subject` before, with a few held-out sequences twice as long as the window.
+
+    Rows have the reach, whether it is whole (`GradientFlow.is_whole`), the shares of saturated values of gates and
+    units, the number of those that are stuck, and the share of steps since the last look whose gradients were clipped.
 
     A look draws no random numbers of torch's and changes nothing, so that a run is the same with it and without. A
     resumed run goes on with the table.
@@ -46,28 +46,27 @@ class ReachLog(Callback):
 
     def __init__(
         self,
-        subject: Callable[[nn.Module], Subject],
         directory: Path | None = None,
         *,
-        window: int = 0,
-        clip_norm: float = 0.0,
         every: int = 500,
         warn: Callable[[str], None] = _logger.warning,
     ) -> None:
         if every < 1:
             raise SettingsError(f"every must be at least 1 step, not {every}.")
-        self._subject = subject
         self._table = None if directory is None else directory / "reach.csv"
         self._events = None if directory is None else TensorBoardLog(directory / "tensorboard")
-        self._window, self._clip_norm, self._every, self._warn = window, clip_norm, every, warn
-        self._module: nn.Module | None = None
+        self._every, self._warn = every, warn
+        self._subject: Callable[[], Subject] | None = None
+        self._window, self._clip_norm = 0, 0.0
         self._clipped = self._steps = 0
         self._is_short = False
         self.rows: list[dict[str, float]] = []
 
-    def on_module(self, module: nn.Module) -> None:
-        """Keep the module to look at."""
-        self._module = module
+    def on_subject(self, look: Callable[[], Subject], training: TrainingSettings) -> None:
+        """Keep what makes the subject, and the window and the largest norm of the training."""
+        self._subject = look
+        self._window = training.window if isinstance(training.window, int) else 0
+        self._clip_norm = training.clip_norm
 
     def on_start(self, progress: Progress) -> None:
         """Look at the model before its first step, or take the rows up to where the run goes on."""
@@ -93,9 +92,9 @@ class ReachLog(Callback):
             self._look(progress.step)
 
     def _look(self, step: int) -> None:
-        if self._module is None:
-            raise SettingsError("ReachLog has no module yet: give it to a Trainer among its events.")
-        seen = self._subject(self._module)
+        if self._subject is None:
+            raise UsageError("ReachLog has nothing to look at: call its on_subject before the training.")
+        seen = self._subject()
         flow, stuck = gradient_flow(seen), saturation(seen)
         clipped = self._clipped / self._steps if self._steps else 0.0
         self._clipped = self._steps = 0

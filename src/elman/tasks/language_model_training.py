@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ from elman.training.problem import Loss, Score
 
 #: The baseline counts at most so many symbols, the last ones: more would take memory by the gigabyte.
 BASELINE_SYMBOLS = 20_000_000
+
+#: Rows of held-out text for whoever looks at the model while it trains.
+LOOKED_AT = 4
 
 
 @dataclass(frozen=True)
@@ -124,23 +128,28 @@ def subject(
     shape: NetworkShape, tensors: Mapping[str, Array], codec: TextCodec, ids: Ids, steps: int, batch: int
 ) -> Subject:
     """See `elman.tasks.language_model.LanguageModel.subject`."""
+    return subject_of(build(shape, tensors).eval(), codec, ids, steps, batch)
+
+
+def subject_of(network: LanguageModelNetwork, codec: TextCodec, ids: Ids, steps: int, batch: int) -> Subject:
+    """`subject` of a network as it is, on its own device."""
     if len(ids) < 2:
         raise DataError(f"A look at a language model needs a text of at least 2 symbols, found {len(ids)}.")
-    network = build(shape, tensors).eval()
     steps = min(steps, len(ids) - 1)
     starts = np.unique(np.linspace(0, len(ids) - 1 - steps, batch).astype(np.int64) // steps * steps)
     rows = torch.from_numpy(np.stack([ids[start : start + steps + 1] for start in starts]))
-    inputs, names = rows[:, :-1], codec.symbols
+    rows = rows.to(network.embedding.weight.device)
+    inputs, names, cells = rows[:, :-1], codec.symbols, network.recurrent.cells
     return Subject(
         recurrent=network.recurrent,
         inputs=network.embedding(inputs).detach(),
         readout=lambda outputs: network.softmax(outputs, network.embedding.weight),
         losses=lambda scores, targets: functional.cross_entropy(scores.movedim(-1, 1), targets, reduction="none"),
         targets=rows[:, 1:],
-        counts=torch.ones(inputs.shape, dtype=torch.bool),
+        counts=torch.ones_like(inputs, dtype=torch.bool),
         labels=[[names[symbol] for symbol in row] for row in inputs.tolist()],
         answers=names,
-        title=f"language model, {len(shape.hidden_sizes)} layer{'s' * (len(shape.hidden_sizes) > 1)} of {shape.cell}",
+        title=f"language model, {len(cells)} layer{'s' * (len(cells) > 1)} of {cells[0].name}",
     )
 
 
@@ -259,6 +268,9 @@ def _train(
     events = [*logs, *callbacks, progress]
     if settings.samples:
         events.append(Samples(network, codec, record.shape, settings.samples, callbacks))
+    seen = partial(subject_of, network, codec, max(documents.held_out, key=len), 2 * int(training.window), LOOKED_AT)
+    for event in events:
+        event.on_subject(seen, training)
     trainer = Trainer(training, folder, events=events)
     if folder is not None and not resume:
         record.write(folder)  # only now, when nothing is left to be refused

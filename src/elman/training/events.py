@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import nn
+    from elman.nn.subject import Subject
+    from elman.settings import TrainingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,11 @@ class Callback:
     numbers. An exception in a hook ends the run.
     """
 
-    def on_module(self, module: nn.Module) -> None:
-        """Receive the module that is trained, once, before the start: to look at, not to change."""
+    def on_subject(self, look: Callable[[], Subject], training: TrainingSettings) -> None:
+        """Receive, before the start, what makes a subject for `elman.diagnostics` of the model as it is when called.
+
+        Every task of `elman.tasks` calls it; who trains a module of their own with a `Trainer` calls it themselves.
+        """
 
     def on_start(self, progress: Progress) -> None:
         """Follow the start of the run, or its continuation: ``progress.step`` is 0 or where it goes on."""

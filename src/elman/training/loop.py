@@ -109,8 +109,6 @@ class Trainer:
         with own_random_numbers(), catch_interrupt() as interrupt:
             self._settle()
             run = _Run(self.settings, self.directory, self.events, module, objective, batches, evaluate, saved)
-            for callback in self.events:
-                callback.on_module(module)
             run.tell("on_start")
             try:
                 return run.go(interrupt)
