@@ -139,6 +139,22 @@ def test_pointing_at_a_symbol_shows_what_is_left_of_it(page: Any, folder: Path) 
     told(page, "14 symbols read")
 
 
+def test_a_symbol_is_followed_for_so_long(page: Any, folder: Path) -> None:
+    page.fill("#text", TEXT * 4)
+    read(page, 4 * len(TEXT))
+    pictures(page).focus()
+    page.keyboard.press("Home")
+    told(page, f"“T”, 1 of {4 * len(TEXT)}", "left after 127 more", "it is followed no further.")
+
+
+def test_pointing_at_the_heat_map_tells_the_value(page: Any, folder: Path) -> None:
+    page.fill("#text", "The")
+    read(page, 3)
+    value = Track(Bundle.read(folder)).read("The")[1].state["hidden_l0"][4]
+    page.locator(".heat").hover(position={"x": 15 + 7, "y": 85})
+    told(page, f"hidden, layer 1, unit 5: {value:.2f}.")
+
+
 def test_a_keyboard_is_enough(page: Any) -> None:
     page.fill("#text", "The same input")
     read(page, 14)

@@ -35,6 +35,7 @@ export class Panel {
     this.view = { track: this.track, state: Object.keys(card.states)[0], width, offset: 0, chosen: null, unit: null };
     this.kept = new Set();
     this.pinned = null;
+    this.pointed = null;
     this.heat = new HeatImage();
     this.memory = new MemoryImage();
     this.palette = colours();
@@ -60,8 +61,8 @@ export class Panel {
     this.find(".state").addEventListener("change", (event) => this.showState(event.target.value));
     this.find(".back").addEventListener("click", () => this.goBack());
     scroller.addEventListener("scroll", () => this.draw());
-    scroller.addEventListener("pointermove", (event) => event.pointerType === "mouse" && this.look(this.under(event)));
-    scroller.addEventListener("pointerleave", () => this.look(this.pinned));
+    scroller.addEventListener("pointermove", (event) => event.pointerType === "mouse" && this.point(event));
+    scroller.addEventListener("pointerleave", () => this.leave());
     scroller.addEventListener("click", (event) => this.click(event));
     scroller.addEventListener("keydown", (event) => this.key(event));
   }
@@ -101,15 +102,30 @@ export class Panel {
     return number >= 0 && number < this.track.length ? number : null;
   }
 
+  /** The unit under the pointer, or null where that is not over the heat map. */
+  unitUnder({ target, offsetY }) {
+    if (!target.classList.contains("heat")) return null;
+    const units = this.track.states[this.view.state];
+    return Math.max(0, Math.min(units - 1, Math.floor((offsetY / target.clientHeight) * units)));
+  }
+
+  point(event) {
+    this.pointed = this.unitUnder(event);
+    this.look(this.under(event));
+    this.draw();
+  }
+
+  leave() {
+    this.pointed = null;
+    this.look(this.pinned);
+  }
+
   click(event) {
     const number = this.under(event);
     this.pinned = number === this.pinned ? null : number;
-    if (event.target.classList.contains("heat")) {
-      const units = this.track.states[this.view.state];
-      this.view.unit = Math.min(units - 1, Math.floor((event.offsetY / event.target.clientHeight) * units));
-      this.draw();
-    }
+    this.view.unit = this.unitUnder(event) ?? this.view.unit;
     this.look(number);
+    this.draw();
   }
 
   key(event) {
@@ -233,11 +249,11 @@ export class Panel {
     this.find("h3").textContent = symbol ? `Expected after “${symbol.symbol}”` : "Expected next";
     this.tellGuess(track.guessAfter(after));
     const sentences = this.sentences(chosen);
-    this.find(".readout").textContent = sentences;
+    this.find(".readout").textContent = `${sentences} ${this.unitSentence(after, this.pointed)}`;
     const best = track.guessAfter(after).slice(0, 3).map(([name, p]) => `${name} ${percent(p)}`);
     this.scroller.setAttribute("aria-valuemax", track.length);
     this.scroller.setAttribute("aria-valuenow", after);
-    this.scroller.setAttribute("aria-valuetext", `${sentences} Expected next: ${best.join(", ")}. ${this.unitSentence(after)}`);
+    this.scroller.setAttribute("aria-valuetext", `${sentences} Expected next: ${best.join(", ")}. ${this.unitSentence(after, view.unit)}`);
   }
 
   unitKey(unit, colour) {
@@ -274,18 +290,18 @@ export class Panel {
     }
     const { symbol, bits, instead } = track.columns[chosen];
     const later = track.length - 1 - chosen;
-    const share = track.left(chosen, track.length - 1);
-    const left = Number.isNaN(share)
-      ? `It stands further back than symbols are followed.`
-      : later === 0
-        ? `It has just been read: all of it is there.`
-        : `${percent(share)} of it is left after ${later} more (against “${instead}” in its place).`;
+    const followed = track.followed(chosen);
+    const share = percent(track.left(chosen, chosen + followed));
+    const left = !later
+      ? "It has just been read: all of it is there."
+      : `${share} of it ${followed < later ? "was" : "is"} left after ${followed} more (against “${instead}” in its place)` +
+        (followed < later ? "; it is followed no further." : ".");
     return `“${symbol}”, ${chosen + 1} of ${track.length}: ${bits.toFixed(1)} bits of surprise. ${left}`;
   }
 
-  unitSentence(after) {
-    if (!after || this.view.unit === null) return "";
-    const value = this.track.columns[after - 1].state[this.view.state][this.view.unit];
-    return `${stateLabel(this.view.state)}, unit ${this.view.unit + 1}: ${value.toFixed(2)}.`;
+  unitSentence(after, unit) {
+    if (!after || unit === null) return "";
+    const value = this.track.columns[after - 1].state[this.view.state][unit];
+    return `${stateLabel(this.view.state)}, unit ${unit + 1}: ${value.toFixed(2)}.`;
   }
 }

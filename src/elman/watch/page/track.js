@@ -50,6 +50,13 @@ export class Track {
     return now === undefined ? NaN : first > 0 ? now / first : 0;
   }
 
+  /** Over how many later symbols this one has been followed. */
+  followed(number) {
+    let later = this.length - 1;
+    while (Number.isNaN(this.left(number, later))) later--;
+    return later - number;
+  }
+
   /** How many symbols are read within so many characters of the text. */
   symbolsWithin(place) {
     let low = 0;
