@@ -32,6 +32,7 @@ def test_units_that_do_not_act_on_each_other_fade_each_at_its_own_rate() -> None
     expected = [of_eigenvalue(0.9), 1.0, math.inf, 0.0]
     np.testing.assert_allclose(found.units["hidden_l0"], expected, rtol=LONG_RUN, atol=LONG_RUN)
     assert found.whole > 1e6
+    assert "does not fade" in str(half_life(linear(np.eye(2))))
 
 
 def test_gates_imply_what_they_keep() -> None:

@@ -73,7 +73,7 @@ class GradientFlow:
         far = len(self.median) - 1
         left = math.exp(float(self.median[-1] - self.median[0]))
         text = f"{self.title}: gradients reach {self.shown_reach} back (until their median is below 1% of the first); "
-        text += f"{far} steps back {left:.2g} of the first is there (median of {self.losses} losses)."
+        text += f"{words.steps(far)} back {left:.2g} of the first is there (median of {self.losses} losses)."
         if len(self.layers) > 1:
             text += " By layer: " + ", ".join(f"{name} {reach}" for name, reach in self.layer_reach.items()) + "."
         return text

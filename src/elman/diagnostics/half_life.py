@@ -48,8 +48,9 @@ class HalfLife:
 
     def __str__(self) -> str:
         units = torch.cat(list(self.units.values()))
-        text = f"{self.title}: half of a nudge to the state is gone after {words.steps(self.whole)} in the long run; "
-        text += f"single units: median {words.steps(_median(units))}."
+        gone = f"half of a nudge to the state is gone after {words.steps(self.whole)} in the long run"
+        fades = "a nudge to the state does not fade" if math.isinf(self.whole) else gone
+        text = f"{self.title}: {fades}; half-life of single units: median {words.steps(_median(units))}."
         for name, values in self.implied.items():
             text += f" The gates imply a median of {words.steps(_median(values))} for {name}."
         return text
