@@ -80,6 +80,7 @@ def report(model: LanguageModel, folder: Path) -> None:
     typer.echo(f"\nThe model is in {folder}, its learning curve in {folder / 'curve.png'}. Try now:\n")
     typer.echo(f'  elman generate {folder} --prompt "The "')
     typer.echo(f'  elman predict {folder} --prompt "an instance of the cla"')
+    typer.echo(f"  elman watch {folder}")
     typer.echo("  elman train language-model YOUR.txt --out runs/mine --max-time 5m")
 
 

@@ -64,7 +64,7 @@ class ModelCard:
     Attributes:
         name: Of its folder.
         summary: What it is made of.
-        states: Name of each state that is sent -> its units.
+        states: Name of each state -> its units that are sent.
         guess: What it expects before anything is read.
     """
 

@@ -23,7 +23,7 @@ TRACES_KEPT = 16
 #: Symbols of a guess that are told.
 LIKELIEST = 12
 
-#: Units up to which a state is sent; the matrices of some cells are larger than any screen.
+#: Units of a state that are sent at most; the matrices of some cells are larger than any screen.
 WIDEST = 2048
 
 
@@ -61,7 +61,7 @@ class Track:
         self._codec = bundle.codec
         self._engine: Engine = bundle.engine()
         self._first_logits = bundle.stream().next_logits()
-        self._sent = {n: v.shape[1] for n, v in self._engine.initial_state().items() if v.shape[1] <= WIDEST}
+        self._sent = {name: min(value.shape[1], WIDEST) for name, value in self._engine.initial_state().items()}
         self._encoder = bundle.codec.encoder()
         self._moments = [_Moment(-1, -1, bundle.stream(), self._engine.initial_state(FOLLOWED))]
         self._places = [_Place(0, "")]
@@ -122,7 +122,7 @@ class Track:
             instead=self._codec.symbols[other],
             guess=self._guess(logits),
             left=_distances(state, traces)[::-1][: min(self.symbols, FOLLOWED)],
-            state={name: state[name][0] for name in self._sent},
+            state={name: state[name][0, :units] for name, units in self._sent.items()},
         )
 
     def _follow(self, traces: State, before: Stream, symbol: int, other: int) -> State:
