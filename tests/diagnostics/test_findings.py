@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,3 +176,8 @@ def test_all_rules_are_tried() -> None:
         if inspect.isfunction(rule) and "Finding | None" in str(rule.__annotations__.get("return"))
     ]  # fmt: skip
     assert len(rules) == len(CASES)
+
+
+def test_the_guide_names_every_rule() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "inspect.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| ([a-z ]+) \| [a-z]", guide, re.MULTILINE) == list(CASES)

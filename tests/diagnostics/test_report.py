@@ -78,7 +78,8 @@ def test_without_findings_the_page_says_so(tmp_path: Path) -> None:
 
 
 def test_the_numbers_one_asks_for_first(inspection: Inspection) -> None:
-    names = [name for name, _ in at_a_glance(inspection.results.values())]
+    names = [name for name, _ in at_a_glance(inspection.results)]
+    assert len(set(names)) == len(names)
     assert "Usable memory" in names
     assert "Reach of gradients" in names
 

@@ -81,7 +81,7 @@ def show(inspection: Inspection, about: str) -> None:
     from elman.diagnostics.report import at_a_glance
 
     typer.echo(f"{inspection.title}: {about}\n")
-    lines = at_a_glance(inspection.results.values())
+    lines = at_a_glance(inspection.results)
     width = max((len(name) for name, _ in lines), default=0)
     for name, value in lines:
         typer.echo(f"  {name:<{width}}  {value}")

@@ -57,11 +57,13 @@ class Diagnosis(NamedTuple):
         chapter: Where a report shows it.
         reading: How to read its picture, in a sentence or two.
         find: Finds the result, given the subject and the results so far.
+        speaks: Whether its sentences and numbers are shown too, beside its picture.
     """
 
     chapter: str
     reading: str
     find: Callable[[Subject, Results], Result]
+    speaks: bool = True
 
 
 def _telling_unit(found: Results) -> str:
@@ -102,6 +104,7 @@ DIAGNOSES: Mapping[str, Diagnosis] = {
         "What the state is made of",
         "A few steps from an empty state. Each glass is a state, filled with the colours of the inputs it stems from.",
         lambda subject, _: memory(_few_steps(subject)),
+        speaks=False,
     ),
     "memory": Diagnosis(
         "What the state is made of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from elman.diagnostics import words
@@ -11,7 +11,7 @@ from elman.diagnostics.capacity import Capacity
 from elman.diagnostics.context import Context
 from elman.diagnostics.gradient_flow import GradientFlow
 from elman.diagnostics.half_life import HalfLife
-from elman.diagnostics.inspection import DIAGNOSES, FEW, Inspection, Result
+from elman.diagnostics.inspection import DIAGNOSES, Inspection, Result, Results
 from elman.diagnostics.lyapunov import Lyapunov
 from elman.diagnostics.memory import Memory
 from elman.diagnostics.saturation import Saturation
@@ -51,14 +51,15 @@ def _write(path: Path, content: bytes) -> None:
 
 def _page(inspection: Inspection, files: dict[str, bytes], about: str) -> Page:
     chapters: dict[str, list[Block]] = {"What stands out": _findings(inspection)}
-    glance = at_a_glance(inspection.results.values())
+    glance = at_a_glance(inspection.results)
     if glance:
         chapters["At a glance"] = [Table(["Measure", "Found"], glance)]
     for name, result in inspection.results.items():
-        chapter, reading, _ = DIAGNOSES[name]
+        chapter, reading, _, speaks = DIAGNOSES[name]
         # The smaller one: dots and letters by the thousand make a large SVG.
         picture = min((files[f"{PICTURES}/{name}.{kind}"] for kind in ("svg", "png")), key=len)
-        chapters.setdefault(chapter, []).extend([_said(result, inspection.title), Picture(picture, reading, reading)])
+        said = [_said(result, inspection.title)] if speaks else []
+        chapters.setdefault(chapter, []).extend([*said, Picture(picture, reading, reading)])
     if inspection.left_out:
         chapters["What was left out"] = [Points([(_heading(n), why) for n, why in inspection.left_out.items()])]
     return Page(
@@ -101,14 +102,14 @@ def _heading(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def at_a_glance(results: Iterable[Result]) -> list[tuple[str, str]]:
+def at_a_glance(results: Results) -> list[tuple[str, str]]:
     """The few numbers of a model that one asks for first, each with its name."""
-    return [line for result in results for line in _glance(result)]
+    return [line for name, result in results.items() if DIAGNOSES[name].speaks for line in _glance(result)]
 
 
 def _glance(result: Result) -> Iterator[tuple[str, str]]:
     match result:
-        case Memory() if len(result.labels) > FEW:
+        case Memory():
             yield "95% of what moves the state lies in", f"the last {result.span(0.95)} inputs"
         case HalfLife():
             yield "Half of a nudge to the state is gone after", words.steps(result.whole)
