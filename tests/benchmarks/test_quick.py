@@ -29,7 +29,7 @@ QUICK = [
         "memory_tasks",
     ),
     *("mingru", "streaming_step"),
-    *("training_grid", "units_that_count", "variable_lengths"),
+    *("training_grid", "units_that_count", "usable_memory", "variable_lengths"),
 ]
 
 
