@@ -88,3 +88,9 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SaveError, match="the report cannot be written"):
         write_report(Inspection("a model", {}, {}, {}, ()), tmp_path / "file")
+
+
+def test_a_model_that_blows_up_has_a_report_too(tmp_path: Path) -> None:
+    found = inspect(linear(np.array([[1e6]]), time=40))
+    assert "growing gradients" in {one.rule for one in found.findings}
+    json.loads((write_report(found, tmp_path).parent / "numbers.json").read_text(encoding="utf-8"))

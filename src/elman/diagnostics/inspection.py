@@ -23,6 +23,7 @@ from elman.diagnostics.memory import memory
 from elman.diagnostics.same_input import same_input
 from elman.diagnostics.saturation import saturation
 from elman.diagnostics.units import Units, units
+from elman.diagnostics.words import plain
 from elman.errors import DataError, ElmanError
 from elman.nn.subject import Subject
 
@@ -200,14 +201,27 @@ class Inspection:
     findings: tuple[Finding, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Plain JSON values; None for numbers that are not finite, as those of a model that blows up."""
         return {
             "title": self.title,
             "findings": [found.to_dict() for found in self.findings],
-            "results": {name: result.to_dict() for name, result in self.results.items()},
+            "results": {name: _finite(result.to_dict()) for name, result in self.results.items()},
             "left_out": dict(self.left_out),
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
         }
+
+
+def _finite(value: Any) -> Any:
+    """A JSON value with None in the place of every number that is not finite.
+
+    >>> _finite({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return plain(value) if isinstance(value, float) else value
 
 
 def inspect(subject: Subject, *, window: int | None = None, said: Callable[[str], None] | None = None) -> Inspection:
