@@ -54,7 +54,9 @@ def table(found: Sequence[dict[str, Any]]) -> str:
         entries = [_entry(by_key, problem, cell) for problem in names]
         title = f"`{cell}`" if cell in CELLS else cell
         lines.append([title, f"{min(sizes):,}", steps.get(cell, ""), *entries])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    missing = [f"`{cell}`" for cell in CELLS if not any(run["cell"] == cell for run in found)]
+    note = f"\nNot run yet: {', '.join(missing)}.\n" if missing else ""
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n" + note
 
 
 def _entry(by_key: dict[tuple[str, str, str], dict[str, Any]], problem: str, cell: str) -> str:
