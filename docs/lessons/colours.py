@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from writing import number, table, write
 
 import elman.nn
 from elman import plots
@@ -166,11 +167,6 @@ def one_value_by_hand(network: WithMemory, run: Run) -> tuple[str, float]:
     return f"tanh( {number(seen, 3)} + {text} ) = {number(value, 3)}", value
 
 
-def number(value: float, digits: int = 2) -> str:
-    """Return a number with a real minus sign, and none before zero."""
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
 def draw_runs(runs: list[Run]) -> Figure:
     """Draw the runs side by side: the block, the hidden values, the guess, and what came."""
     figure, axes = plots.new(9.6, 5.6)
@@ -226,12 +222,6 @@ def _arrow(
     axes.annotate(
         "", end, start, arrowprops={"arrowstyle": "-|>", "color": ink, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
     )
-
-
-def table(columns: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def percent(probabilities: dict[str, float]) -> list[str]:
@@ -300,11 +290,6 @@ def lesson(folder: Path, seed: int = 0, steps: int = 300) -> dict[str, float]:
 def values(row: list[float]) -> str:
     """Return hidden values as one cell of a table."""
     return " ".join(number(value) for value in row)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a piece of the page."""
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

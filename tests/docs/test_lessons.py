@@ -11,12 +11,24 @@ import torch
 
 from tolerances import FLOAT32_STEP
 
-LESSON = Path(__file__).parents[2] / "docs" / "lessons" / "colours.py"
+LESSONS = Path(__file__).parents[2] / "docs" / "lessons"
+LESSON = LESSONS / "colours.py"
 
 
 @pytest.fixture(scope="module")
 def colours() -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path(str(LESSON)))
+
+
+def run_lesson(name: str, folder: Path) -> dict[str, float]:
+    """Run a lesson; every piece that it writes is kept beside its page, which shows it, and nothing else is kept."""
+    figures: dict[str, float] = runpy.run_path(str(LESSONS / f"{name}.py"))["lesson"](folder)
+    page = (LESSONS / f"{name}.md").read_text(encoding="utf-8")
+    written = {path.name for path in folder.iterdir()}
+    assert written == {path.name for path in (LESSONS / name).iterdir()}, f"run the lesson {name}"
+    for piece in written - {"figures.json"}:
+        assert f"{name}/{piece}" in page
+    return figures
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +90,43 @@ def test_the_sum_worked_by_hand_is_the_hidden_value(colours: SimpleNamespace, tr
     for run in colours.run_by_run(trained, colours.row_of_blocks(5)):
         _, value = colours.one_value_by_hand(trained, run)
         assert value == pytest.approx(run.after[0], abs=FLOAT32_STEP["atol"])
+
+
+def test_the_way_back_by_hand_is_that_of_autograd(tmp_path: Path) -> None:
+    figures = run_lesson("by_hand", tmp_path)
+    assert figures["differs_from_autograd"] == 0
+    assert abs(figures["cut_w"]) < abs(figures["by_hand_w"])
+    for piece in tmp_path.iterdir():
+        assert piece.read_text(encoding="utf-8") == (LESSONS / "by_hand" / piece.name).read_text(encoding="utf-8")
+
+
+def test_a_network_learns_what_its_gradients_reach(tmp_path: Path) -> None:
+    figures = run_lesson("vanishing", tmp_path)
+    kinds = ["simple, narrow weights", "simple, turning weights", "LSTM", "LSTM, gates open"]
+    reaches = [figures[f"{kind}, reach"] for kind in kinds]
+    assert reaches == sorted(reaches)
+    assert all(figures[f"{kind}, known of 5"] > 0.95 for kind in kinds)
+    assert figures["simple, narrow weights, known of 20"] < 0.1
+    assert all(figures[f"{kind}, known of 20"] > 0.85 for kind in kinds[1:])
+    assert all(figures[f"{kind}, known of 60"] < 0.1 for kind in kinds[:-1])
+    assert figures["LSTM, gates open, known of 60"] > 0.8
+    assert figures["LSTM, gates open, reach after"] > 60
+
+
+def test_a_gate_keeps_until_a_number_is_marked(tmp_path: Path) -> None:
+    figures = run_lesson("gates", tmp_path)
+    assert figures["error"] < 0.1
+    assert figures["keep_marked"] < 0.4
+    assert figures["keep_not marked"] > 0.95
+    assert figures["write_marked"] > 0.5
+    assert figures["write_not marked"] < 0.1
+    assert figures["half_life_measured"] > 15
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (0.0123, "0.012"), (13780.6, "1.4 × 10⁴"), (-2e-7, "−2.0 × 10⁻⁷")]
+)
+def test_numbers_of_any_size_are_short(value: float, text: str) -> None:
+    from writing import short
+
+    assert short(value) == text
