@@ -17,17 +17,26 @@ from elman.nn.ops import TorchOps
 CLOSE = {"float64": tolerances.COMPILED, "float32": tolerances.FLOAT32_GRADIENT}
 
 
+def weights(cell: Cell, rng: np.random.Generator, precision: str = "float64") -> dict[str, Any]:
+    """Random parameters of a cell; what is a variance is not negative."""
+    found = {}
+    for name, parameter in cell.parameters().items():
+        values = rng.normal(0, 0.4, parameter.shape).astype(precision)
+        found[name] = abs(values) if parameter.kind == "variance" else values
+    return found
+
+
 class Sequences:
     """What goes into a run and its gradient, (N, width) or (B, width); ``sizes`` run at each step."""
 
     def __init__(self, cell: Cell, sizes: list[int], precision: Precision = "float64") -> None:
         rng = np.random.default_rng(3)
 
-        def draw(*shape: int, scale: float = 1.0) -> Any:
-            return rng.normal(0, scale, shape).astype(precision)
+        def draw(*shape: int) -> Any:
+            return rng.normal(0, 1, shape).astype(precision)
 
         self.cell, self.sizes = cell, sizes
-        self.params = {name: draw(*value.shape, scale=0.4) for name, value in cell.parameters().items()}
+        self.params = weights(cell, rng, precision)
         self.first = {name: draw(sizes[0], size) for name, size in cell.state_sizes.items()}
         self.upstream = {name: draw(sum(sizes), size) for name, size in cell.state_sizes.items()}
         self.last = {name: draw(sizes[0], size) for name, size in cell.state_sizes.items()}

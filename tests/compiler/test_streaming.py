@@ -8,6 +8,7 @@ import pytest
 
 import tolerances
 from compiler import odd_cells
+from compiler.sequences import weights
 from compiler.test_schedule import Diagonal, Normed
 from elman import cells
 from elman.cells import Cell, NumpyOps
@@ -41,8 +42,7 @@ STACK, OUTPUTS = [cells.make("lstm", 5, 18), cells.make("gru", 18, 7), cells.mak
 
 
 def draw(cell: Cell, precision: str = "float32") -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    return {name: rng.normal(0, 0.4, value.shape).astype(precision) for name, value in cell.parameters().items()}
+    return weights(cell, np.random.default_rng(0), precision)
 
 
 def head(features: int) -> tuple[Any, Any]:
