@@ -37,7 +37,7 @@ def shape(vocabulary: int, cell: str = "lstm", **changes: Any) -> NetworkShape:
 
 def tensors(of: NetworkShape, seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-    # With large random weights the matrices that RWKV-7 remembers grow from step to step, and rounding errors with them.
+    # With large random weights what RWKV-7 remembers grows from step to step, and rounding errors with it.
     scale = 0.25 if of.cell == "rwkv7" else 0.5
     drawn = {name: rng.normal(0, scale, size).astype(np.float32) for name, size in of.parameter_shapes().items()}
     return {name: abs(value) if ".variance" in name else value for name, value in drawn.items()}
