@@ -198,7 +198,7 @@ def test_score_is_what_the_stream_says(kind: str, tmp_path: Path) -> None:
     rows = np.concatenate([stream.push(text), stream.flush()])
     ids = model.codec.encode(text)
     expected = -rows[np.arange(len(ids) - 1), ids[1:]]
-    np.testing.assert_allclose(trained.score(text).nats, expected, **tolerances.NUMPY_AGAINST_TORCH)
+    np.testing.assert_allclose(model.score(text).nats, expected, **tolerances.NUMPY_AGAINST_TORCH)
 
 
 def test_lines_add_up_to_the_whole(trained: LanguageModel) -> None:
