@@ -70,19 +70,11 @@ class GatedDeltaCell(Cell):
 
     def parameters(self) -> dict[str, Parameter]:
         """The weights and, with biases, ``bias_ih``, ``bias_keys`` and ``bias_gates``, see the class."""
-        keys = self.heads * self._shape.keys
-        blocks = {
-            "ih": (self.hidden_size, self.gates),
-            "keys": (keys, ("query", "key")),
-            "gates": (self.heads, ("decay", "write")),
-        }
-        weights = {f"weight_{name}": Parameter((2 * n, self.input_size), b, "input") for name, (n, b) in blocks.items()}
-        biases = {f"bias_{name}": Parameter((2 * n,), b, "input_bias") for name, (n, b) in blocks.items()}
         others = {
             "rate": Parameter((self.heads,), ("decay",), "own"),
             "gain": Parameter((self.hidden_size,), ("hidden",), "gain"),
         }
-        return weights | (biases if self.bias else {}) | others
+        return self._shape.parameters(self.input_size, ("decay", "write"), bias=self.bias) | others
 
     def initial(self, rng: np.random.Generator, memory: int) -> dict[str, NDArray[np.float64]]:
         """The rates, and with biases the ones of the gates, see the class."""

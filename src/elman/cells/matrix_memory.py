@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from elman.cells.cell import Parameter
 from elman.cells.ops import Array, Ops
 from elman.errors import SettingsError
 
@@ -49,6 +50,21 @@ class MatrixMemory:
     def size(self) -> int:
         """Features of all matrices."""
         return self.heads * self.keys * self.values
+
+    def parameters(self, input_size: int, gates: tuple[str, str], *, bias: bool) -> dict[str, Parameter]:
+        """What makes values and output gates, queries and keys, and a pair of ``gates`` for each head of an input.
+
+        ``weight_ih`` (2 * heads * values, input), ``weight_keys`` (2 * heads * keys, input), ``weight_gates``
+        (2 * heads, input) and, with ``bias``, ``bias_ih``, ``bias_keys`` and ``bias_gates``.
+        """
+        blocks = {
+            "ih": (self.heads * self.values, ("value", "output")),
+            "keys": (self.heads * self.keys, ("query", "key")),
+            "gates": (self.heads, gates),
+        }
+        weights = {f"weight_{name}": Parameter((2 * n, input_size), b, "input") for name, (n, b) in blocks.items()}
+        biases = {f"bias_{name}": Parameter((2 * n,), b, "input_bias") for name, (n, b) in blocks.items()}
+        return weights | (biases if bias else {})
 
     def along_keys(self, ops: Ops, k: Array) -> Array:
         """The number of each key's feature in all columns of its row of the matrix."""

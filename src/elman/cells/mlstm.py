@@ -73,15 +73,7 @@ class MLSTMCell(Cell):
 
     def parameters(self) -> dict[str, Parameter]:
         """The three weights and, with biases, ``bias_ih``, ``bias_keys`` and ``bias_gates``, see the class."""
-        keys = self.heads * self._shape.keys
-        blocks = {
-            "ih": (self.hidden_size, self.gates),
-            "keys": (keys, ("query", "key")),
-            "gates": (self.heads, ("input", "forget")),
-        }
-        weights = {f"weight_{name}": Parameter((2 * n, self.input_size), b, "input") for name, (n, b) in blocks.items()}
-        biases = {f"bias_{name}": Parameter((2 * n,), b, "input_bias") for name, (n, b) in blocks.items()}
-        return weights | (biases if self.bias else {})
+        return self._shape.parameters(self.input_size, ("input", "forget"), bias=self.bias)
 
     def initial(self, rng: np.random.Generator, memory: int) -> dict[str, NDArray[np.float64]]:
         """Those of the gates, see the class."""
