@@ -1,0 +1,70 @@
+"""Sequences as they come from files, before a codec makes numbers for a network of them.
+
+Text is a ``str``, words that are cut already a ``tuple`` of ``str``, DNA a ``str`` of IUPAC letters; the rest is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Sound, one channel.
+
+    Attributes:
+        samples: (samples,) float32, within -1 and 1.
+        rate: Samples a second.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Numbers over time, one or several at a step.
+
+    Attributes:
+        values: (time, channels) float64; NaN where nothing was measured.
+        times: When each step was measured, (time,) float64, rising, in any unit; None for even steps.
+    """
+
+    values: NDArray[np.float64]
+    times: NDArray[np.float64] | None = None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Ink:
+    """What a pen wrote.
+
+    Attributes:
+        strokes: From pen down to pen up each: (points, 2), x and y with y upwards, or (points, 3) with seconds.
+    """
+
+    strokes: tuple[NDArray[np.float64], ...]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Moving pictures.
+
+    Attributes:
+        pixels: (time, height, width, channels) uint8; one channel is grey, three are red, green and blue.
+        rate: Frames a second; None where nobody knows.
+    """
+
+    pixels: NDArray[np.uint8]
+    rate: float | None = None
+
+
+#: Any of them.
+Raw: TypeAlias = str | tuple[str, ...] | Recording | Series | Ink | Frames | Any

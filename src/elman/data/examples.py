@@ -1,0 +1,59 @@
+"""`Examples`: sequences with what is known of each, whatever file they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.codecs.raw import Raw
+
+#: What a sequence is made of.
+Kind: TypeAlias = Literal["text", "words", "dna", "audio", "series", "ink", "frames"]
+
+#: A class; several of them; a label for every step; numbers.
+Target: TypeAlias = str | frozenset[str] | tuple[str, ...] | NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n sequences of one kind.
+
+    Attributes:
+        kind: What they are made of.
+        inputs: The raw sequences, see `elman.codecs.raw`.
+        targets: What is to be learnt of each, all of one type: a class ``str``, several ``frozenset``, a tag per step
+            ``tuple``, numbers (outputs,) float64; None where it is not known.
+        names: Where each comes from, for messages and results: ``"reviews.csv, row 17"`` or ``"7_theo_3.wav"``.
+        groups: Who or what each belongs to (speaker, writer, patient), so that splits keep groups together.
+        times: When each was made, for splits in time.
+        parts: Which part of a given split each is in (``train``, ``valid``, ``test``); None without one.
+        channels: Names of what is measured at a step of a series; else empty.
+        outputs: Names of the numbers that are to be learnt; else empty.
+    """
+
+    kind: Kind
+    inputs: Sequence[Raw]
+    targets: Sequence[Target] | None
+    names: Sequence[str]
+    groups: Sequence[str] | None = None
+    times: Sequence[float] | None = None
+    parts: Sequence[str] | None = None
+    channels: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Examples:
+        """Those of the given numbers, in that order."""
+        per_row = {"inputs", "targets", "names", "groups", "times", "parts"}
+        taken: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in per_row and value is not None:
+                taken[item.name] = [value[int(row)] for row in rows]
+        return replace(self, **taken)
