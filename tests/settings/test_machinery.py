@@ -9,17 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.errors import SettingsError
+from elman import settings as room
 from elman.settings import Duration, LanguageModelSettings, fields_of, flat, read_yaml, to_dict, update
 
+#: Every settings class.
+CLASSES = [each for each in vars(room).values() if dataclasses.is_dataclass(each)]
 
-def test_names_are_unique_across_sections() -> None:
-    names = [leaf.name for _, leaf, _ in fields_of(LanguageModelSettings)]
+
+@pytest.mark.parametrize("settings", CLASSES)
+def test_names_are_unique_across_sections(settings: type[Any]) -> None:
+    names = [leaf.name for _, leaf, _ in fields_of(settings)]
     assert len(names) == len(set(names))
 
 
-def test_every_option_is_documented_in_a_sentence() -> None:
-    for _, leaf, _ in fields_of(LanguageModelSettings):
+@pytest.mark.parametrize("settings", CLASSES)
+def test_every_option_is_documented_in_a_sentence(settings: type[Any]) -> None:
+    for _, leaf, _ in fields_of(settings):
         assert leaf.metadata["help"].endswith("."), leaf.name
+
+
+@pytest.mark.parametrize("settings", CLASSES)
+def test_defaults_are_within_their_ranges(settings: type[Any]) -> None:
+    assert update(settings(), {}) == settings()
 
 
 def test_settings_are_values() -> None:

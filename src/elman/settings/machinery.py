@@ -1,9 +1,4 @@
-"""Every option of Elman, each a documented field of a frozen dataclass, and the only place of options.
-
-The command line, YAML files and Python keyword arguments all come from here: a field's name is the
-keyword and (with dashes) the flag, its ``help`` is the text of ``--help``, its annotation is the parser.
-Names are unique across the sections of one settings class, so ``hidden_size`` needs no prefix anywhere.
-"""
+"""What every settings dataclass is read, checked and written with."""
 
 from __future__ import annotations
 
@@ -13,7 +8,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -61,122 +56,9 @@ class Duration(float):
         return f"Duration('{self}')"
 
 
-def option(default: Any, help: str) -> Any:
-    """Declare a field of a settings dataclass with its one-sentence documentation."""
-    return field(default=default, metadata={"help": help})
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextSettings:
-    """How raw text becomes symbols, and which part of it is held out."""
-
-    codec: Literal["characters", "bytes", "words", "bpe"] = option(
-        "characters", "What one symbol is: a character, a UTF-8 byte, a word between white space, or a learnt piece."
-    )
-    vocabulary_size: int = option(10_000, "Words or BPE pieces to keep; ignored for characters and bytes.")
-    encoding: str = option("utf-8", "Encoding of the text files.")
-    valid: Path | None = option(None, "File of held-out text; without it the end of the training text is held out.")
-    test: Path | None = option(None, "File of test text, scored once, after training.")
-    held_out: float = option(0.1, "Share of the text, taken from its end, that is held out when --valid is not given.")
-    lowercase: bool = option(False, "Turn all text to lower case first.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkSettings:
-    """The recurrent network: embedding, a stack of cells, and a softmax over the symbols."""
-
-    cell: str = option("lstm", "Recurrent cell by name, such as rnn, lstm, gru or lstm_layer_norm; the docs list all.")
-    hidden_size: int | Auto = option(AUTO, "Units per recurrent layer; auto chooses by data and time.")
-    num_layers: int | Auto = option(AUTO, "Recurrent layers; auto chooses by data and time.")
-    embedding_size: int | Auto = option(
-        AUTO, "Features per symbol; auto takes the hidden size, where symbols are few at most 256."
-    )
-    tie_weights: bool | Auto = option(AUTO, "Share the embedding with the softmax; auto ties for words and BPE.")
-    dropout: float | Auto = option(AUTO, "Locked dropout between layers and before the softmax; auto chooses.")
-    dropout_input: float | Auto = option(
-        AUTO,
-        "Locked dropout on the embedded input; auto takes the value of dropout, for few symbols its excess over 0.25.",
-    )
-    dropout_words: float = option(0.0, "Share of the vocabulary whose embedding is dropped per window.")
-    weight_drop: float = option(0.0, "DropConnect on the recurrent weights, one mask per window (Merity et al. 2017).")
-    learn_initial_state: bool = option(False, "Learn the state before the first symbol instead of zeros.")
-    memory: int = option(0, "Expected length of dependencies; 2 or more selects chrono initialisation.")
-    backend: Literal["auto", "compiled", "torch", "reference"] = option(
-        "auto", "What runs the recurrence: machine code made of its equations, torch's kernels, or a plain loop."
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """How a network is trained; the same for every task."""
-
-    epochs: int | None = option(None, "Passes over the training data.")
-    steps: int | None = option(None, "Optimiser steps; the run ends at the first limit that it reaches.")
-    max_time: Duration | None = option(None, "Time to train, such as 90s or 20m; schedules end with it.")
-    batch_size: int | Auto = option(AUTO, "Sequences, or parallel streams of text, per step; auto chooses.")
-    window: int | Auto = option(AUTO, "Steps of truncated backpropagation through time; auto chooses.")
-    optimizer: Literal["adamw", "sgd", "adagrad", "nt-asgd"] = option("adamw", "Optimiser.")
-    learning_rate: float | Auto = option(AUTO, "Peak learning rate; auto takes the optimiser's own.")
-    schedule: Literal["cosine", "one-cycle", "plateau", "constant"] = option(
-        "cosine", "Course of the learning rate: warm-up then cosine, one-cycle, halved on a plateau, or constant."
-    )
-    warmup: float = option(0.05, "Share of the run in which the learning rate rises.")
-    final_learning_rate: float = option(0.01, "Learning rate at the end, as a share of the peak.")
-    weight_decay: float | Auto = option(
-        AUTO, "Weight decay (decoupled for AdamW); auto takes 0.01 for AdamW, 1.2e-6 for NT-ASGD and else 0."
-    )
-    momentum: float = option(0.0, "Momentum of SGD.")
-    clip_norm: float = option(1.0, "Largest norm of the whole gradient; 0 leaves it alone.")
-    activation_regularisation: float = option(0.0, "AR: weight of the mean squared output of the last layer.")
-    temporal_regularisation: float = option(0.0, "TAR: weight of the mean squared change of that output per step.")
-    patience: int = option(0, "Stop after so many held-out scores without a better one; 0 never stops early.")
-    evaluate_every: int | None = option(None, "Steps between held-out scores, besides one an epoch.")
-    checkpoint_every: Duration = option(Duration(300), "Longest time between two checkpoints.")
-    precision: Literal["auto", "32", "bf16", "fp16"] = option(
-        "auto", "Arithmetic of training: float32, or mixed with bfloat16 or float16; auto measures what is faster."
-    )
-    seed: int = option(0, "Seed of everything random.")
-    device: str = option("cpu", "Where to train: cpu, cuda, cuda:1, mps or auto.")
-    threads: int | Auto = option(AUTO, "CPU threads; auto chooses by a one-second probe.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LanguageModelSettings:
-    """Everything that `elman train language-model` can be told."""
-
-    text: TextSettings = TextSettings()
-    network: NetworkSettings = NetworkSettings()
-    training: TrainingSettings = TrainingSettings()
-    samples: int = option(0, "Symbols to write at the start, the middle and the end of training; 0 writes none.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerationSettings:
-    """Everything that `elman generate` can be told about the text to write."""
-
-    prompt: str = option("", "Text to continue.")
-    length: int = option(500, "Symbols to write at most.")
-    temperature: float = option(0.8, "0 always takes the likeliest symbol, 1 draws as the model believes.")
-    top_k: int = option(0, "Draw only from so many of the likeliest symbols; 0 draws from all.")
-    top_p: float = option(1.0, "Draw only from the fewest likeliest symbols that hold this share.")
-    stop: tuple[str, ...] = option((), "Text that ends the writing before it comes up; may be repeated.")
-    seed: int = option(0, "The same seed writes the same text.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictionSettings:
-    """Everything that `elman predict` can be told."""
-
-    prompt: str = option("", "Text to read first.")
-    top: int = option(10, "How many of the likeliest symbols to show.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DemoSettings:
-    """Everything that `elman demo` can be told."""
-
-    max_time: Duration = option(Duration(90), "Time to train, the same for network and rival.")
-    seed: int = option(0, "Seed of everything random.")
+def option(default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
+    """Declare a field of a settings dataclass: its one-sentence documentation, and the range of a number."""
+    return field(default=default, metadata={"help": help, "range": (at_least, at_most)})
 
 
 def fields_of(settings: type[Any] | Any) -> Iterator[tuple[str | None, dataclasses.Field[Any], Any]]:
@@ -298,23 +180,10 @@ def _reject() -> Any:
     raise ValueError
 
 
-#: Options with a range, as (smallest, largest); None leaves a side open.
-RANGES: dict[str, tuple[float | None, float | None]] = {
-    "vocabulary_size": (2, None), "held_out": (0, 0.9), "hidden_size": (1, None), "num_layers": (1, None),
-    "embedding_size": (1, None), "dropout": (0, 0.95), "dropout_input": (0, 0.95), "dropout_words": (0, 0.95),
-    "weight_drop": (0, 0.95), "memory": (0, None), "epochs": (1, None), "steps": (1, None), "max_time": (1, None),
-    "batch_size": (1, None), "window": (1, None), "learning_rate": (0, None), "warmup": (0, 1),
-    "final_learning_rate": (0, 1), "weight_decay": (0, None), "momentum": (0, 0.9999), "clip_norm": (0, None),
-    "activation_regularisation": (0, None), "temporal_regularisation": (0, None), "patience": (0, None),
-    "evaluate_every": (1, None), "checkpoint_every": (0, None), "threads": (1, 1024), "samples": (0, None),
-    "seed": (0, 2**63 - 1), "length": (0, None), "temperature": (0, None), "top_k": (0, None), "top_p": (0, 1),
-    "top": (1, None),
-}  # fmt: skip
-
-
 def _validate(settings: Any, source: str) -> None:
-    for name, value in flat(settings).items():
-        low, high = RANGES.get(name, (None, None))
+    values = flat(settings)
+    for _, leaf, _ in fields_of(settings):
+        name, value, (low, high) = leaf.name, values[leaf.name], leaf.metadata["range"]
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             continue
         # Written so that NaN, which compares as false with everything, is out of every range.
