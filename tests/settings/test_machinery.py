@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elman.errors import SettingsError
 from elman import settings as room
+from elman.errors import SettingsError
 from elman.settings import Duration, LanguageModelSettings, fields_of, flat, read_yaml, to_dict, update
 
 #: Every settings class.

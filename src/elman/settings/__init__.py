@@ -1,0 +1,70 @@
+"""Every option of Elman, each a documented field of a frozen dataclass, and the only place of options.
+
+The command line, YAML files and Python keyword arguments all come from here: a field's name is the
+keyword and (with dashes) the flag, its ``help`` is the text of ``--help``, its annotation is the parser.
+Names are unique across the sections of one settings class, so ``hidden_size`` needs no prefix anywhere.
+"""
+
+from elman.settings.labels import (
+    ClassifierSettings,
+    DataSettings,
+    InputSettings,
+    LabelNetworkSettings,
+    LabelSettings,
+    RegressorSettings,
+    TaggerSettings,
+)
+from elman.settings.language_model import (
+    DemoSettings,
+    GenerationSettings,
+    LanguageModelSettings,
+    NetworkSettings,
+    PredictionSettings,
+    TextSettings,
+)
+from elman.settings.machinery import (
+    AUTO,
+    Auto,
+    Duration,
+    Settings,
+    alternatives,
+    describe,
+    fields_of,
+    flat,
+    option,
+    parse,
+    read_yaml,
+    to_dict,
+    update,
+)
+from elman.settings.training import TrainingSettings
+
+__all__ = [
+    "AUTO",
+    "Auto",
+    "ClassifierSettings",
+    "DataSettings",
+    "DemoSettings",
+    "Duration",
+    "GenerationSettings",
+    "InputSettings",
+    "LabelNetworkSettings",
+    "LabelSettings",
+    "LanguageModelSettings",
+    "NetworkSettings",
+    "PredictionSettings",
+    "RegressorSettings",
+    "Settings",
+    "TaggerSettings",
+    "TextSettings",
+    "TrainingSettings",
+    "alternatives",
+    "describe",
+    "fields_of",
+    "flat",
+    "option",
+    "parse",
+    "read_yaml",
+    "to_dict",
+    "update",
+]
