@@ -46,6 +46,13 @@ class InputSettings:
     )
     lowercase: bool | Auto = option(AUTO, "Text: turn all to lower case first; auto does so where words are the steps.")
     vocabulary_size: int = option(20_000, "Text: words or BPE pieces to keep.", at_least=2)
+    fields: tuple[str, ...] = option(
+        (), "Text in words: what a word shows, of word, prefix, suffix, shape; may be repeated, none takes them all."
+    )
+    word_dropout: float | Auto = option(
+        AUTO, "Text in words: share of the words that are hidden in training.", at_least=0, at_most=0.95
+    )
+    differences: bool | Auto = option(AUTO, "Series: show beside each value how much it changed.")
     features: Literal["auto", "log-mel", "mfcc"] = option(AUTO, "Sound: what one step is; auto takes log-mel.")
     rate: int | Auto = option(
         AUTO, "Sound: samples a second that all is brought to; auto takes the commonest in the data.", at_least=1_000
@@ -53,8 +60,10 @@ class InputSettings:
     mels: int = option(40, "Sound: mel bands.", at_least=4, at_most=256)
     k: int = option(1, "DNA: letters of one step; 1 takes each letter alone.", at_least=1, at_most=8)
     two_strands: bool = option(False, "DNA: read both strands with one and the same network.")
-    augment: Literal["auto", "none"] = option(
-        AUTO, "Vary training sequences in ways that keep their label; auto does as is usual for their kind."
+    augment: str = option(
+        AUTO,
+        "Vary training sequences in ways that keep their label: none, or what the kind of sequence has, such as "
+        "warp,jitter=0.1 for series; auto does as is usual.",
     )
 
 
@@ -80,9 +89,6 @@ class LabelNetworkSettings:
     )
     dropout_input: float | Auto = option(
         AUTO, "Dropout on what the first layer reads; auto chooses by the data.", at_least=0, at_most=0.95
-    )
-    dropout_words: float | Auto = option(
-        AUTO, "Share of the symbols that are hidden from the network in training.", at_least=0, at_most=0.95
     )
     bag: bool | Auto = option(
         AUTO, "Give the head a bag of features of the whole sequence beside the recurrent summary; auto chooses."
