@@ -150,9 +150,7 @@ class WordSteps(SequenceCodec):
             raise DataError("expected sequences with words to learn from, found no word. Give text that is not empty.")
         kept = sorted(counts, key=lambda word: (-counts[word], word))[: vocabulary_size - 1]
         affixes = {name: _values(name, written, lowercase) for name in fields if name != "word"}
-        return cls(
-            {word: counts[word] for word in kept if counts[word] >= least}, affixes, lowercase, mask, word_dropout
-        )
+        return cls({word: counts[word] for word in kept if counts[word] >= least}, affixes, lowercase, mask)
 
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> WordSteps:
