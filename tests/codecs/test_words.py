@@ -86,11 +86,11 @@ def test_an_unknown_word_is_known_by_beginning_and_ending(codec: WordSteps) -> N
 
 def test_a_step_is_described(codec: WordSteps) -> None:
     assert codec.describe() == (
-        f"a step is a word in lower case ({len(codec.words)} known) "
-        f"with its prefix ({codec.symbols[1]}), its suffix ({codec.symbols[2]}) and its shape ({codec.symbols[3]})"
+        f"A step is a word in lower case ({len(codec.words)} known) "
+        f"with its prefix ({codec.symbols[1]}), its suffix ({codec.symbols[2]}) and its shape ({codec.symbols[3]})."
     )
-    assert WordSteps.fit(SENTENCES, fields=("word", "shape")).describe().endswith("with its shape (4)")
-    assert WordSteps.fit(SENTENCES, fields=("word",)).describe().endswith("known)")
+    assert WordSteps.fit(SENTENCES, fields=("word", "shape")).describe().endswith("with its shape (4).")
+    assert WordSteps.fit(SENTENCES, fields=("word",)).describe().endswith("known).")
 
 
 def test_years_are_one_word(codec: WordSteps) -> None:
@@ -129,7 +129,7 @@ def test_the_most_frequent_words_stay() -> None:
 
 
 def test_rare_words_are_masked_more_often_than_frequent_ones() -> None:
-    codec = WordSteps.fit([("often",) * 99 + ("once",)], mask=1.0)
+    codec = WordSteps.fit([("often",) * 99 + ("once",)], augment="mask=1")
     steps = codec.encode(("often", "once") * 2000)
     masked = codec.augment(steps, np.random.default_rng(0)).values
     assert (masked[1::2, 0] == 0).mean() == pytest.approx(1 / 2, abs=0.05)
@@ -164,7 +164,7 @@ def test_a_damaged_file_is_said(content: str, tmp_path: Path) -> None:
     [
         ({"fields": ("word", "sufix")}, "Did you mean 'suffix'"),
         ({"vocabulary_size": 1}, "at least 2"),
-        ({"mask": -1.0}, "0 or more"),
+        ({"augment": "mask=-1"}, "from 0 on"),
     ],
 )
 def test_impossible_options(options: dict[str, object], message: str) -> None:

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from elman.codecs.augmentation import strengths
 from elman.codecs.raw import Raw
 from elman.codecs.sequence import SequenceCodec, SequenceEncoder, Steps
 from elman.codecs.text import UNKNOWN, lower
@@ -28,6 +30,9 @@ from elman.errors import DataError, SettingsError, nearest
 
 FIELDS = ("word", "prefix", "suffix", "shape")
 FILE = "words.json"
+
+#: What is done to training sequences, and how much by itself.
+AUGMENTATIONS = {"mask": 0.25}
 
 _AFFIX = 3
 #: Runs in a shape are cut to this length, so that "Paris" and "London" look the same and years differ from prices.
@@ -111,7 +116,7 @@ class WordSteps(SequenceCodec):
         counts: Mapping[str, int],
         affixes: Mapping[str, Sequence[str]],
         lowercase: bool = True,
-        mask: float = 0.25,
+        mask: float = 0.0,
     ) -> None:
         """Take the words with how often training has them, and the values of the other fields, without ``<unk>``."""
         self.lowercase, self.mask = lowercase, mask
@@ -121,8 +126,7 @@ class WordSteps(SequenceCodec):
         known: list[Sequence[str]] = [self.words, *([UNKNOWN, *values] for values in affixes.values())]
         self.tables = tuple({value: number for number, value in enumerate(values)} for values in known)
         self.symbols = tuple(len(table) for table in self.tables)
-        seen = np.array([np.inf, *counts.values()])
-        self._masked = mask / (mask + seen) if mask else np.zeros(len(seen))
+        self._masked = chance_of_mask(counts.values(), mask)
 
     @classmethod
     def fit(
@@ -133,14 +137,15 @@ class WordSteps(SequenceCodec):
         least: int = 1,
         lowercase: bool = True,
         fields: Sequence[str] = FIELDS,
-        mask: float = 0.25,
+        augment: str = "auto",
     ) -> WordSteps:
         """Learn the words of ``inputs``: at most ``vocabulary_size``, each seen ``least`` times at least.
 
-        ``fields`` says what a step tells of a word; ``word`` is always the first. Raises `SettingsError` on an
-        impossible option, `DataError` where there is no word.
+        ``fields`` says what a step tells of a word; ``word`` is always the first. ``augment`` is ``auto``, ``none`` or
+        ``mask=STRENGTH``. Raises `SettingsError` on an impossible option, `DataError` where there is no word.
         """
-        _check(vocabulary_size, fields, mask)
+        _check(vocabulary_size, fields)
+        mask = strengths(augment, AUGMENTATIONS)["mask"]
         written = Counter(word for raw in inputs for word in _words(raw))
         counts: Counter[str] = Counter()
         for word, number in written.items():
@@ -193,7 +198,7 @@ class WordSteps(SequenceCodec):
         case = " in lower case" if self.lowercase else ""
         others = [f"its {name} ({size:,})" for name, size in zip(self.fields[1:], self.symbols[1:], strict=True)]
         told = " with " + " and ".join([", ".join(others[:-1]), others[-1]][len(others) < 2 :]) if others else ""
-        return f"a step is a word{case} ({len(self.words):,} known){told}"
+        return f"A step is a word{case} ({len(self.words):,} known){told}."
 
     def augment(self, steps: Steps, rng: np.random.Generator) -> Steps:
         """Make rare words unknown."""
@@ -243,6 +248,16 @@ def fold(word: str, lowercase: bool = True) -> str:
     return lower(folded) if lowercase else folded
 
 
+def chance_of_mask(counts: Iterable[int], mask: float) -> NDArray[np.float64]:
+    """How likely each symbol becomes ``<unk>``, (1 + counts,): mask / (mask + n), 0 for ``<unk>`` itself.
+
+    >>> chance_of_mask([1, 3], 1.0).tolist()
+    [0.0, 0.5, 0.25]
+    """
+    seen = np.array([np.inf, *counts])
+    return mask / (mask + seen) if mask else np.zeros(len(seen))
+
+
 def _value(name: str, word: str, folded: str) -> str:
     """What a field other than the word itself says of it."""
     if name == "shape":
@@ -264,11 +279,9 @@ def _words(raw: Raw) -> list[str]:
     raise DataError(f"expected a text or a tuple of words, found {type(raw).__name__}.")
 
 
-def _check(vocabulary_size: int, fields: Sequence[str], mask: float) -> None:
+def _check(vocabulary_size: int, fields: Sequence[str]) -> None:
     for name in fields:
         if name not in FIELDS:
             raise SettingsError(f"fields of words are {', '.join(FIELDS)}, not '{name}'.{nearest(name, FIELDS)}")
     if vocabulary_size < 2:
         raise SettingsError(f"vocabulary_size must be at least 2 for words, not {vocabulary_size}.")
-    if mask < 0:
-        raise SettingsError(f"mask must be 0 or more, not {mask}.")
