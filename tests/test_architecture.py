@@ -24,6 +24,7 @@ LEFT_WING = [
     "metrics",
     "plots",
     "compiler",
+    "shapes",
     "runtime",
     "serving",
     "watch",

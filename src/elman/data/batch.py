@@ -18,8 +18,9 @@ class SequenceBatch:
     - ``targets`` (B, T), (B,) or (B, T, outputs).
     - ``resets`` (B, T) bool: the state goes back to the initial one before this step; None: nowhere.
     - ``times`` (B, T): when each step was observed, in the unit of the data.
+    - ``elapsed`` (B, T): the time since the step before, for cells that use it; None: 1 everywhere.
     - ``mask`` (B, T) bool: where the target counts; None: everywhere.
-    - ``static`` (B, features): what holds for the whole sequence.
+    - ``static`` (B, features): what holds for the whole sequence, such as a bag of features; it may be sparse.
     - ``weights`` (B,) or (B, T): how much a row or a step counts.
     - ``ids`` (B,): the number of each row in its source, to put results back in order.
     """
@@ -29,6 +30,7 @@ class SequenceBatch:
     targets: Tensor | None = None
     resets: Tensor | None = None
     times: Tensor | None = None
+    elapsed: Tensor | None = None
     mask: Tensor | None = None
     static: Tensor | None = None
     weights: Tensor | None = None

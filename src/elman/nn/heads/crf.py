@@ -67,10 +67,14 @@ class CRFHead(nn.Module):
             DataError: A shape, a length or a label does not fit.
         """
         valid = counted(features, targets, lengths)
+        # Padding goes before the linear layer, where NaN would reach the gradients.
+        return self.loss_of(self(features.masked_fill(~valid[..., None], 0)), targets, lengths)
+
+    def loss_of(self, scores: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """`loss` of scores (batch, time, labels) as `forward` gives them."""
+        valid = counted(scores, targets, lengths)
         check_shape(targets, valid.shape)
         check_range(targets[valid], len(self.start))
-        # Padding goes before the linear layer, where NaN would reach the gradients.
-        scores = self(features.masked_fill(~valid[..., None], 0))
         nats = self._log_total(scores, valid) - self._score(scores, targets.where(valid, 0), valid)
         return nats.sum() / valid.sum()
 
