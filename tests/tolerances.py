@@ -74,3 +74,9 @@ QUADRATURE = 1e-8
 #: Shares that regression recovers of a few thousand random inputs: 1 where they lie in the state, but for tanh, and
 #: otherwise 0, below which nothing is counted, but for the luck of the draw.
 MEMORY_CAPACITY = 1e-3
+
+#: Spectra in dB against librosa's, which are float32: 2**-24 of the largest power of a frame, in dB of the quiet bands.
+SPECTRA = 1e-3
+
+#: Scaled spectra of sound that comes in chunks: the same sums in float64 in another order, rounded to float32.
+SPECTRUM_CHUNKS = 1e-5

@@ -295,7 +295,7 @@ def _usual_step(found: Sequence[Series]) -> float | None:
 def _last_of(
     measured: NDArray[np.bool_], before: NDArray[np.float64], values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """``values`` (time, channels), where not ``measured`` the last that was, before the first ``before`` (channels,)."""
+    """``values`` (time, channels), where not ``measured`` the last that was, at first ``before`` (channels,)."""
     rows = np.where(measured, np.arange(1, len(values) + 1)[:, None], 0)
     latest = np.maximum.accumulate(rows, axis=0)
     filled: NDArray[np.float64] = np.take_along_axis(np.concatenate([before[None], values]), latest, axis=0)
