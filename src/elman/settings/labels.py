@@ -49,9 +49,6 @@ class InputSettings:
     fields: tuple[str, ...] = option(
         (), "Text in words: what a word shows, of word, prefix, suffix, shape; may be repeated, none takes them all."
     )
-    word_dropout: float | Auto = option(
-        AUTO, "Text in words: share of the words that are hidden in training.", at_least=0, at_most=0.95
-    )
     differences: bool | Auto = option(AUTO, "Series: show beside each value how much it changed.")
     features: Literal["auto", "log-mel", "mfcc"] = option(AUTO, "Sound: what one step is; auto takes log-mel.")
     rate: int | Auto = option(
@@ -89,6 +86,12 @@ class LabelNetworkSettings:
     )
     dropout_input: float | Auto = option(
         AUTO, "Dropout on what the first layer reads; auto chooses by the data.", at_least=0, at_most=0.95
+    )
+    dropout_words: float | Auto = option(
+        AUTO, "Share of the steps that are hidden in training; auto chooses by the data.", at_least=0, at_most=0.95
+    )
+    weight_drop: float = option(
+        0.0, "DropConnect on the recurrent weights, one mask per step of training.", at_least=0, at_most=0.95
     )
     bag: bool | Auto = option(
         AUTO, "Give the head a bag of features of the whole sequence beside the recurrent summary; auto chooses."
