@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
+from elman.metrics.calibration import Reliability, reliability, temperature
+from elman.metrics.intervals import bootstrap, wilson
+from elman.metrics.labels import Counts, accuracy, confusion, matthews
 from elman.metrics.language import bits_per_symbol, perplexity
+from elman.metrics.numbers import mae, r2, rmse
+from elman.metrics.spans import Span, are_spans, find_spans, span_counts
 
-__all__ = ["bits_per_symbol", "perplexity"]
+__all__ = [
+    "Counts",
+    "Reliability",
+    "Span",
+    "accuracy",
+    "are_spans",
+    "bits_per_symbol",
+    "bootstrap",
+    "confusion",
+    "find_spans",
+    "mae",
+    "matthews",
+    "perplexity",
+    "r2",
+    "reliability",
+    "rmse",
+    "span_counts",
+    "temperature",
+    "wilson",
+]
