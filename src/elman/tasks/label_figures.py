@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.codecs.answers import THRESHOLD, Answer
 from elman.codecs.raw import Frames, Ink, Raw, Recording, Series
 from elman.errors import DataError
 from elman.metrics import calibration, intervals, labels, numbers, spans
@@ -19,14 +20,8 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
-#: What is to be found: one class, several, a tag for every step, numbers.
-Answer: TypeAlias = Literal["class", "classes", "tags", "numbers"]
-
 #: A figure, an interval of 95%, or how many.
 Figures: TypeAlias = dict[str, float | int | tuple[float, float] | dict[str, float]]
-
-#: Several labels belong where their probability reaches this.
-THRESHOLD = 0.5
 
 #: How many of the worst mistakes are kept.
 MISTAKES = 20
