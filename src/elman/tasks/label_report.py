@@ -1,7 +1,7 @@
 """The report on labels: figures with intervals beside two baselines, tables, pictures and worst mistakes, on one page.
 
-rivals = fit_rivals("class", classes, train, valid, codec)
-found = report("class", classes, {"held_out": Part(valid, probabilities)}, rivals=rivals)
+rivals = fit_rivals(answers, train, valid, codec)
+found = report(answers, {"held_out": Part(valid, probabilities)}, rivals=rivals)
 metrics |= found.figures
 found.write(folder)
 print(*found.lines(), sep=os.linesep)
@@ -16,19 +16,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from elman.codecs.sequence import SequenceCodec
+from elman.codecs.answers import Answer, Answers
+from elman.codecs.sequence import SequenceCodec, Steps
 from elman.errors import SaveError
 from elman.metrics.calibration import Reliability
 from elman.plots import Block, Page, Picture, Section, Table, Text, png, svg
 from elman.plots.labels import confusion_matrix, figures_beside, reliability_diagram
-from elman.tasks.label_figures import SCORERS, Answer, Figures, LabelRow, Mistake, NumberRow, Part, Scorer, alone
+from elman.tasks.label_figures import SCORERS, Figures, LabelRow, Mistake, NumberRow, Part, Scorer, alone
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from elman.data.examples import Examples
+    from elman.settings import TrainingSettings
 
-__all__ = ["Answer", "LabelReport", "Part", "PartReport", "Rival", "fit_rivals", "report"]
+__all__ = ["LabelReport", "Part", "PartReport", "Rival", "fit_rivals", "report"]
 
 #: Folder of the report in the folder of a run, and the names in it.
 FOLDER, PAGE, PICTURES, NUMBERS = "report", "index.html", "pictures", "numbers.json"
@@ -190,8 +192,7 @@ class LabelReport:
 
 
 def report(
-    answer: Answer,
-    labels: Sequence[str],
+    answers: Answers,
     parts: Mapping[str, Part],
     *,
     rivals: Sequence[Rival] = (),
@@ -200,8 +201,7 @@ def report(
     """Score what a model said of each part of the data, beside what the rivals say of it.
 
     Args:
-        answer: What was asked for.
-        labels: The classes or tags in the order of the outputs, or the names of numbers.
+        answers: What was asked for, and the labels in the order of the outputs.
         parts: By name (``held_out``, ``test``, ``data``); the last one is shown in full.
         rivals: Baselines, from `fit_rivals`.
         title: One line above.
@@ -209,34 +209,31 @@ def report(
     Raises:
         DataError: A part has no truth, or its outputs do not fit it.
     """
-    scorer = SCORERS[answer](labels)
-    return LabelReport(
-        answer, tuple(labels), {name: _report_on(scorer, part, rivals) for name, part in parts.items()}, title
-    )
+    scorer = SCORERS[answers.kind](answers.names)
+    found = {name: _report_on(scorer, part, rivals) for name, part in parts.items()}
+    return LabelReport(answers.kind, answers.names, found, title)
 
 
 def fit_rivals(
-    answer: Answer,
-    labels: Sequence[str],
+    answers: Answers,
     train: Examples,
     valid: Examples,
     codec: SequenceCodec,
     *,
-    seconds: float = 60.0,
-    seed: int = 0,
+    training: TrainingSettings | None = None,
+    encode: Callable[[Examples], Sequence[Steps]] | None = None,
     note: Callable[[str], None] | None = None,
 ) -> list[Rival]:
     """Fit both baselines on ``train``, their settings chosen on ``valid``: a bag of features, a feed-forward network.
 
     Args:
-        answer: What is asked for.
-        labels: The classes or tags, or the names of numbers.
+        answers: What is asked for.
         train: What they learn from.
         valid: What decides between settings, and when the network has learnt enough.
         codec: What the feed-forward network reads through.
-        seconds: Longest time that the feed-forward network trains.
-        seed: Of everything random.
-        note: Receives a sentence about each one that could not be fitted, and why.
+        training: Whose seed, threads and device hold for it.
+        encode: Gives the steps of sequences; where left out, ``codec`` encodes each.
+        note: Receives a sentence about one that could not be fitted, and why.
     """
     return []
 
