@@ -80,3 +80,6 @@ SPECTRA = 1e-3
 
 #: Scaled spectra of sound that comes in chunks: the same sums in float64 in another order, rounded to float32.
 SPECTRUM_CHUNKS = 1e-5
+
+#: Directions and places of ink, about 1 in size, in float32.
+INK_STEPS = 1e-5
