@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +13,9 @@ from elman.codecs.raw import Raw
 
 #: What a sequence is made of.
 Kind: TypeAlias = Literal["text", "words", "dna", "audio", "series", "ink", "frames"]
+
+#: What is to be learnt of a sequence: one class, several, a tag for every step, numbers.
+Answer: TypeAlias = Literal["class", "classes", "tags", "numbers"]
 
 #: A class; several of them; a label for every step; numbers.
 Target: TypeAlias = str | frozenset[str] | tuple[str, ...] | NDArray[np.float64]
@@ -33,6 +36,8 @@ class Examples:
         parts: Which part of a given split each is in (``train``, ``valid``, ``test``); None without one.
         channels: Names of what is measured at a step of a series; else empty.
         outputs: Names of the numbers that are to be learnt; else empty.
+        notes: Sentences on what was guessed and left out, for the first lines of a training.
+        guessed: The options of `elman.settings.DataSettings` with which the files are read like this without a guess.
     """
 
     kind: Kind
@@ -44,6 +49,8 @@ class Examples:
     parts: Sequence[str] | None = None
     channels: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    guessed: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.inputs)

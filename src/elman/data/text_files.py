@@ -39,7 +39,11 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     Raises `DataError` where the file is missing, a folder, unreadable, empty, binary or in another encoding,
     `SettingsError` where ``encoding`` has no meaning.
     """
-    raw = _read_bytes(path)
+    return decode(path, _read_bytes(path), encoding)
+
+
+def decode(path: Path | str, raw: bytes, encoding: str = "utf-8") -> str:
+    """The text of the bytes of a file, see `read_text`; ``path`` is for messages."""
     if not raw:
         raise DataError(f"{path}: is empty. Expected a text file.")
     try:
@@ -95,7 +99,7 @@ def _names_beside(path: Path) -> list[str]:
         return []
 
 
-def _refuse_binary(path: Path, raw: bytes) -> None:
+def _refuse_binary(path: Path | str, raw: bytes) -> None:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(f"{path}: looks like UTF-16 text. Say --encoding utf-16.")
     where = raw.find(b"\0")
@@ -107,7 +111,7 @@ def _refuse_binary(path: Path, raw: bytes) -> None:
         raise DataError(f"{path}: is binary, not text: {controls / len(raw):.0%} of its bytes are control characters.")
 
 
-def _decode(path: Path, raw: bytes, encoding: str) -> str:
+def _decode(path: Path | str, raw: bytes, encoding: str) -> str:
     other = "cp1252" if codecs.lookup(encoding).name == "utf-8" else "utf-8"
     advice = f"Say which encoding the file has, for example --encoding {other}."
     try:

@@ -25,7 +25,7 @@ class DataSettings:
         None, "Column, or pattern over file names, of who or what a sequence belongs to; a group is never split."
     )
     separator: str = option("|", "What stands between several labels of one sequence in a field of a table.")
-    encoding: str = option("utf-8", "Encoding of text files.")
+    encoding: str = option(AUTO, "Encoding of text files; auto takes UTF-8, or cp1252 for what is not UTF-8.")
     valid: Path | None = option(None, "File or folder of held-out sequences; without it some of the training data.")
     test: Path | None = option(None, "File or folder of test sequences, scored once, after training.")
     held_out: float = option(0.1, "Share that is held out when --valid is not given.", at_least=0, at_most=0.9)

@@ -1,0 +1,43 @@
+"""What columns are called in tables that people make, in the order in which the names are believed."""
+
+from __future__ import annotations
+
+import re
+
+TARGET = (
+    "label", "labels", "class", "classes", "target", "targets", "class_label", "class_name", "category", "sentiment",
+    "intent", "y", "output", "gold", "topic", "polarity", "answer", "species", "activity", "emotion", "language",
+    "rating", "stars", "score", "tag", "tags", "ner_tags", "pos_tags", "slots",
+)  # fmt: skip
+INPUT = (
+    "text", "sentence", "review", "document", "content", "body", "comment", "message", "tweet", "utterance", "query",
+    "question", "phrase", "headline", "sequence", "seq", "dna", "input", "x", "tokens", "words", "word", "name",
+    "surname", "title", "description", "series", "values", "signal",
+)  # fmt: skip
+ID = (
+    "id", "case", "case_id", "series_id", "sequence_id", "seq_id", "sample_id", "example_id", "recording",
+    "recording_id", "trial", "trial_id", "session", "session_id", "instance", "window", "window_id", "unit", "track",
+    "sentence_id", "sentence #", "sent_id", "doc_id", "case_index",
+)  # fmt: skip
+TIME = ("time", "timestamp", "t", "date", "datetime", "step", "frame", "seconds", "ms", "reading_id", "time_index")
+GROUP = ("speaker", "writer", "subject", "patient", "participant", "person", "user", "author", "group")
+PART = ("split", "part", "set", "subset", "partition", "fold")
+#: The channel of a value, in tables with one value a row.
+CHANNEL = ("channel", "dim", "dim_id", "dimension", "sensor", "variable", "dim_index")
+#: The number of a row, which pandas writes without a name.
+INDEX = ("index", "unnamed: 0", "", "row", "row_id", "no")
+
+
+def plain(name: str) -> str:
+    """A column's name without case and punctuation at its ends.
+
+    >>> plain("#sequence_ID ")
+    'sequence_id'
+    """
+    return re.sub(r"^\W+|[^\w#]+$", "", str(name)).lower()
+
+
+#: A row with one of these in it is a header.
+KNOWN = frozenset(
+    {*TARGET, *INPUT, *ID, *TIME, *GROUP, *PART, *CHANNEL} - {"t", "x", "y", "no", "name", "score", "part"}
+)

@@ -1,0 +1,213 @@
+"""Long tables: a step of a series in each row, with what says which rows are one series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.codecs.raw import Series
+from elman.data.examples import Examples, Target
+from elman.data.sources import column_names
+from elman.data.sources.column_names import plain
+from elman.data.sources.columns import Answer, Roles, make_targets, target_by_content
+from elman.data.sources.files import PART_NAMES
+from elman.data.sources.table import Table, is_missing, shorten
+from elman.errors import DataError
+
+if TYPE_CHECKING:
+    from elman.settings import DataSettings
+
+#: Rows of a series on average, from which repeated values of a column are taken for its name.
+_FEWEST_STEPS = 2.0
+
+
+def is_long(table: Table, roles: Roles, data: DataSettings) -> bool:
+    """Whether rows belong together: an id that the user names, or one that repeats."""
+    if data.id_column is not None:
+        return True
+    if roles.id is None:
+        roles.id = next((c for c in table.columns if c not in roles.named() and plain(c).endswith("_id")), None)
+    return roles.id is not None and len(table) >= _FEWEST_STEPS * len(set(table.columns[roles.id]))
+
+
+def read(table: Table, roles: Roles, data: DataSettings, answer: Answer | None) -> Examples:
+    """One series for each value of the id column, its steps in order of time or of the rows. Raises `DataError`."""
+    assert roles.id is not None
+    rows = _rows_of_each(table, roles.id)
+    firsts = [where[0] for where in rows.values()]
+    if answer is not None and not roles.target:
+        roles.target = target_by_content(table.take(firsts), roles, answer)
+    constant = {roles.id, roles.group, roles.part, *(roles.target if answer != "tags" else ())}
+    if roles.channel is not None:
+        return _one_value_a_row(table, roles, rows, answer, data)
+    channels = list(roles.inputs) or [
+        column
+        for column in table.columns
+        if column not in roles.named() and plain(column) not in column_names.INDEX and _measured(table, column, roles)
+    ]
+    if not channels:
+        raise DataError(
+            f"{table.name}: no column of numbers is left for what was measured beside {', '.join(roles.named())}."
+            " Say which with --input-column NAME."
+        )
+    values = np.stack([table.numbers(column, ", a channel of the series") for column in channels], axis=1)
+    times = None if roles.time is None else times_of(table, roles.time)
+    series = []
+    for name, where in rows.items():
+        for column in constant - {None}:
+            _one_value(table, str(column), name, where)
+        series.append(_series(table, values, times, where, roles.time))
+    roles.inputs = tuple(channels)
+    return _examples(table, roles, series, firsts, tuple(channels), answer, data)
+
+
+def _rows_of_each(table: Table, column: str) -> dict[str, NDArray[np.int64]]:
+    """The rows of each series, in the order in which the series begin."""
+    rows: dict[str, list[int]] = {}
+    for row, cell in enumerate(table.columns[column]):
+        if is_missing(cell):
+            raise DataError(f"{table.place(row)}: column '{column}', which says what belongs together, is empty.")
+        rows.setdefault(f"{table.files[row].part or ''}\0{cell}", []).append(row)
+    return {name: np.array(where) for name, where in rows.items()}
+
+
+def _measured(table: Table, column: str, roles: Roles) -> bool:
+    if table.is_numeric(column):
+        return True
+    if not all(is_missing(cell) for cell in table.columns[column]):
+        roles.notes.append(f"Not read: column '{column}' (no numbers, such as {shorten(table.columns[column][0])}).")
+    return False
+
+
+def _one_value(table: Table, column: str, name: str, where: NDArray[np.int64]) -> None:
+    """Raise `DataError` where a column changes within a series."""
+    cells = table.columns[column]
+    for row in where[1:]:
+        if cells[row] != cells[where[0]] and not is_missing(cells[row]):
+            series = name.partition("\0")[2]
+            raise DataError(
+                f"{table.place(row)}: '{column}' is {shorten(cells[row])}, but {shorten(cells[where[0]])} in row"
+                f" {table.lines[where[0]]} of the same series '{series}'. Expected one value for each series;"
+                " say with --id-column what the rows of a series share."
+            )
+
+
+def times_of(table: Table, column: str) -> NDArray[np.float64]:
+    """A column of numbers or dates as numbers; dates become seconds. Raises `DataError` with the row."""
+    import pandas as pd
+
+    if table.is_numeric(column):
+        return table.numbers(column)
+    moments = pd.to_datetime(pd.Series(table.columns[column]), errors="coerce", format="mixed", utc=True)
+    if moments.isna().any():
+        row = int(np.flatnonzero(moments.isna())[0])
+        raise DataError(
+            f"{table.place(row)}: expected a number or a date in column '{column}', found"
+            f" {shorten(table.columns[column][row])}. Name another column with --time-column."
+        )
+    seconds = (moments - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    return np.array(seconds, dtype=np.float64)
+
+
+def _series(
+    table: Table,
+    values: NDArray[np.float64],
+    times: NDArray[np.float64] | None,
+    where: NDArray[np.int64],
+    column: str | None,
+) -> Series:
+    """The rows ``where`` in order of time; even steps need no times."""
+    if times is None:
+        return Series(values[where])
+    here = times[where]
+    if np.isnan(here).any():
+        raise DataError(f"{table.place(where[np.isnan(here)][0])}: column '{column}', the time, is empty.")
+    order = np.argsort(here, kind="stable")
+    where, here = where[order], here[order]
+    same = np.flatnonzero(np.diff(here) == 0)
+    if len(same):
+        raise DataError(
+            f"{table.place(where[same[0] + 1])}: has the same time ({column} {here[same[0]]:g}) as row"
+            f" {table.lines[where[same[0]]]} of the same series. Say with --id-column what the rows of a series share."
+        )
+    gaps = np.diff(here)
+    even = len(gaps) == 0 or bool(np.allclose(gaps, gaps[0], rtol=1e-3))
+    return Series(values[where], None if even else here)
+
+
+def _one_value_a_row(
+    table: Table, roles: Roles, rows: dict[str, NDArray[np.int64]], answer: Answer | None, data: DataSettings
+) -> Examples:
+    """Tables of (id, channel, time, value): the rows of a series become steps with all channels."""
+    assert roles.channel is not None
+    free = [column for column in table.columns if column not in roles.named() or column in roles.inputs]
+    free = [column for column in free if table.is_numeric(column)]
+    if len(free) != 1 or roles.time is None:
+        raise DataError(
+            f"{table.name}: beside the channels in '{roles.channel}' expected a column of time and one of values, found"
+            f" {roles.time or 'no time'} and {', '.join(free) or 'no values'}."
+            " Say which with --time-column and --input-column."
+        )
+    channels = tuple(dict.fromkeys(map(str, table.columns[roles.channel])))
+    values, times = table.numbers(free[0], ", the value"), times_of(table, roles.time)
+    which = np.array([channels.index(str(cell)) for cell in table.columns[roles.channel]])
+    series = []
+    for where in rows.values():
+        steps, place = np.unique(times[where], return_inverse=True)
+        block = np.full((len(steps), len(channels)), np.nan)
+        block[place, which[where]] = values[where]
+        gaps = np.diff(steps)
+        even = len(gaps) == 0 or bool(np.allclose(gaps, gaps[0], rtol=1e-3))
+        series.append(Series(block, None if even else steps))
+    roles.inputs = (free[0],)
+    firsts = [where[0] for where in rows.values()]
+    return _examples(table, roles, series, firsts, channels, answer, data)
+
+
+def _examples(
+    table: Table,
+    roles: Roles,
+    series: Sequence[Series],
+    firsts: Sequence[int],
+    channels: tuple[str, ...],
+    answer: Answer | None,
+    data: DataSettings,
+) -> Examples:
+    heads = table.take(firsts)
+    targets: list[Target] | None = None
+    if answer is not None:
+        for column in roles.target:
+            for row, cell in enumerate(heads.columns[column]):
+                if is_missing(cell) and answer != "classes":
+                    raise DataError(f"{heads.place(row)}: column '{column}', to be learnt, is empty. Fill it in.")
+        targets = make_targets(heads, roles.target, answer, data.separator)
+    parts = [PART_NAMES[str(cell).strip().lower()] for cell in heads.columns[roles.part]] if roles.part else None
+    if parts is None:
+        of_files = [file.part for file in heads.files]
+        parts = [part or "train" for part in of_files] if "train" in of_files and len(set(of_files)) > 1 else None
+    lengths = [len(one.values) for one in series]
+    learnt = f", '{', '.join(roles.target)}' is to be learnt" if answer is not None else ""
+    shown = ", ".join(channels[:8]) + (", ..." if len(channels) > 8 else "")
+    note = (
+        f"{len(series)} series by '{roles.id}' of {min(lengths)} to {max(lengths)} steps with {len(channels)}"
+        f" channels ({shown}){learnt}."
+    )
+    options: dict[str, str | tuple[str, ...]] = {"kind": "series", "input_column": roles.inputs}
+    singles = {"target": roles.target or None, "id_column": roles.id, "time_column": roles.time, "group": roles.group}
+    options |= {name: value for name, value in singles.items() if value is not None}
+    return Examples(
+        "series",
+        series,
+        targets,
+        [f"{heads.files[row].name}, {roles.id} {heads.columns[roles.id][row]}" for row in range(len(heads))],  # type: ignore[index]
+        groups=[str(cell) for cell in heads.columns[roles.group]] if roles.group else None,
+        times=list(times_of(table, roles.time)[list(firsts)]) if roles.time else None,
+        parts=parts,
+        channels=channels,
+        outputs=tuple(roles.target) if answer == "numbers" else (),
+        notes=(*roles.notes, note),
+        guessed=options,
+    )

@@ -1,0 +1,245 @@
+"""Tables: a text, a DNA sequence or a whole series in each row; long tables of series are in `long_tables`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from elman.codecs.raw import Series
+from elman.data.examples import Examples, Kind, Target
+from elman.data.sources import long_tables, tag_tables
+from elman.data.sources.columns import Answer, Roles, find_roles, make_targets, target_by_content, text_column
+from elman.data.sources.files import PART_NAMES, Files
+from elman.data.sources.table import Table, is_missing, join, read_table
+from elman.data.sources.wide_tables import read_lists, read_wide
+from elman.errors import DataError
+
+if TYPE_CHECKING:
+    from elman.settings import DataSettings
+
+#: Share of rows without an answer or an input that may be left out; more of them are no accident.
+_FEW = 0.1
+#: Other kinds that have tables of their own, read before these.
+_ELSEWHERE = ("audio", "ink", "frames")
+
+
+def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
+    """Examples of one or several tables of the same columns, or None where the files are no tables."""
+    if data.kind in _ELSEWHERE:
+        return None
+    tables = []
+    for file in files:
+        table = read_table(file, data.encoding)
+        if table is None or not _worth(table, data):
+            return None
+        tables.append(table)
+    return examples_of(join(tables, files.asked), data, answer)
+
+
+def _worth(table: Table, data: DataSettings) -> bool:
+    """Whether a table says more than its lines; one column without a name is plain text."""
+    return len(table.columns) > 1 or table.header or bool(data.input_column)
+
+
+def examples_of(table: Table, data: DataSettings, answer: Answer | None) -> Examples:
+    """The sequences of a table, with all that its columns tell. Raises `DataError` where that is not clear."""
+    if answer == "tags":
+        return tag_tables.read(table, data)
+    roles = find_roles(table, data, answer)
+    layout = _layout(table, roles, data)
+    if layout == "long":
+        return long_tables.read(table, roles, data, answer)
+    if answer is not None and not roles.target:
+        if layout == "text" and not roles.inputs:
+            roles.inputs = _text_besides_target(table, roles, answer)
+        roles.target = target_by_content(table, roles, answer)
+    table, notes = _whole_rows(table, roles, layout, answer)
+    targets = None if answer is None else make_targets(table, roles.target, answer, data.separator)
+    if layout == "wide":
+        examples = read_wide(table, roles, answer)
+    elif layout == "lists":
+        examples = read_lists(table, roles)
+    else:
+        examples = _read_texts(table, roles, data)
+    return _complete(examples, table, roles, targets, answer, notes)
+
+
+def _layout(table: Table, roles: Roles, data: DataSettings) -> str:
+    """``text``, ``lists`` (a series in a cell), ``wide`` (a series in a row) or ``long`` (a series over rows)."""
+    if data.kind in ("text", "words", "dna"):
+        return "text"
+    free = [column for column in table.columns if column not in roles.named()] + list(roles.inputs)
+    if any(_holds_series(table.columns[column]) for column in free):
+        return "lists"
+    if data.kind == "series":
+        return "long" if long_tables.is_long(table, roles, data) else "wide"
+    if roles.inputs:
+        text = not all(table.is_numeric(column) for column in roles.inputs)
+    else:
+        text = text_column(table, roles) is not None
+    if text:
+        return "text"
+    return "long" if long_tables.is_long(table, roles, data) else "wide"
+
+
+def _holds_series(cells: Sequence[Any]) -> bool:
+    first = next((cell for cell in cells if not is_missing(cell)), None)
+    while isinstance(first, list) and first and isinstance(first[0], list):
+        first = first[0]
+    return isinstance(first, list) and bool(first) and all(isinstance(item, (int, float)) for item in first)
+
+
+def _text_besides_target(table: Table, roles: Roles, answer: Answer) -> tuple[str, ...]:
+    column = text_column(table, roles)
+    return (column,) if column is not None else ()
+
+
+def _read_texts(table: Table, roles: Roles, data: DataSettings) -> Examples:
+    if not roles.inputs:
+        column = text_column(table, roles)
+        if column is None:
+            free = [name for name in table.columns if name not in roles.named()]
+            raise DataError(
+                f"{table.name}: expected a column of text, found {', '.join(free[:10]) or 'none'}."
+                " Say which with --input-column NAME."
+            )
+        roles.inputs = (column,)
+    if len(roles.inputs) > 1:
+        texts = [
+            "\n".join(map(str, cells)) for cells in zip(*(table.columns[name] for name in roles.inputs), strict=True)
+        ]
+    else:
+        texts = [str(cell) for cell in table.columns[roles.inputs[0]]]
+    if all(isinstance(cell, list) for cell in table.columns[roles.inputs[0]]):
+        words = [tuple(map(str, cell)) for cell in table.columns[roles.inputs[0]]]
+        return Examples("words", words, None, [])
+    kind = kind_of_texts(texts) if data.kind == "auto" else data.kind
+    return Examples(kind, [re.sub(r"\s", "", text) for text in texts] if kind == "dna" else texts, None, [])
+
+
+#: IUPAC codes of nucleotides, gaps too.
+_NUCLEOTIDES = re.compile(r"(?i)[ACGTURYKMSWBDHVN.\s-]+")
+#: Short words such as "cat" or "tag" are DNA only by accident.
+_SHORTEST_DNA = 12
+
+
+def kind_of_texts(texts: Sequence[str]) -> Kind:
+    """Whether texts are DNA or what people write.
+
+    >>> kind_of_texts(["ACGTTGCAACGT", "ttgacaNtataat"]), kind_of_texts(["a cat", "act"])
+    ('dna', 'text')
+    """
+    some = texts[:1000]
+    if not all(_NUCLEOTIDES.fullmatch(text) for text in some):
+        return "text"
+    letters = "".join(some).upper()
+    plain = sum(letters.count(letter) for letter in "ACGTU")
+    return "dna" if plain > 0.8 * len(letters) and np.mean([len(text) for text in some]) >= _SHORTEST_DNA else "text"
+
+
+def _whole_rows(table: Table, roles: Roles, layout: str, answer: Answer | None) -> tuple[Table, list[str]]:
+    """Leave out the few rows that lack the answer or the text; more than a few are an error, as in `elman predict`."""
+    notes: list[str] = []
+    needed = [(column, "to be learnt") for column in roles.target if answer is not None]
+    needed += [(column, "the text") for column in roles.inputs if layout == "text"]
+    for column, what in needed:
+        cells = table.columns[column]
+        empty = [row for row, cell in enumerate(cells) if is_missing(cell)]
+        if answer == "classes" and what == "to be learnt" and len(empty) < len(cells):
+            continue  # no label at all is an answer
+        if answer is not None and empty and (whole := _unlabelled_files(table, empty)):
+            notes.append(f"{', '.join(whole)} has no '{column}' and is left out.")
+            table = table.take([row for row in range(len(table)) if table.files[row].name not in whole])
+            empty = [row for row, cell in enumerate(table.columns[column]) if is_missing(cell)]
+        if not empty:
+            continue
+        if answer is None or len(empty) > _FEW * len(table):
+            raise DataError(
+                f"{table.place(empty[0])}: column '{column}', {what}, is empty, as in {len(empty)} of {len(table)}"
+                " rows. Fill them in, take these rows out, or name another column."
+            )
+        shown = ", ".join(str(table.lines[row]) for row in empty[:5]) + (", ..." if len(empty) > 5 else "")
+        notes.append(f"{len(empty)} rows without '{column}' are left out (row {shown}).")
+        gone = set(empty)
+        table = table.take([row for row in range(len(table)) if row not in gone])
+    return table, notes
+
+
+def _unlabelled_files(table: Table, empty: list[int]) -> list[str]:
+    """Files, among others, none of whose rows has an answer, such as the test.csv of a competition."""
+    gone = set(empty)
+    labelled = {table.files[row].name for row in range(len(table)) if row not in gone}
+    return (
+        list(dict.fromkeys(table.files[row].name for row in empty if table.files[row].name not in labelled))
+        if labelled
+        else []
+    )
+
+
+def _complete(
+    examples: Examples,
+    table: Table,
+    roles: Roles,
+    targets: list[Target] | None,
+    answer: Answer | None,
+    notes: list[str],
+) -> Examples:
+    """``examples`` with what the other columns tell of each row."""
+    times = None if roles.time is None or examples.kind == "series" else _times(table, roles.time)
+    return replace(
+        examples,
+        targets=targets,
+        names=[table.place(row) for row in range(len(table))],
+        groups=None if roles.group is None else [str(cell) for cell in table.columns[roles.group]],
+        times=times,
+        parts=parts_of(table, roles),
+        outputs=tuple(roles.target) if answer == "numbers" else (),
+        notes=(*roles.notes, *notes, _sentence(roles, examples, answer)),
+        guessed=guessed(roles, examples.kind, wide=examples.kind == "series"),
+    )
+
+
+def guessed(roles: Roles, kind: Kind, wide: bool = False) -> dict[str, str | tuple[str, ...]]:
+    """The options that say what these roles say."""
+    options: dict[str, str | tuple[str, ...]] = {"kind": kind}
+    if roles.inputs and not wide:
+        options["input_column"] = tuple(roles.inputs)
+    if roles.target:
+        options["target"] = tuple(roles.target)
+    named = {"group": roles.group, "id_column": roles.id if not wide else None, "time_column": roles.time}
+    return options | {option: column for option, column in named.items() if column is not None}
+
+
+def parts_of(table: Table, roles: Roles) -> list[str] | None:
+    """The part of each row: by its column, else by the name of its file."""
+    if roles.part is not None:
+        return [PART_NAMES[str(cell).strip().lower()] for cell in table.columns[roles.part]]
+    parts = [file.part for file in table.files]
+    return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None
+
+
+def _times(table: Table, column: str) -> list[float] | None:
+    """When each row was made: a number, or a date."""
+    import pandas as pd
+
+    if table.is_numeric(column):
+        return list(table.numbers(column))
+    moments = pd.to_datetime(pd.Series(table.columns[column]), errors="coerce", format="mixed", utc=True)
+    if moments.isna().any():
+        return None
+    return list(moments.astype("int64") / 1e9)
+
+
+def _sentence(roles: Roles, examples: Examples, answer: Answer | None) -> str:
+    learnt = f", '{', '.join(roles.target)}' is to be learnt" if answer is not None else ""
+    first = examples.inputs[0]
+    if isinstance(first, Series):
+        steps, channels = first.values.shape
+        shape = f"{steps} steps" + (f" of {channels} channels" if channels > 1 else "")
+        return f"Each row is a series, the first of {shape}{learnt}."
+    what = {"dna": "DNA", "words": "words"}.get(examples.kind, "text")
+    return f"Column '{', '.join(roles.inputs)}' is the {what}{learnt}."

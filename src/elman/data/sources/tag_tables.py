@@ -1,0 +1,128 @@
+"""Tables with a tag for every word: lists of words and tags in a row, or a word and its tag in a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from elman.data.examples import Examples
+from elman.data.sources import column_names
+from elman.data.sources.column_names import plain
+from elman.data.sources.columns import class_name
+from elman.data.sources.files import PART_NAMES
+from elman.data.sources.table import Table, is_missing
+from elman.errors import DataError
+
+if TYPE_CHECKING:
+    from elman.settings import DataSettings
+
+_WORDS = ("tokens", "words", "word", "token", "text", "sentence", "form")
+_TAGS = ("tags", "ner_tags", "labels", "tag", "ner", "label", "slots", "pos_tags", "pos", "upos")
+
+
+def read(table: Table, data: DataSettings) -> Examples:
+    """Words and their tags. Raises `DataError` where it is not clear which columns hold them."""
+    words = table.find(data.input_column[0], "input-column") if data.input_column else _named(table, _WORDS)
+    tags = table.find(data.target[0], "target") if data.target else _named(table, _TAGS)
+    if words is None or tags is None:
+        missing, option = ("words", "--input-column") if words is None else ("tags", "--target")
+        raise DataError(
+            f"{table.name}: no column is called like {missing}; the columns are {', '.join(table.columns)}."
+            f" Say which with {option} NAME."
+        )
+    if data.id_column is not None or _one_word_a_row(table, words):
+        return _over_rows(table, words, tags, data)
+    inputs = [_items(cell) for cell in table.columns[words]]
+    targets = [_items(cell) for cell in table.columns[tags]]
+    for row, (here, there) in enumerate(zip(inputs, targets, strict=True)):
+        same_length(table.place(row), here, there)
+    part = _part_column(table)
+    parts = [PART_NAMES[str(cell).lower()] for cell in table.columns[part]] if part else _file_parts(table)
+    return Examples(
+        "words",
+        inputs,
+        targets,
+        [table.place(row) for row in range(len(table))],
+        parts=parts,
+        notes=(f"Column '{words}' holds the words, '{tags}' their tags.",),
+        guessed={"kind": "words", "input_column": (words,), "target": (tags,)},
+    )
+
+
+def same_length(place: str, words: Sequence[str], tags: Sequence[str]) -> None:
+    """Raise `DataError` where words and tags are not as many."""
+    if len(words) != len(tags):
+        raise DataError(
+            f"{place}: expected a tag for each of the {len(words)} words, found {len(tags)} tags."
+            " Words and tags are separated by single spaces."
+        )
+    if not words:
+        raise DataError(f"{place}: holds no words. Take it out.")
+
+
+def _named(table: Table, names: Sequence[str]) -> str | None:
+    known = {plain(column): column for column in table.columns}
+    return next((known[name] for name in names if name in known), None)
+
+
+def _one_word_a_row(table: Table, words: str) -> bool:
+    cells = [cell for cell in table.columns[words] if not is_missing(cell)]
+    return not any(isinstance(cell, list) or " " in str(cell).strip() for cell in cells)
+
+
+def _items(cell: Any) -> tuple[str, ...]:
+    """A list, or a text cut at spaces; a list as Python writes it, ``['a', 'b']``, too."""
+    if isinstance(cell, list):
+        return tuple(class_name(item) for item in cell)
+    text = str(cell or "").strip()
+    if text.startswith("[") and text.endswith("]") and "'" in text:
+        return tuple(re.findall(r"'([^']*)'", text))
+    return tuple(text.split())
+
+
+def _over_rows(table: Table, words: str, tags: str, data: DataSettings) -> Examples:
+    """A word a row; the sentence's number or name in a column, maybe only in its first row."""
+    by = table.find(data.id_column, "id-column") if data.id_column else _named(table, column_names.ID)
+    if by is None:
+        raise DataError(
+            f"{table.name}: each row holds one word, but no column says which words are one sentence; the columns are"
+            f" {', '.join(table.columns)}. Say which with --id-column NAME."
+        )
+    starts: list[int] = []
+    current: Any = None
+    for row, cell in enumerate(table.columns[by]):
+        if not is_missing(cell) and cell != current:
+            starts.append(row)
+            current = cell
+    if not starts or starts[0]:
+        raise DataError(
+            f"{table.place(0)}: column '{by}' is empty, so nothing says to which sentence this word belongs."
+        )
+    ends = [*starts[1:], len(table)]
+    for row, cell in enumerate(table.columns[tags]):
+        if is_missing(cell):
+            raise DataError(f"{table.place(row)}: column '{tags}', the tag, is empty. Fill it in.")
+    part = _part_column(table)
+    parts = [PART_NAMES[str(table.columns[part][row]).lower()] for row in starts] if part else None
+    return Examples(
+        "words",
+        [tuple(str(cell) for cell in table.columns[words][a:b]) for a, b in zip(starts, ends, strict=True)],
+        [tuple(class_name(cell) for cell in table.columns[tags][a:b]) for a, b in zip(starts, ends, strict=True)],
+        [table.place(row) for row in starts],
+        parts=parts or _file_parts(table.take(starts)),
+        notes=(f"Column '{words}' holds the words, '{tags}' their tags, '{by}' says which are one sentence.",),
+        guessed={"kind": "words", "input_column": (words,), "target": (tags,), "id_column": by},
+    )
+
+
+def _part_column(table: Table) -> str | None:
+    column = _named(table, column_names.PART)
+    if column and all(str(cell).lower() in PART_NAMES for cell in table.columns[column]):
+        return column
+    return None
+
+
+def _file_parts(table: Table) -> list[str] | None:
+    parts = [file.part for file in table.files]
+    return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elman.errors import DataError
+from tests.data.sources.conftest import Read
+
+REVIEWS = 'text,label\n"A fine, quiet film.",pos\n"It says ""no"".",neg\nLong and dull,neg\n'
+TEXTS = ["A fine, quiet film.", 'It says "no".', "Long and dull"]
+
+LABELS = ["pos", "neg", "neg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", REVIEWS),
+        ("a.csv", REVIEWS.encode("utf-8-sig")),
+        ("a.csv", REVIEWS.replace("\n", "\r\n")),
+        ("a.csv.gz", gzip.compress(REVIEWS.encode())),
+        ("a.csv", 'label;text\npos;"A fine, quiet film."\nneg;"It says ""no""."\nneg;Long and dull\n'),
+        ("a.tsv", 'sentiment\treview\npos\tA fine, quiet film.\nneg\tIt says "no".\nneg\tLong and dull\n'),
+        ("a.csv", '"A fine, quiet film.",pos\n"It says ""no"".",neg\nLong and dull,neg\n'),
+        ("a.txt", 'A fine, quiet film.\tpos\nIt says "no".\tneg\nLong and dull\tneg\n'),
+        ("a.csv", ",text,label\n" + "".join(f"{i}{row}" for i, row in enumerate(
+            [',"A fine, quiet film.",pos\n', ',"It says ""no"".",neg\n', ",Long and dull,neg\n"]))),
+        ("a.jsonl", "".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in zip(TEXTS, LABELS, strict=True))),
+        ("a.json", json.dumps([{"text": t, "y": y} for t, y in zip(TEXTS, LABELS, strict=True)])),
+        ("a.json", json.dumps({"text": TEXTS, "class": ["pos", "neg", "neg"]})),
+        ("a.txt", "pos A fine, quiet film.\nneg It says \"no\".\nneg Long and dull\n"),
+        ("a.txt", "__label__pos A fine, quiet film.\n__label__neg It says \"no\".\n__label__neg Long and dull\n"),
+    ],
+)  # fmt: skip
+def test_texts_with_labels_in_many_forms(name: str, content: str, reading: Read) -> None:
+    examples = reading({name: content})
+    assert (examples.kind, list(examples.inputs)) == ("text", TEXTS)
+    assert examples.targets == ["pos", "neg", "neg"]
+    assert examples.names[0].endswith((f"{name}, row 1", f"{name}, row 2"))
+
+
+def test_parquet_and_latin(reading: Read, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"text": TEXTS, "label": [1, 0, 0]}), tmp_path / "a.parquet")
+    examples = reading({})
+    assert (list(examples.inputs), examples.targets) == (TEXTS, ["1", "0", "0"])
+    assert examples.names[1].endswith("a.parquet, row 2")
+    (tmp_path / "a.parquet").unlink()
+    assert reading({"b.csv": "text,label\ncafé au lait,yes\nthé,no\n".encode("latin-1")}).inputs[0] == "café au lait"
+
+
+def test_files_and_columns_that_tell_the_part(reading: Read) -> None:
+    files = {"train.csv": REVIEWS, "val.csv": "text,label\nFine,pos\n", "test.csv": "text,id\nGood,1\n"}
+    examples = reading(files)
+    assert examples.parts == ["train", "train", "train", "valid"]
+    assert any("test.csv has no 'label' and is left out" in note for note in examples.notes)
+
+
+def test_a_column_of_parts_groups_and_times(reading: Read) -> None:
+    text = "review,stars,split,user,date\nOne two,5,train,ann,2020-01-02\nThree,1,test,bob,2020-01-01\n"
+    examples = reading({"a.csv": text}, "numbers", time_column="date", target=("stars",))
+    assert examples.parts == ["train", "test"]
+    assert examples.groups == ["ann", "bob"]
+    assert examples.times is not None
+    assert examples.times[0] - examples.times[1] == 86_400
+    assert examples.targets is not None
+    assert [float(target[0]) for target in examples.targets] == [5, 1]
+    assert examples.outputs == ("stars",)
+
+
+def test_several_labels(reading: Read) -> None:
+    table = {"a.csv": "text,labels\none two,a|b\nthree,b\nfour,\n"}
+    assert reading(table, "classes").targets == [frozenset("ab"), frozenset("b"), frozenset()]
+    flags = {"a.csv": "text,toxic,rude\none two,1,0\nthree,1,1\nfour,0,0\n"}
+    assert reading(flags, "classes").targets == [{"toxic"}, {"toxic", "rude"}, set()]
+
+
+def test_lists_of_labels_need_no_option(reading: Read) -> None:
+    examples = reading({"a.jsonl": '{"text": "x y", "labels": ["a"]}\n{"text": "z", "labels": []}\n'})
+    assert examples.targets == [{"a"}, set()]
+
+
+def test_dna_in_a_table(reading: Read) -> None:
+    examples = reading(
+        {"promoters.data": "+,S10,\t\ttactagcaatacgctt\n-,AMPC,\ttgctatcctgacagtt\n+,AROH,gtactagagaactagt\n"}
+    )
+    assert (examples.kind, examples.targets) == ("dna", ["+", "-", "+"])
+    assert examples.inputs[0] == "tactagcaatacgctt"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["1,0.5,0.25,1.5\n2,1.5,0.5,2.5\n1,0.1,0.2,0.3\n2,1,2,3.5\n1,0.5,0.25,1.5\n2,1.5,0.5,2.5\n",
+     "label,t0,t1,t2\n1,0.5,0.25,1.5\n2,1.5,0.5,2.5\n1,0.1,0.2,0.3\n",
+     "0,1,2,label\n0.5,0.25,1.5,1\n1.5,.5,2.5,2\n"],
+)  # fmt: skip
+def test_wide_tables(content: str, reading: Read) -> None:
+    examples = reading({"a.csv": content})
+    assert examples.kind == "series"
+    assert examples.inputs[0].values.tolist() == [[0.5], [0.25], [1.5]]
+    assert examples.targets is not None
+    assert examples.targets[:2] == ["1", "2"]
+
+
+def test_wide_tables_with_channels_gaps_and_commas(reading: Read) -> None:
+    examples = reading({"a.csv": "x1;y1;x2;y2;class\n1,5;2;3;;up\n4;5;;;down\n1;2;3;4;up\n"})
+    assert examples.channels == ("x", "y")
+    np.testing.assert_equal(examples.inputs[0].values, [[1.5, 2], [3, np.nan]])
+    np.testing.assert_equal(examples.inputs[1].values, [[4, 5]])
+
+
+def test_series_in_lists(reading: Read) -> None:
+    examples = reading({"a.jsonl": '{"x": [1, 2], "y": [3, 4], "label": "a"}\n{"x": [1], "y": [3], "label": "b"}\n'})
+    assert examples.inputs[0].values.tolist() == [[1, 3], [2, 4]]
+    assert examples.targets == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("files", "answer", "message"),
+    [
+        ({"a.csv": "text,label\na b,x\nc, d,y\ne f,x\n"}, "class", r"row 3: expected 2 fields, .* found 3.* quotes"),
+        ({"a.csv": 'text,label\n"a b,x\nc,y\n'}, "class", "row 2: a double quote opens here"),
+        ({"a.csv": "text,label\n"}, "class", "has a header and no rows below it"),
+        ({"a.csv": "a,b,text\nx,p,one two\ny,q,three\nx,p,four\ny,q,five\nx,p,six\ny,p,seven\n"}, "class",
+         r"2 columns could hold the classes to learn: a \(such as 'x'\), b .* --target b"),
+        ({"a.csv": "opening,ending,label\none two,three four,1\nfive six,seven eight,0\n"}, "class",
+         "2 columns could hold the text: .* --input-column"),
+        ({"a.csv": "text,label\none two,3\nthree,much\n"}, "numbers",
+         "row 3: expected a number in column 'label', .*'much'"),
+        ({"a.csv": "text,label\none two,a\nthree,\nfour,\n"}, "class", "row 3: column 'label', to be learnt, is empty"),
+        ({"a.csv": "text,text\none,1\ntwo,2\n"}, "class", "row 1: two columns are called 'text'"),
+        ({"a.jsonl": '{"text": "a", "label": 1}\n{"text": "b", "label": }\n'}, "class",
+         "row 2: is not JSON .* one object"),
+        ({"a.jsonl": '{"text": "a", "label": 1}\n[1, 2]\n'}, "class", r"row 2: expected an object .* found '\[1, 2\]'"),
+        ({"a.csv": "label,t0,t1,t2\na,1,2,3\nb,1,x,3\n"}, "class",
+         "row 3: expected a number in column 't1'.* found 'x'"),
+        ({"a.txt": "Once upon a time\nthere was a queen\n"}, "class", "no label was found"),
+    ],
+)  # fmt: skip
+def test_messages_say_where_and_what_to_do(
+    files: dict[str, str | bytes], answer: str, message: str, reading: Read
+) -> None:
+    with pytest.raises(DataError, match=message):
+        reading(files, answer)
+
+
+def test_an_unknown_column(reading: Read) -> None:
+    with pytest.raises(DataError, match=r"--target names the column 'lable', .* text, label\. Did you mean 'label'\?"):
+        reading({"a.csv": REVIEWS}, target=("lable",))
+
+
+def test_to_predict_no_label_is_needed(reading: Read) -> None:
+    examples = reading({"a.csv": "id,text\n7,One two\n8,Three four\n"}, None)
+    assert (list(examples.inputs), examples.targets) == (["One two", "Three four"], None)
+    assert reading({"a.csv": REVIEWS}, None).inputs == TEXTS
