@@ -1,0 +1,56 @@
+"""Sound: WAV, FLAC, OGG and what else libsndfile reads; classes by folders, by names, or by a table of files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elman.codecs.raw import Recording
+from elman.data.examples import Examples
+from elman.data.sources.columns import Answer
+from elman.data.sources.files import Files
+from elman.data.sources.items import Item, items_of, named_by_path, named_by_table, tables_of
+from elman.errors import DataError
+
+if TYPE_CHECKING:
+    from elman.settings import DataSettings
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+
+
+def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
+    """Recordings, each with what its folder, its name or a table tells; None where the files are no sound."""
+    if data.kind not in ("auto", "audio"):
+        return None
+    sounds = files.of(*SUFFIXES)
+    items = items_of(sounds, lambda file: decode(file.content(), file.name))
+    table = tables_of(files, SUFFIXES, data)
+    if table is not None:
+        found = named_by_table("audio", table, items, _item_at, data, answer)
+        if found is not None:
+            return found
+    if not items or (len(items) < len(files) / 2 and data.kind == "auto"):
+        return None
+    return named_by_path("audio", items, files.asked, data, answer, "recordings")
+
+
+def decode(raw: bytes, name: str) -> Recording:
+    """The bytes of a file of sound as one channel, the mean of all that it has. Raises `DataError`."""
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(io.BytesIO(raw), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise DataError(
+            f"{name}: is no sound that libsndfile reads ({error.error_string}). Convert it to WAV."
+        ) from None
+    return Recording(samples.mean(axis=1, dtype=np.float32), int(rate))
+
+
+def _item_at(path: Path) -> Item | None:
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return None
+    return Item(PurePosixPath(path.name), lambda: decode(path.read_bytes(), str(path)))
