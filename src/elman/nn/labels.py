@@ -285,8 +285,8 @@ def _around(convolution: Convolution, centred: bool) -> tuple[int, int]:
 
 def _strided(elapsed: Tensor, stride: int) -> Tensor:
     """The time between steps (B, T) where only every ``stride``-th is left."""
-    times = elapsed.cumsum(1)[:, ::stride]
-    return torch.cat([times[:, :1], times.diff(dim=1)], 1)
+    times = elapsed.double().cumsum(1)[:, ::stride]
+    return torch.cat([times[:, :1], times.diff(dim=1)], 1).to(elapsed)
 
 
 def _backwards(rows: Tensor, lengths: Tensor | None) -> Tensor:

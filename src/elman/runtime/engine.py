@@ -101,7 +101,7 @@ class Engine:
         backend: str = "auto",
         precision: StreamPrecision = "float32",
     ) -> None:
-        _check_shapes(shape, tensors)
+        check_shapes(shape.parameter_shapes(), tensors)
         self.shape, self.precision = shape, precision
         self._initial: State = {}
         layers = []
@@ -207,8 +207,8 @@ def log_softmax(logits: Array) -> Array:
     return result
 
 
-def _check_shapes(shape: NetworkShape, tensors: Mapping[str, Array]) -> None:
-    expected = shape.parameter_shapes()
+def check_shapes(expected: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Array]) -> None:
+    """Raise `BundleError` for tensors of other names or shapes than expected."""
     for name, size in expected.items():
         if name not in tensors:
             raise BundleError(f"model.safetensors: tensor '{name}' is missing; expected it with shape {size}.")
