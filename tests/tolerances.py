@@ -83,3 +83,6 @@ SPECTRUM_CHUNKS = 1e-5
 
 #: Directions and places of ink, about 1 in size, in float32.
 INK_STEPS = 1e-5
+
+#: Scaled pixels of frames that come in chunks: the same sums of some dozens of pixels in float32 in another order.
+PIXELS = 1e-5
