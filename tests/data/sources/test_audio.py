@@ -114,7 +114,7 @@ def test_a_table_of_plain_names(tmp_path: Path) -> None:
     for number in range(4):
         write(tmp_path / f"audio/clip{number}.flac")
     (tmp_path / "labels.tsv").write_text("clip\tclass\n" + "".join(f"clip{n}\t{'xy'[n % 2]}\n" for n in range(4)))
-    assert list(read(tmp_path, input_column=("clip",)).targets or []) == list("xyxy")
+    assert list(read(tmp_path).targets or []) == list("xyxy")
 
 
 def test_a_missing_file_is_named_with_its_row(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         return None
     sounds = files.of(*SUFFIXES)
     items = items_of(sounds, lambda file: decode(file.content(), file.name))
-    table = tables_of(files, SUFFIXES, data)
+    table = tables_of(files, SUFFIXES, data, bool(items))
     if table is not None:
         found = named_by_table("audio", table, items, _item_at, data, answer)
         if found is not None:

@@ -46,12 +46,13 @@ class Item:
     part: str | None = None
 
 
-def tables_of(files: Files, suffixes: Sequence[str], data: DataSettings) -> Table | None:
-    """The rows of all tables among ``files`` that name files with such suffixes."""
+def tables_of(files: Files, suffixes: Sequence[str], data: DataSettings, likely: bool) -> Table | None:
+    """The rows of all tables among ``files`` that may name files; unless that is ``likely``, with such suffixes."""
     ends = re.compile(("(?i)(" + "|".join(map(re.escape, suffixes)) + ")\\b").encode())
+    likely = likely or data.kind != "auto"
     found = []
     for file in files.of(*_TABLES):
-        if file.suffix != ".parquet" and not ends.search(file.content()[:_LOOK]) and not data.input_column:
+        if not likely and (file.suffix == ".parquet" or not ends.search(file.content()[:_LOOK])):
             continue
         table = read_table(file, data.encoding)
         if table is not None and len(table.columns) > 1:
