@@ -113,7 +113,14 @@ def picture(runs: Sequence[Reached]) -> Drawing:
                     shares, label=label, color=style.COLOURS[CELLS.index(run.cell)],
                     linestyle="-" if run.initial == "paper" else (0, (2, 1.5)),
                 )  # fmt: skip
-            axes.legend(title="reach in steps", title_fontsize=9, loc="lower right", fontsize=8)
+            axes.legend(
+                title="reach in steps",
+                title_fontsize=9,
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.16),
+                ncols=2,
+                fontsize=8,
+            )
         panels[0].set_yscale("log")
         panels[0].set_ylim(1e-10, 100)
         panels[0].set_xlim(0, PROBLEM.steps)

@@ -31,7 +31,7 @@ DISTANCES = (10, 20, 40)
 
 CAPITALS, BETWEEN, QUESTION = "EFGHIJKL", ".", "?"
 
-TRAINED, HELD_OUT, STEPS, WINDOW_STEPS, QUICK_STEPS = 600_000, 30_000, 8_000, 2_000, 2
+TRAINED, HELD_OUT, STEPS, WINDOW_STEPS, QUICK_STEPS = 600_000, 30_000, 4_000, 2_000, 2
 
 #: Sequences that are looked at.
 ROWS, ROW_STEPS = 16, 400
@@ -67,8 +67,8 @@ def train(texts: TextData, distance: int, quick: bool) -> LanguageModel:
     """A small character model that learnt from the text."""
     steps = QUICK_STEPS if quick else STEPS
     model = LanguageModel(
-        hidden_size=64, num_layers=1, dropout=0.0, memory=distance, steps=steps, batch_size=32, window=128,
-        learning_rate=3e-3, precision="32", threads=1,
+        cell="gru", hidden_size=64, num_layers=1, dropout=0.0, memory=distance, steps=steps, batch_size=16, window=128,
+        learning_rate=1e-2, precision="32", threads=1,
     )  # fmt: skip
     return model.fit_texts(texts)
 

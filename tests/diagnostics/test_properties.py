@@ -21,6 +21,7 @@ def of(text: str, name: str) -> list[int]:
         ("ab c\nd", "position in word", [1, 2, 0, 1, 0, 1]),
         ('a"b"c', "inside quotes", [0, 1, 1, 0, 0]),
         ("a“b”c»", "inside quotes", [0, 1, 1, 0, 0, 0]),
+        ('a" "b"', "inside quotes", [1, 0, 0, 1, 1, 0]),
         ("a(b[c]d)e", "inside brackets", [0, 1, 1, 1, 1, 1, 1, 0, 0]),
         ("a(b[c]d)e", "bracket depth", [0, 1, 1, 2, 2, 1, 1, 0, 0]),
         ("a)(bc)(d", "steps inside brackets", [0, 0, 1, 2, 3, 0, 1, 2]),

@@ -123,6 +123,28 @@ def test_a_gate_keeps_until_a_number_is_marked(tmp_path: Path) -> None:
     assert figures["half_life_measured"] > 15
 
 
+def test_without_memory_a_lamp_is_a_coin(tmp_path: Path) -> None:
+    figures = run_lesson("feed_forward", tmp_path)
+    assert all(figures[f"with memory, step {step}"] > 0.97 for step in (1, 5, 20, 200))
+    assert figures["sees 10 steps, step 5"] > 0.97
+    for steps in ("1 step", "2 steps", "5 steps", "10 steps"):
+        assert figures[f"sees {steps}, step 50"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_verb_agrees_with_a_noun_of_long_ago(tmp_path: Path) -> None:
+    figures = run_lesson("same_input", tmp_path)
+    assert all(value > 0.8 for name, value in figures.items() if name.startswith("the "))
+    assert figures["difference"] > 0.9
+    assert figures["alone_one"] + figures["alone_many"] < 0.95
+
+
+def test_a_unit_knows_whether_a_quotation_is_open(tmp_path: Path) -> None:
+    figures = run_lesson("reading", tmp_path)
+    assert abs(figures["correlation"]) > 0.75
+    assert figures["p"] < 0.001
+    assert figures["rise_at_quotes"] > 2 * figures["rise_elsewhere"]
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0, "0"), (0.0123, "0.012"), (13780.6, "1.4 × 10⁴"), (-2e-7, "−2.0 × 10⁻⁷")]
 )

@@ -17,6 +17,10 @@ VOWELS = frozenset("aeiouyAEIOUY")
 MOST_FEATURES = 4
 
 
+#: How labels show white space.
+_BLANKS = " ␣↵"
+
+
 def is_series(subject: Subject) -> bool:
     """Whether the inputs are called by numbers, as in a series, and not by symbols, as in a text."""
     return all(_is_number(label) for labels in subject.labels for label in labels)
@@ -136,7 +140,7 @@ def _inside_brackets(row: Sequence[str]) -> list[int]:
 
 
 def _inside_quotes(row: Sequence[str]) -> list[int]:
-    states, inside = [], 0
+    states, inside = [], int(_begins_inside("".join(row)))
     for symbol in row:
         for character in symbol:
             if character == '"':
@@ -147,3 +151,9 @@ def _inside_quotes(row: Sequence[str]) -> list[int]:
                 inside = 0
         states.append(inside)
     return states
+
+
+def _begins_inside(text: str) -> bool:
+    """Whether the first quotation mark closes what was open: it stands after a word, and no letter follows it."""
+    place = text.find('"')
+    return place > 0 and text[place - 1] not in _BLANKS and not text[place + 1 : place + 2].isalnum()

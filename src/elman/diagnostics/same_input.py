@@ -140,7 +140,8 @@ class SameInput:
         if not self.pairs:
             return f"{self.title}: no input occurs at two places."
         pair = self.pairs[0]
-        first, second = ("".join(place.past[-12:]) for place in _places(pair))
+        between = " " if max(map(len, (*pair.first.past, *pair.second.past))) > 1 else ""
+        first, second = (between.join(place.past[-12:]) for place in _places(pair))
         told = (
             f"{self.title}: the input {pair.label!r} gets different answers at different places (by "
             f"{pair.difference:.2g}): {self._named(pair.first.answer)} after {first!r}, "
