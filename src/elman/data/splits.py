@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.examples import Examples
-from elman.data.sources import Answer, read_examples
+from elman.data.examples import Answer, Examples
+from elman.data.sources import read_examples
 from elman.errors import DataError, SettingsError
 from elman.settings import update
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from elman.data.examples import Examples
-from elman.data.sources import Answer, read_examples
+from elman.data.examples import Answer, Examples
+from elman.data.sources import read_examples
 from elman.settings import DataSettings
 from source_files import Read
 

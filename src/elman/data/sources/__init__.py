@@ -16,8 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elman.data.examples import Examples
-from elman.data.sources.columns import Answer
+from elman.data.examples import Answer, Examples
 from elman.data.sources.files import Files, SourceFile, gather
 from elman.errors import DataError
 
@@ -29,6 +28,12 @@ __all__ = ["FAMILIES", "Answer", "Files", "SourceFile", "gather", "read_examples
 #: The families in the order in which they are asked: the surest first, plain text last.
 FAMILIES = {
     "audio": "elman.data.sources.audio",
+    "frames": "elman.data.sources.video",
+    "npz": "elman.data.sources.npz",
+    "ts": "elman.data.sources.ts_files",
+    "dna": "elman.data.sources.dna",
+    "tags": "elman.data.sources.tags",
+    "folders": "elman.data.sources.folders",
     "tables": "elman.data.sources.tables",
     "lines": "elman.data.sources.lines",
 }

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from elman.codecs.raw import Recording
-from elman.data.examples import Examples
-from elman.data.sources.columns import Answer
+from elman.data.examples import Answer, Examples
 from elman.data.sources.files import Files
 from elman.data.sources.items import Item, items_of, named_by_path, named_by_table, tables_of
 from elman.errors import DataError

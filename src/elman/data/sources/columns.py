@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from elman.data.examples import Target
+from elman.data.examples import Answer, Target
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
 from elman.data.sources.files import PART_NAMES
@@ -18,9 +18,6 @@ from elman.errors import DataError
 
 if TYPE_CHECKING:
     from elman.settings import DataSettings
-
-#: What is to be learnt: one class, several, a tag for each step, numbers.
-Answer: TypeAlias = Literal["class", "classes", "tags", "numbers"]
 
 #: Letters of a longest label, and of a longest name in a column of names.
 _LONG = 60
@@ -131,11 +128,11 @@ def _is_categorical(cells: Sequence[Any]) -> bool:
 def text_column(table: Table, roles: Roles) -> str | None:
     """The column that holds text: by name, else the only one, or the much longest. Raises `DataError` where unsure."""
     named = _by_name(table, column_names.INPUT, roles)
-    if named is not None and _is_text(table.columns[named], strict=False):
+    if named is not None and is_text(table.columns[named], strict=False):
         return named
     taken = roles.named()
     columns = [column for column in table.columns if column not in taken]
-    texts = [column for column in columns if _is_text(table.columns[column], strict=len(columns) > 1)]
+    texts = [column for column in columns if is_text(table.columns[column], strict=len(columns) > 1)]
     if len(texts) < 2:
         return texts[0] if texts else None
     lengths = {column: np.mean([len(str(cell)) for cell in table.columns[column]]) for column in texts}
@@ -148,7 +145,7 @@ def text_column(table: Table, roles: Roles) -> str | None:
     )
 
 
-def _is_text(cells: Sequence[Any], strict: bool) -> bool:
+def is_text(cells: Sequence[Any], strict: bool) -> bool:
     """Whether cells are text and no numbers; ``strict`` asks that it is not one of a few words either."""
     filled = [cell for cell in cells if not is_missing(cell)]
     if not filled or not all(isinstance(cell, str) for cell in filled):

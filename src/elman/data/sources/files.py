@@ -35,7 +35,7 @@ _UNPACK: dict[str, Callable[[bytes], bytes]] = {
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 #: Files that describe data and are none.
 _ABOUT = re.compile(
-    r"(?i)^(readme|licen[cs]e|copying|notice|citation|changelog|authors|\.|~)|^__macosx|\.(md|rst|names)$"
+    r"(?i)^(licen[cs]e|copying|notice|citation|changelog|authors|\.|~)|(^|[._-])readme|^__macosx|\.(md|rst|names)$"
 )
 
 
@@ -124,6 +124,21 @@ class Files(Sequence[SourceFile]):
         """Whether every file's name ends so."""
         return bool(self.files) and all(file.suffix in suffixes for file in self.files)
 
+    def one_set(self) -> None:
+        """Raise `DataError` where files for training and test, by their names, belong to several data sets."""
+        sets: dict[str, list[str]] = {}
+        for file in self.files:
+            if len(file.path.parts) == 1 and _part(file.path):
+                start = re.split(rf"(?i)[^a-z0-9](?:{'|'.join(PART_NAMES)})(?![a-z0-9])", file.path.name)
+                sets.setdefault(start[0] if len(start) > 1 else "", []).append(file.name)
+        with_parts = {name: files for name, files in sets.items() if name and len(files) > 1}
+        if len(with_parts) > 1:
+            folder = Path(next(iter(with_parts.values()))[0]).parent
+            choices = " or ".join(str(folder / name) for name in with_parts)
+            raise DataError(
+                f"{self.asked}: holds {len(with_parts)} data sets, each with its parts. Name one of them: {choices}."
+            )
+
 
 def gather(paths: Path | str | Iterable[Path | str]) -> Files:
     """The files below ``paths``: files, folders, archives, or the common beginning of the names of some files.
@@ -139,7 +154,6 @@ def gather(paths: Path | str | Iterable[Path | str]) -> Files:
     asked = ", ".join(map(str, several))
     if not found:
         raise DataError(f"{asked}: holds no file with data in it.")
-    _one_set(found, asked)
     return Files(tuple(replace(file, part=_part(file.path)) for file in found), asked)
 
 
@@ -225,20 +239,3 @@ def _part(path: PurePosixPath) -> str | None:
             return PART_NAMES[folder.lower()]
     parts = {PART_NAMES[word.lower()] for word in name_words(path.name) if word.lower() in PART_NAMES}
     return parts.pop() if len(parts) == 1 else None
-
-
-def _one_set(found: list[SourceFile], asked: str) -> None:
-    """Files for training and test that belong to several data sets are not one."""
-    sets: dict[str, list[str]] = {}
-    for file in found:
-        part = _part(PurePosixPath(file.path.name))
-        if part and len(file.path.parts) == 1:
-            kept = re.split(rf"(?i)[^a-z0-9](?:{'|'.join(PART_NAMES)})(?![a-z0-9])", file.path.name)
-            sets.setdefault(kept[0] if len(kept) > 1 else "", []).append(file.name)
-    with_parts = {name: files for name, files in sets.items() if name and len(files) > 1}
-    if len(with_parts) > 1:
-        folder = Path(next(iter(with_parts.values()))[0]).parent
-        choices = " or ".join(str(folder / name) for name in with_parts)
-        raise DataError(
-            f"{asked}: holds {len(with_parts)} data sets, each with its parts. Name one of them: {choices}."
-        )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from elman.data.examples import Examples, Target
-from elman.data.sources.columns import Answer
+from elman.data.examples import Answer, Examples, Target
 from elman.data.sources.files import Files
 from elman.data.sources.tables import kind_of_texts
 from elman.errors import DataError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: A label stands on so many lines on average at least.
 _LINES_PER_LABEL = 3
 _MOST_LABELS = 500
+#: Labels stand inside so many texts at most, on average.
+_WITHIN_TEXTS = 0.5
 #: What fastText writes before each label.
 _FASTTEXT = "__label__"
 
@@ -26,6 +28,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
     """Examples of text files, or None where the files are of other kinds."""
     if data.kind not in ("auto", "text", "words", "dna"):
         return None
+    files.one_set()
     names: list[str] = []
     parts: list[str | None] = []
     lines: list[str] = []
@@ -40,7 +43,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
             f"{files.asked}: expected a tag for each word: a table, columns of words and tags with blank lines between"
             " sentences, or the parallel files seq.in and seq.out; found plain text."
         )
-    labels = _first_words(lines)
+    labels = first_words(lines)
     given = [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None
     if answer is None:
         texts = [text for _, text in labels] if labels is not None and data.target == ("1",) else lines
@@ -71,7 +74,7 @@ def _kind(data: DataSettings, texts: list[str]):  # type: ignore[no-untyped-def]
     return kind_of_texts(texts) if data.kind == "auto" else data.kind
 
 
-def _first_words(lines: list[str]) -> list[tuple[str, str]] | None:
+def first_words(lines: Sequence[str]) -> list[tuple[str, str]] | None:
     """Label and text of each line, or None where the first words are no labels."""
     if lines and all(line.startswith(_FASTTEXT) for line in lines):
         return [_fasttext(line) for line in lines]
@@ -83,9 +86,15 @@ def _first_words(lines: list[str]) -> list[tuple[str, str]] | None:
     labels = Counter(pieces[0] for pieces in cut)
     numbers = all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in labels)
     few = 2 <= len(labels) <= min(_MOST_LABELS, max(2, len(lines) // _LINES_PER_LABEL), len(lines) - 1)
-    if not few and not numbers:
+    if not numbers and not (few and _set_apart(labels, cut)):
         return None
     return [(pieces[0], pieces[1] if len(pieces) > 1 else "") for pieces in cut]
+
+
+def _set_apart(labels: Counter[str], cut: Sequence[Sequence[str]]) -> bool:
+    """Whether the first words hardly stand in the texts, as labels do not and the first words of sentences do."""
+    inside = sum(word in labels for pieces in cut for word in pieces[-1].split())
+    return inside < _WITHIN_TEXTS * len(cut)
 
 
 def _fasttext(line: str) -> tuple[str, str]:

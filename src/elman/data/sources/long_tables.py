@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.codecs.raw import Series
-from elman.data.examples import Examples, Target
+from elman.data.examples import Answer, Examples, Target
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
-from elman.data.sources.columns import Answer, Roles, make_targets, target_by_content
+from elman.data.sources.columns import Roles, make_targets, target_by_content
 from elman.data.sources.files import PART_NAMES
-from elman.data.sources.table import Table, is_missing, shorten
+from elman.data.sources.table import Table, is_missing, shorten, to_numbers
 from elman.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ def is_long(table: Table, roles: Roles, data: DataSettings) -> bool:
         return True
     if roles.id is None:
         roles.id = next((c for c in table.columns if c not in roles.named() and plain(c).endswith("_id")), None)
-    return roles.id is not None and len(table) >= _FEWEST_STEPS * len(set(table.columns[roles.id]))
+    if roles.id is None:
+        return False
+    names = {str(cell) for cell in table.columns[roles.id] if not is_missing(cell)}
+    return len(table) >= _FEWEST_STEPS * len(names)
 
 
 def read(table: Table, roles: Roles, data: DataSettings, answer: Answer | None) -> Examples:
@@ -95,21 +98,29 @@ def _one_value(table: Table, column: str, name: str, where: NDArray[np.int64]) -
             )
 
 
-def times_of(table: Table, column: str) -> NDArray[np.float64]:
-    """A column of numbers or dates as numbers; dates become seconds. Raises `DataError` with the row."""
+def moments(cells: Sequence[Any]) -> NDArray[np.float64] | None:
+    """Numbers as they are, dates in seconds since 1970, NaN for empty cells; None where one is neither."""
     import pandas as pd
 
-    if table.is_numeric(column):
-        return table.numbers(column)
-    moments = pd.to_datetime(pd.Series(table.columns[column]), errors="coerce", format="mixed", utc=True)
-    if moments.isna().any():
-        row = int(np.flatnonzero(moments.isna())[0])
-        raise DataError(
-            f"{table.place(row)}: expected a number or a date in column '{column}', found"
-            f" {shorten(table.columns[column][row])}. Name another column with --time-column."
-        )
-    seconds = (moments - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-    return np.array(seconds, dtype=np.float64)
+    numbers = to_numbers(cells)
+    if numbers is not None:
+        return numbers
+    stamps = pd.to_datetime(pd.Series(list(cells)), errors="coerce", format="mixed", utc=True)
+    if any(lost and not is_missing(cell) for lost, cell in zip(stamps.isna(), cells, strict=True)):
+        return None
+    return np.array((stamps - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), dtype=np.float64)
+
+
+def times_of(table: Table, column: str) -> NDArray[np.float64]:
+    """A column of numbers or dates as numbers; dates become seconds. Raises `DataError` with the row."""
+    times = moments(table.columns[column])
+    if times is not None:
+        return times
+    row = next(row for row, cell in enumerate(table.columns[column]) if moments([cell]) is None)
+    raise DataError(
+        f"{table.place(row)}: expected a number or a date in column '{column}', found"
+        f" {shorten(table.columns[column][row])}. Name another column with --time-column."
+    )
 
 
 def _series(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from elman.codecs.raw import Series
-from elman.data.examples import Examples, Kind, Target
+from elman.data.examples import Answer, Examples, Kind, Target
 from elman.data.sources import long_tables, tag_tables
-from elman.data.sources.columns import Answer, Roles, find_roles, make_targets, target_by_content, text_column
+from elman.data.sources.columns import Roles, find_roles, is_text, make_targets, target_by_content, text_column
 from elman.data.sources.files import PART_NAMES, Files
 from elman.data.sources.table import Table, is_missing, join, read_table
 from elman.data.sources.wide_tables import read_lists, read_wide
@@ -37,6 +37,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         if table is None or not _worth(table, data):
             return None
         tables.append(table)
+    files.one_set()
     return examples_of(join(tables, files.asked), data, answer)
 
 
@@ -65,7 +66,7 @@ def examples_of(table: Table, data: DataSettings, answer: Answer | None) -> Exam
         examples = read_lists(table, roles)
     else:
         examples = _read_texts(table, roles, data)
-    return _complete(examples, table, roles, targets, answer, notes)
+    return _complete(examples, table, roles, data, targets, notes)
 
 
 def _layout(table: Table, roles: Roles, data: DataSettings) -> str:
@@ -78,7 +79,7 @@ def _layout(table: Table, roles: Roles, data: DataSettings) -> str:
     if data.kind == "series":
         return "long" if long_tables.is_long(table, roles, data) else "wide"
     if roles.inputs:
-        text = not all(table.is_numeric(column) for column in roles.inputs)
+        text = any(is_text(table.columns[column], strict=False) for column in roles.inputs)
     else:
         text = text_column(table, roles) is not None
     if text:
@@ -184,21 +185,25 @@ def _complete(
     examples: Examples,
     table: Table,
     roles: Roles,
+    data: DataSettings,
     targets: list[Target] | None,
-    answer: Answer | None,
     notes: list[str],
 ) -> Examples:
     """``examples`` with what the other columns tell of each row."""
-    times = None if roles.time is None or examples.kind == "series" else _times(table, roles.time)
+    times = None
+    if roles.time is not None and data.time_column is not None:
+        times = long_tables.times_of(table, roles.time)
+    elif roles.time is not None:  # only called like a time; it may hold something else
+        times = long_tables.moments(table.columns[roles.time])
     return replace(
         examples,
         targets=targets,
         names=[table.place(row) for row in range(len(table))],
         groups=None if roles.group is None else [str(cell) for cell in table.columns[roles.group]],
-        times=times,
+        times=None if times is None or np.isnan(times).any() else list(times),
         parts=parts_of(table, roles),
-        outputs=tuple(roles.target) if answer == "numbers" else (),
-        notes=(*roles.notes, *notes, _sentence(roles, examples, answer)),
+        outputs=tuple(roles.target) if targets and isinstance(targets[0], np.ndarray) else (),
+        notes=(*roles.notes, *notes, _sentence(roles, examples, targets is not None)),
         guessed=guessed(roles, examples.kind, wide=examples.kind == "series"),
     )
 
@@ -222,20 +227,8 @@ def parts_of(table: Table, roles: Roles) -> list[str] | None:
     return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None
 
 
-def _times(table: Table, column: str) -> list[float] | None:
-    """When each row was made: a number, or a date."""
-    import pandas as pd
-
-    if table.is_numeric(column):
-        return list(table.numbers(column))
-    moments = pd.to_datetime(pd.Series(table.columns[column]), errors="coerce", format="mixed", utc=True)
-    if moments.isna().any():
-        return None
-    return list(moments.astype("int64") / 1e9)
-
-
-def _sentence(roles: Roles, examples: Examples, answer: Answer | None) -> str:
-    learnt = f", '{', '.join(roles.target)}' is to be learnt" if answer is not None else ""
+def _sentence(roles: Roles, examples: Examples, learns: bool) -> str:
+    learnt = f", '{', '.join(roles.target)}' is to be learnt" if learns else ""
     first = examples.inputs[0]
     if isinstance(first, Series):
         steps, channels = first.values.shape

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.codecs.raw import Series
-from elman.data.examples import Examples
+from elman.data.examples import Answer, Examples
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
-from elman.data.sources.columns import Answer, Roles
+from elman.data.sources.columns import Roles
 from elman.data.sources.table import Table, is_missing, shorten
 from elman.errors import DataError
 

@@ -1,0 +1,139 @@
+"""Texts whose class their place tells: folders with a document in each file, or files with an example on each line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from elman.data.examples import Answer, Examples
+from elman.data.sources import names
+from elman.data.sources.files import PART_NAMES, Files, SourceFile, name_words
+from elman.data.sources.lines import first_words
+from elman.data.sources.tables import kind_of_texts
+from elman.errors import DataError
+
+if TYPE_CHECKING:
+    from elman.settings import DataSettings
+
+#: Files that are tables and no text.
+_TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".ts", ".npz", ".npy")
+#: Suffixes that say nothing of a class.
+_PLAIN = (".txt", ".text", ".fa", ".fasta", ".fna", ".dat", ".data", ".log", ".seq")
+#: Share of files outside the folders of classes that are passed over.
+_FEW = 0.05
+
+
+def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
+    """Examples of folders or files of text by class, or None where the files are of other kinds."""
+    if data.kind not in ("auto", "text", "words", "dna") or answer in ("tags", "numbers") or len(files) < 2:
+        return None
+    if any(file.suffix in _TABLES for file in files) or b"\0" in files[0].content()[:4096]:
+        return None
+    inside, notes = _in_folders(files)
+    paths = [path_without_part(file) for file in inside]
+    given = next((pattern for pattern in data.target if names.is_pattern(pattern)), None)
+    if given is None and not _documents(paths):
+        return _lines_by_file(files, data, answer)
+    told = names.Told(given, data.group) if given else names.guess(paths, files.asked, data.group)
+    if told.target is None and answer is not None:
+        raise names.nothing_told(files.asked, "text files", paths)
+    texts = [_document(file, data.encoding) for file in inside]
+    learnt = {"target": (told.target,)} if told.target else {}
+    return Examples(
+        kind_of_texts(texts) if data.kind == "auto" else data.kind,
+        texts,
+        names.pick_all(told.target, paths, "target") if told.target and answer is not None else None,
+        [file.name for file in inside],
+        groups=names.pick_all(told.group, paths, "group") if told.group else None,
+        parts=parts_of(inside),
+        notes=(*notes, *told.notes, "Each file is a text."),
+        guessed={"kind": "text", **learnt, **({"group": told.group} if told.group else {})},
+    )
+
+
+def path_without_part(file: SourceFile) -> PurePosixPath:
+    """Its path without folders that say train, valid or test."""
+    return PurePosixPath(*file.folders, file.path.name)
+
+
+def parts_of(files: Sequence[SourceFile]) -> list[str] | None:
+    """The part of each file, where folders or names tell of training and of others."""
+    parts = [file.part for file in files]
+    return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None
+
+
+def _in_folders(files: Files) -> tuple[list[SourceFile], list[str]]:
+    """The files without the few that lie beside the folders of all others."""
+    outside = [file for file in files if not file.folders]
+    if not outside or len(outside) > _FEW * len(files):
+        return list(files), []
+    note = f"Not read: {', '.join(file.name for file in outside[:3])}, beside the folders of all others."
+    return [file for file in files if file.folders], [note]
+
+
+def _documents(paths: Sequence[PurePosixPath]) -> bool:
+    """Whether each file is one text: several in each of several folders, or names that count, as ``pos_1``."""
+    folders = {path.parent for path in paths}
+    if len(folders) > 1:
+        return len(paths) > 2 * len(folders)
+    starts = {re.split(r"\d", path.stem)[0].strip("_-. ") for path in paths}
+    counted = all(re.search(r"\d", path.stem) for path in paths)
+    return counted and 2 <= len(starts) <= len(paths) / 2
+
+
+def _document(file: SourceFile, encoding: str) -> str:
+    text = file.text(encoding).strip()
+    if not text:
+        raise DataError(f"{file.name}: holds only white space. Take it out, or put its text in.")
+    return text
+
+
+def _lines_by_file(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
+    """A class for each file, where names differ in more than the part; None for lines with labels of their own."""
+    classes = classes_of(files)
+    if len(set(classes)) < 2:
+        return None
+    texts, targets, places, rows = [], [], [], []
+    for file, label in zip(files, classes, strict=True):
+        lines = [(number, line.strip()) for number, line in enumerate(file.text(data.encoding).split("\n"), 1)]
+        lines = [(number, line) for number, line in lines if line]
+        if answer is not None and first_words([line for _, line in lines]) is not None:
+            return None
+        texts += [line for _, line in lines]
+        places += [f"{file.name}, row {number}" for number, _ in lines]
+        targets += [label] * len(lines)
+        rows += [file] * len(lines)
+    kind = kind_of_texts(texts) if data.kind == "auto" else data.kind
+    shown = ", ".join(sorted(set(classes))[:6]) + (
+        f", ... ({len(set(classes))} in all)" if len(set(classes)) > 6 else ""
+    )
+    note = f"Each file is a class ({shown}), each line a sequence."
+    return Examples(
+        kind,
+        texts,
+        targets if answer is not None else None,
+        places,
+        parts=parts_of(rows),
+        notes=(note,) if answer is not None else ("Each line is a sequence.",),
+        guessed={"kind": kind},
+    )
+
+
+def classes_of(files: Sequence[SourceFile]) -> list[str]:
+    """What differs in the names of files: ``film.pos`` and ``film.neg`` are of the classes pos and neg."""
+    named = [_words(file) for file in files]
+    shortest = min(map(len, named))
+    start = next((n for n in range(shortest) if len({words[n] for words in named}) > 1), shortest)
+    left = shortest - start
+    end = next((n for n in range(left) if len({words[-1 - n] for words in named}) > 1), left)
+    classes = ["_".join(words[start : len(words) - end]) for words in named]
+    return classes if all(classes) else ["_".join(words) for words in named]
+
+
+def _words(file: SourceFile) -> list[str]:
+    """The pieces of a file's folders and name, without those that tell its part."""
+    stem = file.path.stem if file.suffix in _PLAIN else file.path.name
+    pieces = [*file.folders, *name_words(stem)]
+    return [piece for piece in pieces if piece.lower() not in PART_NAMES]
