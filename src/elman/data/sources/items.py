@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from elman.codecs.raw import Raw
-from elman.data.examples import Examples, Kind, Target
+from elman.data.examples import Answer, Examples, Kind, Target
 from elman.data.sources import names, tables
-from elman.data.sources.columns import Answer
 from elman.data.sources.files import Files, SourceFile
 from elman.data.sources.table import Table, is_missing, join, read_table
 from elman.errors import DataError

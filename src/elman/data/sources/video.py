@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from elman.codecs.frames import resize
 from elman.codecs.raw import Frames
-from elman.data.examples import Examples
-from elman.data.sources.columns import Answer
+from elman.data.examples import Answer, Examples
 from elman.data.sources.files import Files, SourceFile
 from elman.data.sources.items import Item, named_by_path, named_by_table, tables_of
 from elman.errors import DataError
