@@ -146,7 +146,7 @@ class WordSteps(SequenceCodec):
         """
         _check(vocabulary_size, fields)
         mask = strengths(augment, AUGMENTATIONS)["mask"]
-        written = Counter(word for raw in inputs for word in _words(raw))
+        written = Counter(word for raw in inputs for word in words_of(raw))
         counts: Counter[str] = Counter()
         for word, number in written.items():
             counts[fold(word, lowercase)] += number
@@ -184,7 +184,7 @@ class WordSteps(SequenceCodec):
 
     def encode(self, raw: Raw) -> Steps:
         """One step per word, (words, fields) int64."""
-        words = _words(raw)
+        words = words_of(raw)
         rows = {word: self._row(word) for word in set(words)}
         values = np.array([rows[word] for word in words], dtype=np.int64)
         return Steps(values.reshape(len(words), len(self.fields)))
@@ -208,7 +208,7 @@ class WordSteps(SequenceCodec):
 
     def labels(self, raw: Raw, steps: Steps) -> list[str]:
         """The words as they are written."""
-        return _words(raw)
+        return words_of(raw)
 
     def _row(self, word: str) -> list[int]:
         folded = fold(word, self.lowercase)
@@ -271,7 +271,8 @@ def _values(name: str, written: Iterable[str], lowercase: bool) -> list[str]:
     return sorted(value for value, number in shared.items() if number > 1 and value != UNKNOWN)
 
 
-def _words(raw: Raw) -> list[str]:
+def words_of(raw: Raw) -> list[str]:
+    """The words of a text, or of a tuple of words as they are; raises `DataError` on what is neither."""
     if isinstance(raw, str):
         return cut_words(raw)
     if isinstance(raw, tuple | list) and all(isinstance(word, str) for word in raw):

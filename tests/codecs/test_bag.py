@@ -1,0 +1,158 @@
+"""Bags of features: hand-worked weights, what each kind counts, the round trip, sequences that nobody has seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman.codecs import bag as bags
+from elman.codecs import bag_of_symbols
+from elman.codecs.bag import Bag
+from elman.codecs.bag_of_statistics import STATISTICS
+from elman.codecs.raw import Frames, Ink, Recording, Series
+from elman.errors import DataError
+
+RNG = np.random.default_rng(0)
+TEXTS = ["good film", "a good one", "bad film", "not good , bad"]
+SAMPLES: dict[str, list[Any]] = {
+    "text": TEXTS,
+    "words": [tuple(text.split()) for text in TEXTS],
+    "dna": ["ACGTAC", "TTGTAC", "ACGNAA", "GCGTAC"],
+    "audio": [Recording(RNG.normal(0, 0.1, 4000).astype(np.float32), 8000) for _ in range(4)],
+    "series": [Series(RNG.normal(size=(9 + number, 2))) for number in range(4)],
+    "ink": [Ink((RNG.normal(size=(9, 2)).cumsum(0),)) for _ in range(4)],
+    "frames": [Frames(RNG.integers(0, 256, (3, 12, 20, 3), dtype=np.uint8)) for _ in range(4)],
+}
+CLASSES = ["+", "+", "-", "-"]
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_saved_and_loaded_is_the_same(kind: str, tmp_path: Path) -> None:
+    bag = Bag.fit(SAMPLES[kind], CLASSES, kind)
+    rows = bag.transform(SAMPLES[kind])
+    assert rows.shape == (4, len(bag)) == (4, len(bag.names))
+    assert rows.dtype == np.float32
+    assert np.isfinite(rows.toarray()).all()
+    bag.save(tmp_path)
+    config = json.loads(json.dumps(bag.to_config()))
+    again = Bag.load(tmp_path, config)
+    assert again.to_config() == config
+    assert [*again.names] == [*bag.names]
+    assert again.describe() == bag.describe()
+    np.testing.assert_array_equal(again.transform(SAMPLES[kind]).toarray(), rows.toarray())
+    np.testing.assert_array_equal(bag.transform(SAMPLES[kind][1:2]).toarray(), rows.toarray()[1:2])
+
+
+def test_every_kind_has_a_bag() -> None:
+    assert [*bags.BAGS] == [*SAMPLES]
+
+
+def test_weights_are_log_count_ratios() -> None:
+    bag = Bag.fit(["a b", "a c", "b c", "c"], CLASSES, "words")
+    assert bag.names == ["a", "b", "c"]  # every pair is in one sequence only
+    # "a" is in 2 positive sequences and none of the negative ones, plus one each; sums are 4 + 3 on both sides.
+    inside, outside = np.array([3, 2, 2]) / 7, np.array([1, 2, 3]) / 6
+    expected = np.abs(np.log(inside / outside))
+    np.testing.assert_allclose(bag.transform(["a b c"]).toarray()[0], expected, rtol=1e-6)
+
+
+def test_several_classes_and_several_labels_weigh_alike() -> None:
+    texts = ["x y", "x y z", "z", "y z"]
+    by_class = Bag.fit(texts, ["1", "2", "3", "3"], "words")
+    by_set = Bag.fit(texts, [frozenset(label) for label in "1233"], "words")
+    np.testing.assert_array_equal(by_class.transform(texts).toarray(), by_set.transform(texts).toarray())
+    present = np.array([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1], [0, 0, 1, 0, 0], [0, 1, 1, 0, 1]])  # x, y, z, x y, y z
+    squares = np.zeros(5)
+    for rows in ([0], [1], [2, 3]):
+        inside, outside = present[rows].sum(0) + 1, np.delete(present, rows, 0).sum(0) + 1
+        squares += np.log(inside / inside.sum() / outside * outside.sum()) ** 2
+    weights = dict(zip(by_class.names, by_class.transform(["x y z"]).toarray()[0], strict=True))
+    for name, expected in zip(["x", "y", "z", "x y", "y z"], np.sqrt(squares / 3), strict=True):
+        assert weights[name] == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_classes_rows_have_length_one() -> None:
+    bag = Bag.fit(TEXTS, [np.array([1.0])] * 4, "words")
+    rows = bag.transform([*TEXTS, "unheard of"])
+    np.testing.assert_allclose(np.linalg.norm(rows.toarray(), axis=1), [1, 1, 1, 1, 0], rtol=1e-6)
+    common, rare = (bag.transform([f"{word} one"]).toarray()[0, bag.names.index(word)] for word in ("good", "film"))
+    assert common < rare
+
+
+def test_names_are_counted_in_pieces() -> None:
+    bag = Bag.fit(["Rossi", "Bianchi", "Rossini"], ["it"] * 3, "text")
+    assert {"^ross", "ssi", "i$", "^", "b"} <= {*bag.names}
+    assert "bianc" not in bag.names  # in one name only
+
+
+def test_pairs_of_words_have_an_order() -> None:
+    bag = Bag.fit(["not good", "Not good", "good not", "good not"], CLASSES, "words")
+    one, other = bag.transform(["not good", "good not"]).toarray()
+    assert one[bag.names.index("not good")] > 0
+    assert other[bag.names.index("not good")] == 0
+
+
+def test_aligned_dna_counts_what_stands_where() -> None:
+    aligned = Bag.fit(SAMPLES["dna"], CLASSES, "dna")
+    assert "2GT" in aligned.names
+    assert "0A" in aligned.names
+    assert not any(name[0].isdigit() for name in Bag.fit(["ACG", "AC"], ["+", "-"], "dna").names)
+    lower, rna = aligned.transform(["acgtac", "ACGUAC"]).toarray()
+    np.testing.assert_array_equal(lower, rna)
+
+
+def test_the_features_that_tell_most_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bag_of_symbols, "MOST", 2)
+    bag = Bag.fit(["a x", "a x", "b x", "b x"], CLASSES, "words")
+    assert bag.names == ["a", "b"] or "x" not in bag.names
+    assert len(bag) == 2
+
+
+def test_statistics_of_a_channel_by_hand() -> None:
+    rising = Series(np.arange(8.0)[:, None])
+    bag = Bag.fit([rising, Series(-3 * np.arange(4.0)[:, None])], None, "series")
+    codec = bag.codec  # type: ignore[attr-defined]
+    scaled = codec.encode(rising).values[:, 0].astype(np.float64)
+    row = dict(zip(bag.names, bag.transform([rising]).toarray()[0] * bag.deviation + bag.mean, strict=True))  # type: ignore[attr-defined]
+    one = scaled[1] - scaled[0]
+    expected = {"mean": scaled.mean(), "largest": scaled[-1], "quantile 0.5": np.median(scaled), "mean change": one}
+    expected |= {"slope": 3.5 * one, "mean of quarter 4": scaled[-2:].mean()}
+    for name, value in expected.items():
+        assert row[f"{name} of 0"] == pytest.approx(value, rel=1e-5), name
+    assert row["length"] == pytest.approx(np.log(9), rel=1e-5)
+    assert len(bag) == len(STATISTICS) + 1
+
+
+def test_short_and_empty_sequences_have_features() -> None:
+    bag = Bag.fit(SAMPLES["series"], CLASSES, "series")
+    rows = bag.transform([Series(np.ones((steps, 2))) for steps in range(6)]).toarray()
+    assert np.isfinite(rows).all()
+    assert Bag.fit(TEXTS, CLASSES, "text").transform([""]).nnz == 0
+    assert Bag.fit(TEXTS, CLASSES, "text").transform([]).shape[0] == 0
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no bag of features for sequences of the kind 'smell'"):
+        Bag.fit(["a"], None, "smell")
+    with pytest.raises(DataError, match="hold nothing"):
+        Bag.fit(["", ""], None, "words")
+    with pytest.raises(DataError, match="expected a bag of features"):
+        Bag.load(tmp_path, {"kind": "smell"})
+    with pytest.raises(DataError, match="expected 192 channels, as in training, found 64"):
+        Bag.fit(SAMPLES["frames"][:1], None, "frames").transform([Frames(np.zeros((2, 8, 8, 1), np.uint8))])
+
+
+@pytest.mark.parametrize("kind", ["text", "series"])
+def test_a_damaged_file_is_said(kind: str, tmp_path: Path) -> None:
+    bag = Bag.fit(SAMPLES[kind], CLASSES, kind)
+    bag.save(tmp_path)
+    with pytest.raises(DataError, match="features"):
+        Bag.load(tmp_path, {**bag.to_config(), "size": 3})
+    for content in ("{", "[]", '{"names": ["a"], "weights": []}', '{"mean": [1], "deviation": [1]}'):
+        (tmp_path / "bag.json").write_text(content)
+        with pytest.raises(DataError, match=r"bag\.json: .*damaged"):
+            Bag.load(tmp_path, bag.to_config())
