@@ -40,6 +40,7 @@ def test_frames_of_pixels_shrink_by_the_strides() -> None:
 )
 def test_what_needs_the_whole_sequence_says_so(changes: dict[str, Any], lookahead: int | None) -> None:
     assert shape(**changes).lookahead == lookahead
+    assert bool(shape(**changes).whole) == (lookahead is None)
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,19 @@ class LabelShape:
 
     @property
     def lookahead(self) -> int | None:
-        """How many steps after t the scores at t need; None where they need the whole sequence."""
-        whole = self.bidirectional or self.two_strands or self.bag or self.head == "crf"
-        return None if whole else 0
+        """How many steps after t the scores at t need; None where they need the whole sequence, see `whole`."""
+        return None if self.whole else 0
+
+    @property
+    def whole(self) -> str:
+        """Why the network needs the whole sequence before it can answer; empty where it does not."""
+        if self.bidirectional:
+            return "it reads in both directions"
+        if self.two_strands:
+            return "it reads both strands"
+        if self.bag:
+            return "it takes features of the whole sequence"
+        return "its tags are chosen together" if self.head == "crf" else ""
 
     @property
     def directions(self) -> tuple[str, ...]:

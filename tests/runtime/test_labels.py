@@ -13,7 +13,6 @@ from elman import cells
 from elman.codecs.sequence import Steps
 from elman.data import scores_of
 from elman.errors import BundleError, DataError, UsageError
-from elman.nn import CRFHead
 from elman.nn.labels import LabelNetwork
 from elman.runtime import labels as module
 from elman.runtime.labels import LabelEngine
@@ -97,17 +96,6 @@ def test_nothing_read_gives_no_score() -> None:
     assert int(state["steps"][0, 0]) == 0
 
 
-def test_labels_of_a_crf_are_those_of_its_head() -> None:
-    engine = label_networks.engine(**label_networks.SHAPES["crf"])
-    head = network(engine).head
-    assert isinstance(head, CRFHead)
-    features = torch.randn(1, 8, head.linear.in_features)
-    scores = head(features)[0].detach().numpy()
-    np.testing.assert_array_equal(engine.labels(scores), head.decode(features)[0])
-    best = label_networks.engine(pooling=()).labels(np.array([[1.0, 3, 2], [5, 0, 1]], np.float32))
-    assert best.tolist() == [1, 0]
-
-
 def test_a_sparse_bag_is_a_dense_one() -> None:
     engine = label_networks.engine(bag=7)
     several = sequences(engine)
@@ -120,7 +108,7 @@ def test_a_sparse_bag_is_a_dense_one() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"bidirectional": True}, "reads in both directions"), (label_networks.STRANDS, "reads both strands")],
+    [({"bidirectional": True}, "as it reads in both directions"), (label_networks.STRANDS, "reads both strands")],
 )
 def test_what_needs_the_whole_sequence_cannot_be_read_in_parts(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):

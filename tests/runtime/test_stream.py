@@ -161,6 +161,14 @@ def test_files_that_are_no_stream_are_refused(tmp_path: Path) -> None:
         stream().load(tmp_path / "model" / "model.safetensors")
 
 
+def test_a_state_that_is_set_has_said_nothing_yet() -> None:
+    one = stream()
+    one.push("The same")
+    assert one.logits is not None
+    one.state = stream().state
+    assert one.logits is None
+
+
 def test_state_given_out_is_a_copy() -> None:
     one = stream()
     before = copy.deepcopy(one.state)

@@ -5,11 +5,14 @@ Text is a ``str``, words that are cut already a ``tuple`` of ``str``, DNA a ``st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from elman.errors import DataError
 
 
 @final
@@ -68,3 +71,28 @@ class Frames:
 
 #: Any of them.
 Raw: TypeAlias = str | tuple[str, ...] | Recording | Series | Ink | Frames | Any
+
+
+def joined(parts: Sequence[Any]) -> Raw:
+    """One sequence of several that follow each other, all of one kind.
+
+    Raises `DataError` where there is none, or of a kind that is not known here.
+
+    >>> joined(["AC", "GT"]), joined([("a", "fine"), ("film",)])
+    ('ACGT', ('a', 'fine', 'film'))
+    """
+    first = parts[0] if parts else None
+    if isinstance(first, str):
+        return "".join(parts)
+    if isinstance(first, tuple):
+        return tuple(word for part in parts for word in part)
+    if isinstance(first, Recording):
+        return replace(first, samples=np.concatenate([part.samples for part in parts]))
+    if isinstance(first, Series):
+        times = None if first.times is None else np.concatenate([part.times for part in parts])
+        return Series(np.concatenate([part.values for part in parts]), times)
+    if isinstance(first, Ink):
+        return Ink(tuple(stroke for part in parts for stroke in part.strokes))
+    if isinstance(first, Frames):
+        return replace(first, pixels=np.concatenate([part.pixels for part in parts]))
+    raise DataError(f"Expected parts of a sequence to join, found {'none' if first is None else type(first).__name__}.")

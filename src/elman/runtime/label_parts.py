@@ -224,7 +224,8 @@ class AttendedSteps(Pool):
 def backwards(rows: NDArray[Any], lengths: Counts) -> NDArray[Any]:
     """Rows (T, B, ...) from their last valid step to the first; what stands in the padding does not matter."""
     places = (lengths - 1 - np.arange(len(rows))[:, None]).clip(0)
-    return rows[places, np.arange(len(lengths))]
+    turned: NDArray[Any] = rows[places, np.arange(len(lengths))]
+    return turned
 
 
 def elapsed_backwards(elapsed: Array, lengths: Counts) -> Array:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from elman.cells.cell import ELAPSED
 from elman.codecs.sequence import Steps
-from elman.decoding.viterbi import viterbi
 from elman.errors import DataError, UsageError
 from elman.runtime.backends import Array, Stack, StreamPrecision, make_stack
 from elman.runtime.engine import ROWS_AT_ONCE, check_shapes
@@ -143,19 +142,10 @@ class LabelEngine:
             begin += len(rows)
         return found
 
-    def labels(self, scores: Array) -> NDArray[np.int64]:
-        """The best label of every step of scores (time, outputs), for a CRF the best sequence of labels."""
-        if self.shape.head != "crf" or not len(scores):
-            best: NDArray[np.int64] = scores.argmax(-1)
-            return best
-        weights = [self._tensors[f"head.{name}"] for name in ("transitions", "start", "end")]
-        return viterbi(scores[None], *weights)[0]
-
     def initial_state(self) -> LabelState:
         """The state of `read` before the first step. Raises `UsageError` where that is not possible."""
         if not self._forward_alone:
-            why = "reads in both directions" if self.shape.bidirectional else "reads both strands"
-            raise UsageError(f"This model {why}, so it needs whole sequences: use scores.")
+            raise UsageError(f"This model needs whole sequences, as {self.shape.whole}: use scores.")
         return self._start(1)
 
     def read(self, steps: Steps, state: Mapping[str, NDArray[Any]]) -> tuple[Array | None, LabelState]:
@@ -203,7 +193,7 @@ class LabelEngine:
             turned = backwards(values, lengths)
             other = np.array(self.shape.two_strands)
             there = self._whole(other[turned] if self.shape.symbols else turned[..., other], lengths, None)
-            scores = (scores + (there if self.shape.pooling else backwards(there, lengths))) / 2
+            scores = np.float32(0.5) * (scores + (there if self.shape.pooling else backwards(there, lengths)))
         if self.shape.pooling:
             return list(scores)
         return [scores[: len(each.values), row] for row, each in enumerate(sequences)]
@@ -257,9 +247,9 @@ class LabelEngine:
         features = self._encoded(values)
         for level, each in enumerate(self._convolutions):
             if elapsed is not None:
-                elapsed, _ = each.elapsed(elapsed, start[f"elapsed_{level}"], 0)
+                elapsed = each.elapsed(elapsed, start[f"elapsed_{level}"], 0)[0]
             features = without_padding(features, lengths)
-            features, _ = each(features, start[f"convolution_{level}"].swapaxes(0, 1), 0)
+            features = each(features, start[f"convolution_{level}"].swapaxes(0, 1), 0)[0]
             lengths = (lengths - 1) // each.stride + 1
         back = None if elapsed is None else elapsed_backwards(elapsed, lengths)
         for layer in range(0, len(self._stacks), 2):

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from typing import final
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
-from elman import system
 from elman.codecs import TextCodec
 from elman.decoding.sampling import Sampling, generate
-from elman.errors import DataError, UsageError
+from elman.errors import UsageError
 from elman.runtime.backends import Array, State
 from elman.runtime.engine import Engine, log_softmax
+from elman.runtime.session import Arrays, Session
 
 #: Symbols that a decoder must have seen to go on rightly: a UTF-8 character has at most four bytes.
 RECENT = 4
 
-_FORMAT = {"format": "elman-stream", "version": "1"}
 
-
-class Stream:
+@final
+class Stream(Session):
     """A live session: `push` text in any cuts, `generate` more of it, `save`, `fork` and `reset` what it remembers.
 
     Weights are shared with every other stream of the same model; the state belongs to this one. What stands
@@ -33,31 +30,16 @@ class Stream:
         engine: The network that it steps through.
     """
 
+    format = {"format": "elman-stream", "version": "1"}  # noqa: RUF012 - never changed
+    own = ("recent", "logits")
+
+    _recent: list[int]
+    _logits: Array | None
+
     def __init__(self, engine: Engine, codec: TextCodec) -> None:
         self.engine = engine
         self._codec = codec
         self.reset()
-
-    def reset(self) -> None:
-        """Forget everything: back to the state before the first symbol."""
-        self._state = self.engine.initial_state()
-        self._encoder = self._codec.encoder()
-        self._recent: list[int] = []
-        self._logits: Array | None = None
-
-    @property
-    def state(self) -> State:
-        """A copy of what the network remembers: name -> array of shape (1, size)."""
-        return {name: value.copy() for name, value in self._state.items()}
-
-    @state.setter
-    def state(self, value: Mapping[str, Array]) -> None:
-        expected = {name: array.shape for name, array in self.engine.initial_state().items()}
-        found = {name: np.shape(array) for name, array in value.items()}
-        if found != expected:
-            raise DataError(f"This model's state is {expected}; found {found}.")
-        self._state = {name: np.array(value[name], np.float32) for name in expected}
-        self._logits = None
 
     @property
     def logits(self) -> Array | None:
@@ -140,39 +122,26 @@ class Stream:
                 held = held[ready:]
         yield held + decoder.flush()
 
-    def fork(self) -> Stream:
-        """An independent stream that remembers the same."""
-        copy = Stream(self.engine, self._codec)
-        copy._state, copy._logits, copy._recent = self.state, self._logits, self._recent
-        copy._encoder.push(self._encoder.held)
-        return copy
+    def _initial_state(self) -> State:
+        return self.engine.initial_state()
 
-    def save(self, path: str | Path) -> None:
-        """Write what this stream remembers to a safetensors file, for `load` here or on another machine."""
-        tensors = {**self._state, "recent": np.array(self._recent, np.int64)}
-        if self._logits is not None:
-            tensors["logits"] = self._logits
-        data = safetensors.numpy.save(
-            {name: np.ascontiguousarray(value) for name, value in tensors.items()},
-            {**_FORMAT, "pending": self._encoder.held},
-        )
-        system.write_atomically(Path(path), lambda part: part.write_bytes(data))
-
-    def load(self, path: str | Path) -> None:
-        """Take up what `save` wrote. Raises `DataError` when it is not a state of a model of this shape."""
-        try:
-            with safetensors.safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except (OSError, safetensors.SafetensorError) as error:
-            raise DataError(f"{path}: cannot be read as a saved stream ({error}).") from None
-        if metadata.get("format") != _FORMAT["format"] or metadata.get("version") != _FORMAT["version"]:
-            raise DataError(f"{path}: is not a stream saved by this version of Elman.")
-        logits, recent = tensors.pop("logits", None), tensors.pop("recent", np.zeros(0, np.int64))
-        self.state = tensors
+    def _begin(self) -> None:
         self._encoder = self._codec.encoder()
-        self._encoder.push(metadata["pending"])
-        self._logits, self._recent = logits, recent.tolist()
+        self._recent, self._logits = [], None
+
+    def _forget_answer(self) -> None:
+        self._logits = None
+
+    def _held(self) -> tuple[Arrays, dict[str, str]]:
+        arrays: Arrays = {"recent": np.array(self._recent, np.int64)}
+        if self._logits is not None:
+            arrays["logits"] = self._logits
+        return arrays, {"pending": self._encoder.held}
+
+    def _take(self, arrays: Arrays, texts: Mapping[str, str]) -> None:
+        self._encoder.push(texts["pending"])
+        self._recent = arrays.get("recent", np.zeros(0, np.int64)).tolist()
+        self._logits = arrays.get("logits")
 
 
 def _overlap(text: str, stops: Sequence[str]) -> int:
