@@ -16,6 +16,7 @@ from elman.data.examples import Answer, Examples, Target
 from elman.data.sources.columns import class_name
 from elman.data.sources.files import PART_NAMES, Files, SourceFile
 from elman.data.sources.names import nothing_told
+from elman.data.sources.wide_tables import shape_of
 from elman.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,9 +54,6 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         groups += [class_name(group) for group in block.get("groups", ())]
         if answer is not None:
             targets += _answers(files.asked, part, block, series, answer)
-    some = inputs[0].values.shape
-    lengths = sorted({len(one.values) for one in inputs})
-    steps = f"{lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else f"{lengths[0]}"
     return Examples(
         "series",
         inputs,
@@ -64,7 +62,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         groups=groups if len(groups) == len(inputs) else None,
         parts=parts if len(set(parts)) > 1 else None,
         outputs=_outputs(targets) if answer == "numbers" else (),
-        notes=(f"{len(inputs)} series of {steps} steps with {some[1]} channels: arrays are (cases, time, channels).",),
+        notes=(f"{len(inputs)} series, {shape_of(inputs)}: arrays are (cases, time, channels).",),
         guessed={"kind": "series"},
     )
 

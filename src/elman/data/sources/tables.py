@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from elman.codecs.raw import Series
 from elman.data.examples import Answer, Examples, Kind, Target
 from elman.data.sources import long_tables, tag_tables
 from elman.data.sources.columns import Roles, find_roles, is_text, make_targets, target_by_content, text_column
 from elman.data.sources.files import PART_NAMES, Files
 from elman.data.sources.table import Table, is_missing, join, read_table
-from elman.data.sources.wide_tables import read_lists, read_wide
+from elman.data.sources.wide_tables import read_lists, read_wide, shape_of
 from elman.errors import DataError
 
 if TYPE_CHECKING:
@@ -229,10 +228,7 @@ def parts_of(table: Table, roles: Roles) -> list[str] | None:
 
 def _sentence(roles: Roles, examples: Examples, learns: bool) -> str:
     learnt = f", '{', '.join(roles.target)}' is to be learnt" if learns else ""
-    first = examples.inputs[0]
-    if isinstance(first, Series):
-        steps, channels = first.values.shape
-        shape = f"{steps} steps" + (f" of {channels} channels" if channels > 1 else "")
-        return f"Each row is a series, the first of {shape}{learnt}."
+    if examples.kind == "series":
+        return f"Each row is a series, {shape_of(examples.inputs)}{learnt}."
     what = {"dna": "DNA", "words": "words"}.get(examples.kind, "text")
     return f"Column '{', '.join(roles.inputs)}' is the {what}{learnt}."

@@ -18,6 +18,7 @@ from elman.data.examples import Answer, Examples, Target
 from elman.data.sources.files import Files, SourceFile
 from elman.data.sources.folders import parts_of
 from elman.data.sources.long_tables import moments
+from elman.data.sources.wide_tables import shape_of
 from elman.errors import DataError
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
             f"{names[odd]}: expected {inputs[0].values.shape[1]} channels, as in the first case, found"
             f" {inputs[odd].values.shape[1]}. Channels are separated by colons."
         )
-    lengths = sorted({len(one.values) for one in inputs})
-    steps = f"{lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else f"{lengths[0]}"
     return Examples(
         "series",
         inputs,
@@ -71,7 +70,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         names,
         parts=parts_of(rows),
         outputs=("y",) if answer == "numbers" else (),
-        notes=(f"{len(inputs)} series of {steps} steps with {widths[0]} channels.",),
+        notes=(f"{len(inputs)} series, {shape_of(inputs)}.",),
         guessed={"kind": "series"},
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.raw import Series
+from elman.codecs.raw import Raw, Series
 from elman.data.examples import Answer, Examples
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
@@ -87,6 +88,14 @@ def channels_of(columns: list[str]) -> tuple[tuple[str, ...], NDArray[np.int64] 
     if len(stems) < 2 or len(set(steps)) != 1 or len(steps[0]) < 2:
         return (), None
     return tuple(stems), np.array([[places[step] for places in stems.values()] for step in steps[0]])
+
+
+def shape_of(series: Sequence[Raw]) -> str:
+    """Steps and channels in words, such as ``7 to 29 steps of 12 channels``."""
+    shapes = [one.values.shape for one in series if isinstance(one, Series)]
+    shortest, longest = min(shapes)[0], max(shapes)[0]
+    steps = f"{shortest} steps" if shortest == longest else f"{shortest} to {longest} steps"
+    return steps if shapes[0][1] == 1 else f"{steps} of {shapes[0][1]} channels"
 
 
 def read_lists(table: Table, roles: Roles) -> Examples:
