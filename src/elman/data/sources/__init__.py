@@ -27,6 +27,7 @@ __all__ = ["FAMILIES", "Answer", "Files", "SourceFile", "gather", "read_examples
 
 #: The families in the order in which they are asked: the surest first, plain text last.
 FAMILIES = {
+    "ink": "elman.data.sources.ink",
     "audio": "elman.data.sources.audio",
     "series": "elman.data.sources.series_files",
     "frames": "elman.data.sources.video",
