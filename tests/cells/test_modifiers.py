@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from elman.cells import Cell, NumpyOps, initialise, make
-from elman.cells.modifiers import Clipped, FastActivations, RecurrentDropout, Zoneout
+from elman.cells.modifiers import Clipped, FastActivations, RecurrentDropout, UpdateDropout, Zoneout
 from elman.cells.rnn import SimpleCell
 from elman.errors import SettingsError, UsageError
 from tolerances import ROUNDING
@@ -76,6 +76,37 @@ def test_the_mixing_of_a_gru_sees_units_that_its_products_do_not() -> None:
     state = {"hidden": np.array([0.3, -0.8])}
     around = RecurrentDropout(cell)
     close(around.step(OPS, np.ones(1), state, keeps | {"dropout weight_hh": np.zeros(2)})["hidden"], state["hidden"])
+
+
+def test_dropped_updates_of_an_lstm_are_those_of_the_paper() -> None:
+    cell = make("lstm", 3, 4)
+    x, state, params = drawn(cell)
+    mask = np.array([0.0, 2.0, 0.0, 2.0])
+    found = UpdateDropout(cell).step(OPS, x, state, params | {"update": mask})
+    sums = x @ params["weight_ih"].T + params["bias_ih"] + state["hidden"] @ params["weight_hh"].T + params["bias_hh"]
+    i, f, g, o = np.split(sums, 4, axis=-1)
+    i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+    memory = f * state["cell"] + i * mask * np.tanh(g)
+    close(found["cell"], memory)
+    close(found["hidden"], o * np.tanh(memory))
+
+
+def test_a_gru_keeps_what_it_keeps_of_units_whose_update_is_dropped() -> None:
+    cell = make("gru", 3, 4)
+    x, state, params = drawn(cell)
+    none, whole, half = (
+        UpdateDropout(cell).step(OPS, x, state, params | {"update": np.full(4, share)})["hidden"]
+        for share in (0, 1, 0.5)
+    )
+    close(whole, cell.step(OPS, x, state, params)["hidden"])
+    close(half, (none + whole) / 2)
+    assert np.all(np.abs(none) <= np.abs(state["hidden"]))
+
+
+@pytest.mark.parametrize("name", ["lru", "mingru", "clockwork"])
+def test_update_dropout_needs_a_candidate_for_every_unit(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"Cell {name} has no tanh or relu of products"):
+        UpdateDropout(make(name, 4, 8))
 
 
 def test_clipped_states_stay_within_the_bound() -> None:

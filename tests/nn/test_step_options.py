@@ -73,6 +73,20 @@ def test_masks_of_training_and_what_evaluation_takes_for_them() -> None:
     }
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru_layer_norm", "slstm"])
+def test_updates_are_dropped_in_training_alone_and_by_every_backend_alike(cell: str) -> None:
+    inputs, found = torch.randn(2, 7, 3, dtype=torch.float64), []
+    for backend in ("reference", "compiled"):
+        torch.manual_seed(0)
+        layer = Recurrent(cell, 3, 6, update_dropout=0.4, recurrent_dropout=0.2, backend=backend).double()
+        found.append(layer(inputs)[0])
+        plain = Recurrent(cell, 3, 6, backend=backend).double()
+        plain.load_state_dict(layer.state_dict())
+        assert torch.equal(layer.eval()(inputs)[0], plain.eval()(inputs)[0])
+        assert not torch.allclose(found[-1], plain(inputs)[0])
+    close(*found)
+
+
 def test_fast_activations_change_the_numbers_a_little() -> None:
     inputs = torch.randn(2, 7, 3)
     fast = Recurrent("lstm", 3, 20, 2, activations="fast", zoneout=0.1).eval()

@@ -18,6 +18,7 @@ array([0.25  , 0.9982])
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn, final
 
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.cells.cell import Cell, Parameter
-from elman.cells.ops import Array, Ops
+from elman.cells.ops import Array, NumpyOps, Ops
 from elman.errors import SettingsError, UsageError, nearest
 
 _SAME = ("input_size", "hidden_size", "bias", "gates", "memory_gates", "initial_takes_memory", "activations")
@@ -160,6 +161,68 @@ class RecurrentDropout(Modifier):
 
 @final
 @dataclass(frozen=True)
+class UpdateDropout(Modifier):
+    r"""What is written into the state is dropped now and then, never what is kept in it.
+
+    .. math::
+        \tanh(a) \rightarrow d_t \tanh(a)
+
+    for every candidate, which is the tanh or the relu of sums of products with the weights: the LSTM's
+    :math:`c_t = f_t c_{t-1} + i_t d_t \tanh(a_t)`, the GRU's :math:`h_t = z_t h_{t-1} + (1 - z_t) d_t \tanh(a_t)`. The
+    extra ``"update"`` is the mask d: 0 with probability p and else 1 / (1 - p), drawn anew for every step and unit; in
+    evaluation the cell within stands for itself.
+
+    Raises `SettingsError` for a cell that has no such candidate for every unit.
+
+    Source: Semeniuta, Severyn & Barth, "Recurrent dropout without memory loss", COLING 2016.
+    """
+
+    name: ClassVar[str] = "update dropout"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        seen: list[int] = []
+
+        def note(candidate: Array) -> Array:
+            seen.append(candidate.shape[-1])
+            return candidate
+
+        zeros = {name: np.zeros(size) for name, size in self.cell.state_sizes.items()}
+        sizes = {name: parameter.shape for name, parameter in self.cell.parameters().items()} | self.cell.extras
+        ones = {name: np.ones(size) for name, size in sizes.items()}
+        with suppress(AttributeError, TypeError):  # a step in plain torch, which does without `ops`
+            self._run(_NUMPY, np.zeros(self.input_size), zeros, ones, note)
+        if set(seen) != {self.hidden_size}:
+            raise SettingsError(
+                f"Cell {self.cell.name} has no tanh or relu of products with its weights for every unit, so there is "
+                "nothing that update dropout could act on. Use zoneout, or dropout between layers."
+            )
+
+    @property
+    def extras(self) -> dict[str, int]:
+        """One mask for the candidates: ``"update"``."""
+        return self.cell.extras | {"update": self.hidden_size}
+
+    def step(self, ops: Ops, x: Array, state: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
+        """See `Cell.step`."""
+        return self._run(ops, x, state, params, lambda value: value * params["update"])
+
+    def _run(
+        self,
+        ops: Ops,
+        x: Array,
+        state: Mapping[str, Array],
+        params: Mapping[str, Array],
+        dropped: Callable[[Array], Array],
+    ) -> dict[str, Array]:
+        """A step of the cell within, whose candidates go through ``dropped``."""
+        dropping: Any = _UpdateOps(ops, dropped)
+        seen = [{name: _Value(value) for name, value in values.items()} for values in (state, params)]
+        return {name: value.array for name, value in self.cell.step(dropping, _Value(x), *seen).items()}
+
+
+@final
+@dataclass(frozen=True)
 class Clipped(Modifier):
     r"""All states stay within a bound.
 
@@ -268,3 +331,75 @@ def _only_linear() -> UsageError:
         "Recurrent dropout needs a cell that multiplies its recurrent matrices by ops.linear(x, weight), "
         "and takes them apart, if at all, by ops.split(weight, parts, axis=0)."
     )
+
+
+class _Value:
+    """An array, and whether it is a sum of products with the weights, which a candidate may be made of."""
+
+    def __init__(self, array: Array, is_sum: bool = False) -> None:
+        self.array, self.is_sum = array, is_sum
+
+    @property
+    def T(self) -> _Value:  # noqa: N802 - the name that arrays have
+        return _Value(self.array.T)
+
+    def __add__(self, other: Any) -> _Value:
+        return self._with(other, self.array + _array(other))
+
+    def __sub__(self, other: Any) -> _Value:
+        return self._with(other, self.array - _array(other))
+
+    def __rsub__(self, other: Any) -> _Value:
+        return self._with(other, _array(other) - self.array)
+
+    def __mul__(self, other: Any) -> _Value:
+        return self._with(other, self.array * _array(other))
+
+    def __truediv__(self, other: Any) -> _Value:
+        return self._with(other, self.array / _array(other))
+
+    def __rtruediv__(self, other: Any) -> _Value:
+        return self._with(other, _array(other) / self.array)
+
+    def __neg__(self) -> _Value:
+        return _Value(-self.array, self.is_sum)
+
+    def __gt__(self, other: Any) -> _Value:
+        return _Value(self.array > _array(other))
+
+    def __lt__(self, other: Any) -> _Value:
+        return _Value(self.array < _array(other))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def _with(self, other: Any, array: Array) -> _Value:
+        return _Value(array, self.is_sum or (isinstance(other, _Value) and other.is_sum))
+
+
+def _array(value: Any) -> Any:
+    return value.array if isinstance(value, _Value) else value
+
+
+class _UpdateOps:
+    """`Ops` on `_Value`, which give the candidates, tanh and relu of sums, to ``dropped``."""
+
+    def __init__(self, ops: Ops, dropped: Callable[[Array], Array]) -> None:
+        self._ops, self._dropped = ops, dropped
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        operation = getattr(self._ops, name)
+
+        def run(first: _Value, *others: Any, **options: Any) -> Any:
+            found = operation(_array(first), *map(_array, others), **options)
+            is_sum = name == "linear" or (name in _SUMS_STAY_SUMS and first.is_sum)
+            if isinstance(found, tuple):
+                return tuple(_Value(piece, is_sum) for piece in found)
+            if name in ("tanh", "relu") and first.is_sum:
+                return _Value(self._dropped(found))
+            return _Value(found, is_sum)
+
+        return run
+
+
+_SUMS_STAY_SUMS = ("split", "layer_norm", "batch_norm")
+_NUMPY = NumpyOps()

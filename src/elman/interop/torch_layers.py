@@ -111,6 +111,7 @@ def _beyond_torch(layer: Recurrent) -> str:
         "locked dropout": bool(layer.dropout.p) and not isinstance(layer.dropout, nn.Dropout),
         "zoneout": any(options.around(cell, training=False).extras for cell in layer.cells),
         "recurrent dropout": bool(options.recurrent_dropout),
+        "dropped updates": bool(options.update_dropout),
         "clipped states": options.clip is not None,
     }
     return next((name for name, holds in obstacles.items() if holds), "")

@@ -40,6 +40,8 @@ class Recurrent(nn.Module):
             expectation. One for all states, or state name -> probability (`elman.cells.modifiers.Zoneout`).
         recurrent_dropout: Share of the state hidden from the recurrent weights for a whole sequence, in training
             (`elman.cells.modifiers.RecurrentDropout`).
+        update_dropout: Share of what is written into the state that is dropped at a step, in training
+            (`elman.cells.modifiers.UpdateDropout`).
         clip: Bound of all states after every step (`elman.cells.modifiers.Clipped`); None for none.
         activations: ``"fast"`` computes sigmoid, tanh and exp faster and to about 1e-4 in the compiled backend
             (`elman.cells.modifiers.FastActivations`); ``"exact"`` to a few units of the last place.
@@ -74,6 +76,7 @@ class Recurrent(nn.Module):
         weight_drop: float = 0.0,
         zoneout: float | Mapping[str, float] = 0.0,
         recurrent_dropout: float = 0.0,
+        update_dropout: float = 0.0,
         clip: float | None = None,
         activations: Activations = "exact",
         learn_initial_state: bool = False,
@@ -86,7 +89,7 @@ class Recurrent(nn.Module):
         super().__init__()
         self.bidirectional = bidirectional
         self.weight_drop = checked("weight_drop", weight_drop)
-        self.step_options = StepOptions(zoneout, recurrent_dropout, clip, activations)
+        self.step_options = StepOptions(zoneout, recurrent_dropout, update_dropout, clip, activations)
         self.learn_initial_state = learn_initial_state
         self.initial = initial
         self.memory = memory
@@ -242,7 +245,8 @@ class Recurrent(nn.Module):
             if unknown := made.extras.keys() - {ELAPSED}:
                 raise SettingsError(
                     f"Recurrent has no values for {', '.join(unknown)}, which the cell {made.name} takes at every "
-                    "step. Use the options zoneout and recurrent_dropout, or elman.nn.unroll with extras."
+                    "step. Use the options zoneout, recurrent_dropout and update_dropout, or elman.nn.unroll with "
+                    "extras."
                 )
             input_size = made.output_size * (2 if self.bidirectional else 1)
             yield made

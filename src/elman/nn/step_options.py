@@ -12,7 +12,7 @@ from torch import Tensor
 
 from elman.cells import Cell
 from elman.cells.cell import ELAPSED, Activations
-from elman.cells.modifiers import Clipped, FastActivations, RecurrentDropout, Zoneout
+from elman.cells.modifiers import Clipped, FastActivations, RecurrentDropout, UpdateDropout, Zoneout
 from elman.errors import SettingsError
 from elman.nn.batch_norm import SHARE, BatchStatistics, has_statistics
 from elman.nn.dropout import checked
@@ -21,18 +21,20 @@ from elman.nn.dropout import checked
 @final
 @dataclass(frozen=True)
 class StepOptions:
-    """Zoneout, recurrent dropout, clipping and fast activations, for any cell.
+    """Zoneout, dropout of states and of updates, clipping and fast activations, for any cell.
 
     Attributes:
         zoneout: Probability that a unit keeps its former value at a step; one for all states, or state name ->
             probability.
         recurrent_dropout: Share of the state that the recurrent matrices do not see, the same for a whole sequence.
+        update_dropout: Share of what is written into the state that is dropped, drawn anew at every step.
         clip: Bound of all states after a step; None for none.
         activations: How exact sigmoid, tanh and exp are, "exact" or "fast".
     """
 
     zoneout: float | Mapping[str, float] = 0.0
     recurrent_dropout: float = 0.0
+    update_dropout: float = 0.0
     clip: float | None = None
     activations: Activations = "exact"
 
@@ -40,6 +42,7 @@ class StepOptions:
         for p in self.zoneout.values() if isinstance(self.zoneout, Mapping) else (self.zoneout,):
             checked("zoneout", p)
         checked("recurrent_dropout", self.recurrent_dropout)
+        checked("update_dropout", self.update_dropout)
         if self.activations not in get_args(Activations):
             raise SettingsError(f"activations must be 'exact' or 'fast', not {self.activations!r}.")
 
@@ -54,6 +57,9 @@ class StepOptions:
             cell = FastActivations(cell)
         if self.clip is not None:
             cell = Clipped(cell, self.clip)
+        if self.update_dropout:
+            dropping = UpdateDropout(cell)  # in evaluation too, so that a cell that cannot is refused at once
+            cell = dropping if training else cell
         if self.recurrent_dropout and training:
             cell = RecurrentDropout(cell)
         zoned_out = tuple(name for name, p in self._rates(cell).items() if p)
@@ -62,7 +68,8 @@ class StepOptions:
     def extras(self, cell: Cell, inputs: Tensor, training: bool) -> dict[str, Tensor]:
         """What the options add to a cell's extras, for inputs (batch, time, features): masks, or their expectation.
 
-        Drawn from torch's generator: zoneout (batch, time, size) for every step, dropout (batch, size) for all steps.
+        Drawn from torch's generator: zoneout and updates (batch, time, size) for every step, dropout (batch, size) for
+        all steps.
         """
         batch, time = inputs.shape[:2]
         found = {}
@@ -73,6 +80,9 @@ class StepOptions:
             if option == "dropout":
                 keep = 1 - self.recurrent_dropout
                 found[name] = draw_ones(keep, (batch, width), inputs) / keep
+            elif option == "update":
+                keep = 1 - self.update_dropout
+                found[name] = (draw_ones(keep, (time, batch, width), inputs) / keep).transpose(0, 1)
             elif training:
                 # Laid out time by time, as the time loops read it.
                 found[name] = draw_ones(self._rates(cell)[part], (time, batch, width), inputs).transpose(0, 1)
