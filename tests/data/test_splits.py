@@ -101,6 +101,14 @@ def test_given_parts_stay() -> None:
     assert any("1 labels of the held-out data are not in the training data: 'c'" in line for line in parts.sentences)
 
 
+def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\none two,a\nthree,a\nfour,a\n")
+    with pytest.raises(
+        DataError, match=r"All 2 sequences to train on, such as .*, are of the class 'a'\. Expected two"
+    ):
+        read_parts(tmp_path / "a.csv", DataSettings(), "class")
+
+
 def test_what_stands_in_two_parts_is_said() -> None:
     series = [Series(np.full((3, 1), float(row % 4))) for row in range(8)]
     examples = Examples(

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples import Answer, Examples
-from elman.data.sources import read_examples
+from elman.data.sources import read_examples, settled
 from elman.errors import DataError, SettingsError
-from elman.settings import update
 
 if TYPE_CHECKING:
     from elman.settings import DataSettings
@@ -37,10 +36,12 @@ class Parts:
 def read_parts(paths: Path | str | Iterable[Path | str], data: DataSettings, answer: Answer, seed: int = 0) -> Parts:
     """`read_examples` of ``paths`` and of the files for validation and test that ``data`` names, and `split`."""
     examples = read_examples(paths, data, answer)
-    others = update(data, examples.guessed)  # so that the same columns are read there
-    valid = None if data.valid is None else read_examples(data.valid, others, answer)
-    test = None if data.test is None else read_examples(data.test, others, answer)
-    return split(examples, data, seed, valid, test)
+    same = settled(data, examples)
+    valid = None if data.valid is None else read_examples(data.valid, same, answer)
+    test = None if data.test is None else read_examples(data.test, same, answer)
+    parts = split(examples, data, seed, valid, test)
+    _several_classes(parts.train)
+    return parts
 
 
 def split(
@@ -71,7 +72,17 @@ def split(
         test = _part(examples, given.get("test", drawn["test"]))
     parts = Parts(train, valid, test)
     how = manner if any(shares.values()) else "given"
-    return replace(parts, sentences=(_counts(parts, how), *_warnings(parts)))
+    return replace(parts, sentences=(*examples.notes, _counts(parts, how), *_warnings(parts)))
+
+
+def _several_classes(train: Examples) -> None:
+    """Raise `DataError` where there is nothing to tell apart."""
+    targets = train.targets
+    if targets is not None and len(targets) > 1 and isinstance(targets[0], str) and len(set(targets)) == 1:
+        raise DataError(
+            f"All {len(targets)} sequences to train on, such as {train.names[0]}, are of the class '{targets[0]}'."
+            " Expected two classes or more. Say with --target what is to be learnt, or give the files of all classes."
+        )
 
 
 def _given(examples: Examples) -> dict[str, NDArray[np.int64]]:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from elman.data.sources import read_examples, settled
 from elman.errors import DataError
+from elman.settings import DataSettings
 from tests.data.sources.conftest import Read
 
 REVIEWS = 'text,label\n"A fine, quiet film.",pos\n"It says ""no"".",neg\nLong and dull,neg\n'
@@ -153,6 +155,17 @@ def test_messages_say_where_and_what_to_do(
 def test_an_unknown_column(reading: Read) -> None:
     with pytest.raises(DataError, match=r"--target names the column 'lable', .* text, label\. Did you mean 'label'\?"):
         reading({"a.csv": REVIEWS}, target=("lable",))
+
+
+def test_what_was_guessed_reads_other_files_the_same_way(reading: Read, tmp_path: Path) -> None:
+    examples = reading({"a.csv": "about,body,kind,user\nx,one two,p,ann\ny,three four,q,bob\n"}, target=("kind",))
+    same = settled(DataSettings(), examples)
+    assert (same.kind, same.input_column, same.target, same.group) == ("text", ("body",), ("kind",), None)
+    (tmp_path / "b.csv").write_text("body,about\nfive,long and longer\n")
+    assert list(read_examples(tmp_path / "b.csv", same, None).inputs) == ["five"]
+    (tmp_path / "c.csv").write_text("0.5,1.5,2\n2.5,3.5,4\n")
+    wide = read_examples(tmp_path / "c.csv", DataSettings(kind="series", target=("1",)), None)
+    assert wide.inputs[0].values.tolist() == [[0.5], [1.5], [2]]
 
 
 def test_to_predict_no_label_is_needed(reading: Read) -> None:

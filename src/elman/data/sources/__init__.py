@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 from elman.data.examples import Answer, Examples
 from elman.data.sources.files import Files, SourceFile, gather
 from elman.errors import DataError
+from elman.settings import update
 
 if TYPE_CHECKING:
     from elman.settings import DataSettings
 
-__all__ = ["FAMILIES", "Answer", "Files", "SourceFile", "gather", "read_examples"]
+__all__ = ["FAMILIES", "Answer", "Files", "SourceFile", "gather", "read_examples", "settled"]
 
 #: The families in the order in which they are asked: the surest first, plain text last.
 FAMILIES = {
@@ -57,6 +58,14 @@ def read_examples(paths: Path | str | Iterable[Path | str], data: DataSettings, 
         f"{files.asked}: expected sequences{wanted}, found {files[0].name}"
         f"{f' and {len(files) - 1} more files' if len(files) > 1 else ''}, which nothing here reads."
     )
+
+
+def settled(data: DataSettings, examples: Examples) -> DataSettings:
+    """The settings with which files like those of ``examples`` are read in the same way.
+
+    Groups are left out: they are for dividing training data, and other files need not tell them.
+    """
+    return replace(update(data, examples.guessed), group=None, valid=None, test=None)
 
 
 def _checked(examples: Examples, files: Files) -> Examples:

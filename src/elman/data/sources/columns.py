@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -52,8 +53,8 @@ def find_roles(table: Table, data: DataSettings, answer: Answer | None) -> Roles
     roles = Roles(inputs=tuple(table.find(name, "input-column") for name in data.input_column))
     roles.target = _given_target(table, data, answer)
     roles.id = table.find(data.id_column, "id-column") if data.id_column else None
-    roles.time = table.find(data.time_column, "time-column") if data.time_column else None
-    roles.group = table.find(data.group, "group") if data.group else None
+    roles.time = _given(table, data.time_column, "time-column", answer)
+    roles.group = _given(table, data.group, "group", answer)
     roles.part = _by_name(table, column_names.PART, roles)
     if roles.part is not None and not _tells_parts(table, roles.part):
         roles.part = None
@@ -68,10 +69,19 @@ def find_roles(table: Table, data: DataSettings, answer: Answer | None) -> Roles
     return roles
 
 
+def _given(table: Table, name: str | None, option: str, answer: Answer | None) -> str | None:
+    """A column that an option names; to predict it need not be there."""
+    if name is None or (answer is None and plain(name) not in map(plain, table.columns)):
+        return None
+    return table.find(name, option)
+
+
 def _given_target(table: Table, data: DataSettings, answer: Answer | None) -> tuple[str, ...]:
     if answer is None:  # to predict, a target may be there or not
         known = {plain(column): column for column in table.columns}
-        return tuple(known[plain(name)] for name in data.target if plain(name) in known)
+        found = tuple(known[plain(name)] for name in data.target if plain(name) in known)
+        # Columns without names are shifted where the answer is left out; labels are no fractions.
+        return found if table.header or not any(_has_fraction(table.columns[name]) for name in found) else ()
     return tuple(table.find(name, "target") for name in data.target)
 
 
@@ -121,8 +131,11 @@ def _is_categorical(cells: Sequence[Any]) -> bool:
     if any(isinstance(cell, list) for cell in cells):
         return all(isinstance(cell, list) and all(isinstance(item, str) for item in cell) for cell in cells)
     kinds = Counter(str(cell).strip() for cell in cells if not is_missing(cell))
-    fraction = any("." in kind and kind.replace(".", "").lstrip("-").isdigit() for kind in kinds)
-    return 2 <= len(kinds) <= max(2, len(cells) // 3) and max(map(len, kinds)) <= _LONG and not fraction
+    return 2 <= len(kinds) <= max(2, len(cells) // 3) and max(map(len, kinds)) <= _LONG and not _has_fraction(kinds)
+
+
+def _has_fraction(cells: Iterable[Any]) -> bool:
+    return any(re.fullmatch(r"-?\d*\.\d*[1-9]\d*(e-?\d+)?", str(cell).strip()) for cell in cells)
 
 
 def text_column(table: Table, roles: Roles) -> str | None:

@@ -34,7 +34,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
     inside, notes = _in_folders(files)
     paths = [path_without_part(file) for file in inside]
     given = next((pattern for pattern in data.target if names.is_pattern(pattern)), None)
-    if given is None and not _documents(paths):
+    if (given is None or answer is None) and not _documents(paths):
         return _lines_by_file(files, data, answer)
     told = names.Told(given, data.group) if given else names.guess(paths, files.asked, data.group)
     if told.target is None and answer is not None:
