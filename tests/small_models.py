@@ -9,7 +9,7 @@ import numpy as np
 
 from elman.codecs import TextCodec
 from elman.export import write_bundle
-from elman.runtime import Engine, NetworkShape
+from elman.runtime import Engine, NetworkShape, TextModel
 from elman.settings import LanguageModelSettings, to_dict
 
 TEXT = "The same input may produce different outputs, depending on what came before: naïve or not.\nSo it goes.\n"
@@ -53,8 +53,9 @@ def engine(
 def bundle(folder: Path, kind: str = "characters", cell: str = "lstm", **changes: Any) -> Path:
     symbols = codec(kind)
     of = shape(len(symbols), cell, **changes)
+    model = TextModel(of, symbols, tensors(of))
     write_bundle(
-        folder, task="language-model", shape=of, tensors=tensors(of), codec=symbols,
-        settings=to_dict(LanguageModelSettings()), metrics=FIGURES, sample=symbols.encode(TEXT),
+        folder, task="language-model", model=model, settings=to_dict(LanguageModelSettings()), metrics=FIGURES,
+        sample=model.record(symbols.encode(TEXT)),
     )  # fmt: skip
     return folder

@@ -10,8 +10,11 @@ import elman
 
 PUBLIC = {
     "elman": [
+        "Classifier",
         "LanguageModel",
+        "Regressor",
         "Stream",
+        "Tagger",
         "TextScore",
         "__version__",
         "cells",

@@ -18,15 +18,21 @@ if TYPE_CHECKING:
     from elman.nn.explain import explain
     from elman.runtime import Stream
     from elman.tasks import load
+    from elman.tasks.classify import Classifier
     from elman.tasks.language_model import LanguageModel, TextScore
+    from elman.tasks.regress import Regressor
+    from elman.tasks.tag import Tagger
 
 system.share_cores()
 
 __version__: str
 
 __all__ = [
+    "Classifier",
     "LanguageModel",
+    "Regressor",
     "Stream",
+    "Tagger",
     "TextScore",
     "__version__",
     "cells",
@@ -44,8 +50,11 @@ __all__ = [
 
 #: Public name -> the module that holds it; a room's own name stands for the room.
 _HOMES = {
+    "Classifier": "elman.tasks.classify",
     "LanguageModel": "elman.tasks.language_model",
+    "Regressor": "elman.tasks.regress",
     "Stream": "elman.runtime",
+    "Tagger": "elman.tasks.tag",
     "TextScore": "elman.tasks.language_model",
     "explain": "elman.nn.explain",
     "load": "elman.tasks",

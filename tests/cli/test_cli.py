@@ -131,7 +131,7 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(
     def press(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("elman.tasks.language_model_training.measure", press)
+    monkeypatch.setattr("elman.tasks.training_run.measure", press)
     code, _, err = elman("train", "language-model", book, "--out", tmp_path / "run", *SETTLED)
     assert (code, err.strip()) == (130, "interrupted")
     assert not (tmp_path / "run").exists()

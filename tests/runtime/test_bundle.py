@@ -19,10 +19,10 @@ from elman.runtime import Bundle
 @pytest.mark.parametrize("cell", ["lstm", "gru_before"])
 def test_round_trip_keeps_every_bit(kind: str, cell: str, tmp_path: Path) -> None:
     read = Bundle.read(small_models.bundle(tmp_path / "model", kind, cell))
-    written = small_models.tensors(read.shape)
-    assert read.shape == small_models.shape(len(small_models.codec(kind)), cell)
-    assert all(np.array_equal(read.tensors[name], value) for name, value in written.items())
-    assert np.array_equal(read.codec.encode("The same"), small_models.codec(kind).encode("The same"))
+    written = small_models.tensors(read.model.shape)
+    assert read.model.shape == small_models.shape(len(small_models.codec(kind)), cell)
+    assert all(np.array_equal(read.model.tensors[name], value) for name, value in written.items())
+    assert np.array_equal(read.model.codec.encode("The same"), small_models.codec(kind).encode("The same"))
     assert read.metrics == small_models.FIGURES
 
 

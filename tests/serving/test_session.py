@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 import small_models
-from elman.runtime import Bundle
+from elman.runtime import Bundle, TextModel
 from elman.serving.protocol import Columns, Cut, Edit, Models, Refused, Reply, Write, Wrote
 from elman.serving.session import LIMIT, Session
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TextModel]:
     folder = tmp_path_factory.mktemp("models")
-    return {kind: Bundle.read(small_models.bundle(folder / kind, kind)) for kind in ("characters", "words")}
+    return {kind: Bundle.read(small_models.bundle(folder / kind, kind)).model for kind in ("characters", "words")}
 
 
 @pytest.fixture
-def session(bundles: dict[str, Bundle]) -> Session:
+def session(bundles: dict[str, TextModel]) -> Session:
     return Session({"small": bundles["characters"]}, np.random.default_rng(0))
 
 
@@ -82,7 +82,7 @@ def test_a_newer_edit_makes_void_what_was_not_read_yet(session: Session) -> None
     assert symbols(replies + all_of(session)) == "The␣same␣inpor"
 
 
-def test_two_models_read_the_same_text_each_in_its_symbols(bundles: dict[str, Bundle]) -> None:
+def test_two_models_read_the_same_text_each_in_its_symbols(bundles: dict[str, TextModel]) -> None:
     session = Session({"a": bundles["characters"], "b": bundles["words"]})
     replies = session.receive(Edit(1, 0, "The same input")) + all_of(session)
     assert (symbols(replies, 0), symbols(replies, 1)) == ("The␣same␣input", "Thesame")
@@ -90,7 +90,7 @@ def test_two_models_read_the_same_text_each_in_its_symbols(bundles: dict[str, Bu
     assert (symbols(replies, 0), symbols(replies, 1)) == ("The␣sa␣", "The<unk>")
 
 
-def test_writing_goes_on_from_the_text_and_is_read(session: Session, bundles: dict[str, Bundle]) -> None:
+def test_writing_goes_on_from_the_text_and_is_read(session: Session, bundles: dict[str, TextModel]) -> None:
     replies = session.receive(Edit(1, 0, "The ")) + all_of(session)
     text = "The "
     for turn in range(2, 10):
@@ -107,7 +107,7 @@ def test_writing_goes_on_from_the_text_and_is_read(session: Session, bundles: di
         stream.push_symbol(symbol)
 
 
-def test_words_are_written_one_by_one(bundles: dict[str, Bundle]) -> None:
+def test_words_are_written_one_by_one(bundles: dict[str, TextModel]) -> None:
     session = Session({"words": bundles["words"]}, np.random.default_rng(0))
     replies = session.receive(Edit(1, 0, "The same")) + all_of(session)
     assert symbols(replies) == "The"
@@ -137,6 +137,6 @@ def test_a_text_has_an_end(session: Session) -> None:
 
 
 def test_every_kind_of_text_can_be_typed(tmp_path: Path) -> None:
-    session = Session({"bytes": Bundle.read(small_models.bundle(tmp_path / "model", "bytes"))})
+    session = Session({"bytes": Bundle.read(small_models.bundle(tmp_path / "model", "bytes")).model})
     replies = session.receive(Edit(1, 0, "é\x00😀\ud800\n")) + all_of(session)
     assert symbols(replies) == "<C3><A9>\\x00<F0><9F><98><80><EF><BF><BD>\\n"

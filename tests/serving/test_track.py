@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import small_models
-from elman.runtime import Bundle
+from elman.runtime import Bundle, TextModel
 from elman.serving import track as tracks
 from elman.serving.protocol import Column
 from elman.serving.track import Track
@@ -17,10 +17,11 @@ TEXT = "The same input, naïve or not; "
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TextModel]:
     folder = tmp_path_factory.mktemp("models")
     return {
-        kind: Bundle.read(small_models.bundle(folder / kind, kind)) for kind in ("characters", "bytes", "words", "bpe")
+        kind: Bundle.read(small_models.bundle(folder / kind, kind)).model
+        for kind in ("characters", "bytes", "words", "bpe")
     }
 
 
@@ -33,7 +34,7 @@ def same(found: list[Column], expected: list[Column]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["characters", "bytes", "words", "bpe"])
-def test_a_track_is_a_stream_that_is_told_symbol_by_symbol(bundles: dict[str, Bundle], kind: str) -> None:
+def test_a_track_is_a_stream_that_is_told_symbol_by_symbol(bundles: dict[str, TextModel], kind: str) -> None:
     track, stream = Track(bundles[kind]), bundles[kind].stream()
     columns, rows = track.read(TEXT), stream.push(TEXT)
     codec = bundles[kind].codec
@@ -53,7 +54,7 @@ def test_a_track_is_a_stream_that_is_told_symbol_by_symbol(bundles: dict[str, Bu
 @settings(max_examples=15, deadline=None)
 @pytest.mark.parametrize("kind", ["characters", "words"])
 def test_going_back_and_on_again_changes_nothing(
-    bundles: dict[str, Bundle], kind: str, cuts: list[tuple[int, int]]
+    bundles: dict[str, TextModel], kind: str, cuts: list[tuple[int, int]]
 ) -> None:
     straight, winding = Track(bundles[kind]), Track(bundles[kind])
     expected = straight.read(TEXT)
@@ -67,7 +68,7 @@ def test_going_back_and_on_again_changes_nothing(
 
 
 def test_traces_that_were_let_go_are_the_same_when_followed_again(
-    bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
+    bundles: dict[str, TextModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracks, "FOLLOWED", 5)
     monkeypatch.setattr(tracks, "TRACES_KEPT", 2)
@@ -79,7 +80,7 @@ def test_traces_that_were_let_go_are_the_same_when_followed_again(
     assert [len(column.left) for column in expected[:7]] == [1, 2, 3, 4, 5, 5, 5]
 
 
-def test_what_is_left_is_the_distance_to_a_text_with_another_symbol(bundles: dict[str, Bundle]) -> None:
+def test_what_is_left_is_the_distance_to_a_text_with_another_symbol(bundles: dict[str, TextModel]) -> None:
     bundle = bundles["characters"]
     columns = Track(bundle).read(TEXT)
     for place, after in ((0, 0), (3, 3), (3, 9), (10, 25)):
@@ -95,7 +96,7 @@ def test_what_is_left_is_the_distance_to_a_text_with_another_symbol(bundles: dic
         assert columns[after].left[after - place] == pytest.approx(np.linalg.norm(apart), rel=1e-5)
 
 
-def test_the_other_symbol_is_the_likeliest_that_was_not_read(bundles: dict[str, Bundle]) -> None:
+def test_the_other_symbol_is_the_likeliest_that_was_not_read(bundles: dict[str, TextModel]) -> None:
     track = Track(bundles["characters"])
     guess = track.card("model").guess
     columns = track.read(TEXT)
@@ -105,7 +106,7 @@ def test_the_other_symbol_is_the_likeliest_that_was_not_read(bundles: dict[str, 
 
 
 def test_of_wide_states_only_the_first_units_are_sent(
-    bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
+    bundles: dict[str, TextModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Track(bundles["characters"]).read("a")[0].state
     monkeypatch.setattr(tracks, "WIDEST", 8)
@@ -118,6 +119,6 @@ def test_of_wide_states_only_the_first_units_are_sent(
 @pytest.mark.parametrize("cell", ["mlstm", "cfc", "lru"])
 def test_any_cell_is_tracked(cell: str, tmp_path: Path) -> None:
     wide = {"embedding_size": 8, "hidden_sizes": (8,)}
-    bundle = Bundle.read(small_models.bundle(tmp_path / "model", cell=cell, **wide))
+    bundle = Bundle.read(small_models.bundle(tmp_path / "model", cell=cell, **wide)).model
     columns = Track(bundle).read("The same")
     assert all(np.isfinite(column.left).all() and column.left[0] > 0 for column in columns)

@@ -85,7 +85,7 @@ def test_resuming_with_another_text_or_option_is_refused(book: Path, tmp_path: P
     with pytest.raises(UsageError, match="--resume goes on with cell = lstm"):
         LanguageModel(cell="gru").fit(book, out=tmp_path / "run", resume=True)
     book.write_text(TEXT + "more", encoding="utf-8")
-    with pytest.raises(CheckpointError, match="was trained on another text"):
+    with pytest.raises(CheckpointError, match="was trained on other data"):
         LanguageModel().fit(book, out=tmp_path / "run", resume=True)
     with pytest.raises(CheckpointError, match="holds no run to resume"):
         LanguageModel().fit(book, out=tmp_path / "other", resume=True)
@@ -104,7 +104,7 @@ def test_a_run_killed_before_its_first_checkpoint_can_be_resumed(book: Path, tmp
 
 def test_a_resumed_run_measures_nothing(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     LanguageModel(steps=2, **{**SMALL, "threads": "auto", "precision": "auto"}).fit(book, out=tmp_path / "run")
-    for module in ("elman.tasks.language_model_training", "elman.training.loop"):
+    for module in ("elman.tasks.training_run", "elman.training.loop"):
         monkeypatch.setattr(f"{module}.measure", None)
     LanguageModel(steps=4).fit(book, out=tmp_path / "run", resume=True)
 

@@ -6,6 +6,7 @@ import pytest
 
 import small_models
 from elman.errors import CheckpointError, SaveError, UsageError
+from elman.runtime import TextModel
 from elman.settings import LanguageModelSettings, update
 from elman.tasks.run_folder import RunRecord, own_folder
 
@@ -13,18 +14,24 @@ from elman.tasks.run_folder import RunRecord, own_folder
 def record(kind: str = "characters", start: str | None = None) -> RunRecord:
     codec = small_models.codec(kind)
     settings = update(LanguageModelSettings(), {"hidden_size": 9, "steps": 5, "codec": kind})
-    return RunRecord(settings, codec, small_models.shape(len(codec)), "book.txt", "f00", start)
+    model = TextModel(small_models.shape(len(codec)), codec)
+    return RunRecord(settings, model, "book.txt", "f00", start)
+
+
+def read_record(folder: Path) -> RunRecord:
+    return RunRecord.read(folder, TextModel, LanguageModelSettings())
 
 
 @pytest.mark.parametrize("kind", ["characters", "bytes", "words", "bpe"])
 def test_a_record_comes_back_as_it_was(kind: str, tmp_path: Path) -> None:
     record(kind).write(tmp_path)
-    read = RunRecord.read(tmp_path)
+    read = read_record(tmp_path)
     assert (read.source, read.sha256) == ("book.txt", "f00")
     assert read.start is None
     assert read.settings == record(kind).settings
-    assert read.shape == record(kind).shape
-    assert read.codec.encode(small_models.TEXT).tolist() == record(kind).codec.encode(small_models.TEXT).tolist()
+    assert read.model.shape == record(kind).model.shape
+    ids = [each.model.codec.encode(small_models.TEXT).tolist() for each in (read, record(kind))]
+    assert ids[0] == ids[1]
 
 
 DAMAGE = {
@@ -44,7 +51,7 @@ def test_a_damaged_record_says_so(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "run" / "record.json"
     file.write_text(DAMAGE[kind](file.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"record\.json: is damaged"):
-        RunRecord.read(tmp_path)
+        read_record(tmp_path)
 
 
 def test_a_record_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +61,7 @@ def test_a_record_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     with own_folder(tmp_path / "run", False):
         pass
     assert not (tmp_path / "run").exists()
-    monkeypatch.setattr(type(record().codec), "save", killed)
+    monkeypatch.setattr(type(record().model.codec), "save", killed)
     with pytest.raises(KeyboardInterrupt), own_folder(tmp_path / "run", False):
         record().write(tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -97,10 +104,10 @@ def test_a_run_goes_on_from_where_it_started(tmp_path: Path) -> None:
         record().resumed(asked, start)
 
 
-def test_another_text_is_refused() -> None:
-    record().check_text("f00", "book.txt")
-    with pytest.raises(CheckpointError, match=r"another text than letters\.txt"):
-        record().check_text("f01", "letters.txt")
+def test_other_data_are_refused() -> None:
+    record().check_data("f00", "book.txt")
+    with pytest.raises(CheckpointError, match=r"other data than letters\.txt"):
+        record().check_data("f01", "letters.txt")
 
 
 def test_a_folder_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:

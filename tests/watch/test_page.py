@@ -95,7 +95,7 @@ def test_every_key_is_a_column(page: Any, folder: Path) -> None:
     told(page, "3 symbols read, the last one “e”")
     page.keyboard.press("Backspace")
     read(page, 2)
-    guess = Track(Bundle.read(folder)).read("Th")[-1].guess
+    guess = Track(Bundle.read(folder).model).read("Th")[-1].guess
     assert page.locator(".guess li .symbol").first.text_content() == guess[0][0]
     assert page.locator(".guess li .share").first.text_content() == f"{round(100 * guess[0][1])}%"
 
@@ -112,7 +112,7 @@ def test_an_edit_in_the_middle_reads_from_there(page: Any) -> None:
 def test_the_heat_map_shows_the_state(page: Any, folder: Path) -> None:
     page.fill("#text", "The")
     read(page, 3)
-    state = Track(Bundle.read(folder)).read("The")[-1].state["hidden_l0"]
+    state = Track(Bundle.read(folder).model).read("The")[-1].state["hidden_l0"]
     column = page.evaluate(
         """() => {
           const { canvas, canvas: { width, height, clientWidth } } = document.querySelector(".heat").getContext("2d");
@@ -130,7 +130,7 @@ def test_the_heat_map_shows_the_state(page: Any, folder: Path) -> None:
 def test_pointing_at_a_symbol_shows_what_is_left_of_it(page: Any, folder: Path) -> None:
     page.fill("#text", "The same input")
     read(page, 14)
-    columns = Track(Bundle.read(folder)).read("The same input")
+    columns = Track(Bundle.read(folder).model).read("The same input")
     pictures(page).hover(position=at_symbol(9))
     share = columns[13].left[4] / columns[9].left[0]
     shown = f"{round(100 * share)}%" if share >= 0.0995 else f"{100 * share:.1f}%"
@@ -150,7 +150,7 @@ def test_a_symbol_is_followed_for_so_long(page: Any, folder: Path) -> None:
 def test_pointing_at_the_heat_map_tells_the_value(page: Any, folder: Path) -> None:
     page.fill("#text", "The")
     read(page, 3)
-    value = Track(Bundle.read(folder)).read("The")[1].state["hidden_l0"][4]
+    value = Track(Bundle.read(folder).model).read("The")[1].state["hidden_l0"][4]
     page.locator(".heat").hover(position={"x": 15 + 7, "y": 85})
     told(page, f"hidden, layer 1, unit 5: {value:.2f}.")
 

@@ -25,10 +25,10 @@ def explain(
     from elman.nn.explain import explain as explained
 
     if folder is not None:
-        from elman.runtime.bundle import Bundle
+        from elman.runtime import Bundle, TextModel
         from elman.tasks.language_model_training import build
 
-        engine = Bundle.read(folder).engine()
+        engine = Bundle.read(folder, TextModel).model.engine()
         typer.echo(f"As a stream, without torch\n\nBackend {engine.explain()}\n\n\nAs layers of torch\n")
         typer.echo(explained(build(engine.shape)))
     elif cell is not None:

@@ -39,11 +39,11 @@ def inspect(
 
     from elman.diagnostics.inspection import inspect as inspected
     from elman.diagnostics.report import write_report
-    from elman.tasks import load
+    from elman.tasks.language_model import LanguageModel
 
     begin = time.perf_counter()
     target = folder / "inspect" if out is None else out
-    model = load(folder)
+    model = LanguageModel.load(folder)
     text, source = _text(model, data, steps * rows)
     subject = model.subject(text, steps=steps, batch=rows)
     about = f"{subject.title}, on {subject.batch} rows of {subject.time} symbols {source}."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -55,6 +56,14 @@ class Examples:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the sequences and what is known of them, wherever they lie."""
+        digest = hashlib.sha256()
+        for value in (self.inputs, self.targets):
+            _digest(value, digest)
+        return digest.hexdigest()
+
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Examples:
         """Those of the given numbers, in that order."""
         per_row = {"inputs", "targets", "names", "groups", "times", "parts"}
@@ -64,3 +73,18 @@ class Examples:
             if item.name in per_row and value is not None:
                 taken[item.name] = [value[int(row)] for row in rows]
         return replace(self, **taken)
+
+
+def _digest(value: Any, digest: Any) -> None:
+    """Take ``value`` into a digest, with its form, so that no two values look alike."""
+    if isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    elif is_dataclass(value):
+        _digest([getattr(value, item.name) for item in fields(value)], digest)
+    elif isinstance(value, (list, tuple, frozenset)):
+        digest.update(f"{len(value)} of".encode())
+        for item in sorted(value) if isinstance(value, frozenset) else value:
+            _digest(item, digest)
+    else:
+        text = str(value).encode("utf-8", "surrogatepass")
+        digest.update(f"{len(text)}:".encode() + text)

@@ -10,29 +10,22 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 
 from elman import system
-from elman.codecs import TextCodec
 from elman.export.card import model_card
 from elman.runtime.backends import Array
 from elman.runtime.bundle import FORMAT, VERSION
-from elman.runtime.engine import Engine, NetworkShape
-
-#: Symbols in the recorded sample: enough that every gate and layer has its say, few enough to check on each load.
-SAMPLE_LENGTH = 16
+from elman.runtime.model import Model
 
 
 def write_bundle(
     folder: str | Path,
     *,
     task: str,
-    shape: NetworkShape,
-    tensors: Mapping[str, Array],
-    codec: TextCodec,
+    model: Model,
     settings: Mapping[str, Any],
     metrics: Mapping[str, Any],
-    sample: NDArray[np.int64],
+    sample: Mapping[str, Any],
 ) -> None:
     """Write a model folder that `Bundle.read` accepts.
 
@@ -42,38 +35,30 @@ def write_bundle(
     Args:
         folder: Where; made if it does not exist. Files that are not part of a bundle are left alone.
         task: Name of the task, such as ``language-model``.
-        shape: What the network is made of.
-        tensors: Its parameters, float32.
-        codec: Text <-> symbols; saves its own vocabulary file.
+        model: With its weights; it saves its own files.
         settings: The effective settings, as plain values.
         metrics: Figures for ``metrics.json`` and the model card.
-        sample: Symbols, shape (n,), n >= 2, whose output is recorded; the first 16 are used.
+        sample: What `Model.record` makes of some input: whatever loads the model must agree with it.
 
     Raises:
         SaveError: The disk is full, or the folder cannot be written to.
     """
-    tensors = {name: np.ascontiguousarray(value, np.float32) for name, value in tensors.items()}
-    sample = sample[:SAMPLE_LENGTH]
-    # What the equations themselves give: whatever loads the model must agree with them.
-    recorded = Engine(shape, tensors, backend="reference").score(sample)
+    tensors = {name: np.ascontiguousarray(value, np.float32) for name, value in model.tensors.items()}
     config = {
         "format": FORMAT,
         "version": VERSION,
         "elman": metadata.version("elman"),
         "task": task,
-        "network": shape.to_dict(),
-        "codec": codec.to_config(),
+        **model.to_config(),
         "settings": dict(settings),
         "versions": {name: metadata.version(name) for name in ("numpy", "safetensors", "torch")},
     }
     with system.replacing_files(Path(folder)) as draft:
-        codec.save(draft)
+        model.save(draft)
         # Not save_file, which makes a file that only its owner may read.
         (draft / "model.safetensors").write_bytes(safetensors.numpy.save(tensors, {"format": FORMAT}))
         _write_json(draft / "metrics.json", metrics)
-        _write_json(
-            draft / "sample.json", {"symbols": sample.tolist(), "log_probabilities": [float(x) for x in recorded]}
-        )
+        _write_json(draft / "sample.json", sample)
         (draft / "README.md").write_text(model_card(config, metrics, _count(tensors)), encoding="utf-8")
         _write_json(draft / "config.json", config)
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from elman.runtime.about import facts, scores
+
+#: What can be done with a model of each task.
+USES = {
+    "language-model": (
+        'elman generate DIR --prompt "..."',
+        "elman predict DIR --prompt ...",
+        "elman evaluate DIR FILE",
+    ),
+}
+LABEL_USES = ("elman predict DIR DATA --out FILE.csv", "elman evaluate DIR DATA")
+
 
 def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int) -> str:
     """Text of a bundle's ``README.md``, from its configuration and its figures alone."""
-    network, codec, training = config["network"], config["codec"], metrics["training"]
+    network, training = config["network"], metrics["training"]
     layers = " + ".join(str(size) for size in network["hidden_sizes"])
+    headings, rows = scores(metrics)
     lines = [
         f"# {config['task']}: {network['cell']}, {layers} units",
         "",
@@ -17,38 +30,29 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters
         "",
         "| | |",
         "|---|---|",
-        f"| symbols | {codec['kind']}, {network['vocabulary']:,} of them |",
-        f"| parameters | {parameters:,} |",
-        f"| training text | {training['symbols']:,} symbols, sha256 `{training['sha256'][:16]}` |",
-        f"| trained for | {training['epochs']:.2f} epochs, {training['seconds']:.0f} s |",
-        f"| ended by | {training['stopped_by']} |",
+        *(f"| {name} | {_cell(value)} |" for name, value in facts(config, metrics, parameters).items()),
         "",
         "## How good it is",
         "",
-        "| | nats per symbol | perplexity | bits per character |",
-        "|---|---|---|---|",
-    ]
-    for part in ("held_out", "test"):
-        for name, figures in metrics.get(part, {}).items():
-            lines.append(
-                f"| {part.replace('_', '-')} text, {name} | {figures['nats_per_symbol']:.4f} "
-                f"| {figures['perplexity']:.3f} | {figures['bits_per_character']:.4f} |"
-            )
-    lines += [
+        "| | " + " | ".join(headings) + " |",
+        "|---|" + "---|" * len(headings),
+        *(f"| {name} | {' | '.join(values)} |" for name, values in rows.items()),
         "",
-        "The held-out text chose the best moment of training, so its figure is a little flattering; a test text",
-        "is scored once, at the end.",
+        "The held-out data chose the best moment of training, so their figures are a little flattering; test data",
+        "are scored once, at the end.",
         "",
         "## Use",
         "",
         "```",
-        'elman generate DIR --prompt "..."',
-        "elman predict DIR --prompt ...",
-        "elman evaluate DIR FILE",
-        "elman export DIR --to onnx",
+        *USES.get(config["task"], LABEL_USES),
+        *(["elman export DIR --to onnx"] if config["task"] == "language-model" else []),
         "```",
         "",
-        "Limits: it has seen only its training text, repeats that text's errors and opinions, and knows nothing",
-        "outside it.",
+        "Limits: it has seen only its training data, repeats their errors and opinions, and knows nothing outside",
+        "them.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -5,5 +5,6 @@ from elman.runtime.bundle import Bundle
 from elman.runtime.engine import Engine, NetworkShape
 from elman.runtime.layer_stream import LayerStream
 from elman.runtime.stream import Stream
+from elman.runtime.text_model import TextModel
 
-__all__ = ["Bundle", "Engine", "LayerStream", "NetworkShape", "State", "Stream"]
+__all__ = ["Bundle", "Engine", "LayerStream", "NetworkShape", "State", "Stream", "TextModel"]

@@ -1,8 +1,8 @@
 """The model folder: what is in it, and reading it with every doubt removed.
 
     model.safetensors   the weights, float32, tied tensors once
-    config.json         format version, task, network, codec, effective settings, versions
-    vocabulary.json     the codec's symbols (tokenizer.json for BPE)
+    config.json         format version, task, network, codec, effective settings, versions; what else the task needs
+    vocabulary.json     the codec's symbols (tokenizer.json for BPE); other codecs have other files, or none
     metrics.json        held-out and test figures with the baselines beside them
     sample.json         one recorded input and the model's output on it, checked on every load
     README.md           the model card
@@ -12,20 +12,19 @@ Nothing in a bundle is executed: tensors are safetensors, all else is JSON and t
 
 from __future__ import annotations
 
+import importlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, final, overload
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
-from elman.codecs import TextCodec
-from elman.errors import BundleError, DataError
-from elman.runtime.backends import Array, StreamPrecision
-from elman.runtime.engine import Engine, NetworkShape
-from elman.runtime.stream import Stream
+from elman.errors import BundleError, DataError, nearest
+from elman.runtime.backends import Array
+from elman.runtime.model import Model
 
 FORMAT = "elman-bundle"
 VERSION = 1
@@ -34,73 +33,79 @@ VERSION = 1
 #: another order differ by about 1e-5; a damaged or exchanged weight is off by far more.
 SAMPLE_TOLERANCE = 1e-3
 
+#: Task named in ``config.json`` -> module and class of its model.
+MODELS = {
+    "language-model": "text_model:TextModel",
+    "classify": "label_model:LabelModel",
+    "tag": "label_model:LabelModel",
+    "regress": "label_model:LabelModel",
+}
 
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+@final
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(Generic[AnyModel]):
     """A model folder in memory, checked."""
 
     config: dict[str, Any]
-    tensors: dict[str, Array]
-    codec: TextCodec
+    model: AnyModel
     metrics: dict[str, Any]
     sample: dict[str, Any]
-    _engines: dict[tuple[str, str], Engine] = field(default_factory=dict, repr=False, compare=False)
 
-    @classmethod
-    def read(cls, folder: str | Path) -> Bundle:
+    @overload
+    @staticmethod
+    def read(folder: str | Path) -> Bundle[Any]: ...
+
+    @overload
+    @staticmethod
+    def read(folder: str | Path, expected: type[AnyModel]) -> Bundle[AnyModel]: ...
+
+    @staticmethod
+    def read(folder: str | Path, expected: type[Any] = Model) -> Bundle[Any]:
         """Read a model folder and verify it against its recorded sample.
+
+        Args:
+            folder: Where.
+            expected: The kind of model that is needed, where not any will do.
 
         Raises:
             BundleError: One sentence naming the file and what is wrong: missing, truncated, of another
-                version, of another shape, or giving another output than was recorded.
+                version, of another task or shape, or giving another output than was recorded.
         """
         folder = Path(folder)
         config = read_config(folder)
-        bundle = cls(
-            config=config,
-            tensors=_read_tensors(folder / "model.safetensors"),
-            codec=_read_codec(folder, config["codec"]),
-            metrics=_read_json(folder / "metrics.json"),
-            sample=_read_json(folder / "sample.json"),
-        )
+        kind = _model_class(folder, config["task"])
+        if not issubclass(kind, expected):
+            raise BundleError(f"{folder}: is a model for the task '{config['task']}', which cannot do this.")
+        try:
+            model = kind.load(folder, config, _read_tensors(folder / "model.safetensors"))
+        except DataError as error:
+            raise BundleError(str(error)) from None
+        bundle = Bundle(config, model, _read_json(folder / "metrics.json"), _read_json(folder / "sample.json"))
         bundle._verify(folder)
         return bundle
 
-    @property
-    def shape(self) -> NetworkShape:
-        """What the network is made of."""
-        return NetworkShape.from_dict(self.config["network"])
-
-    def engine(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> Engine:
-        """The network, ready to step; the same object for all who ask for the same. `Engine` explains the options."""
-        if (backend, precision) not in self._engines:
-            engine = Engine(self.shape, self.tensors, backend=backend, precision=precision)
-            self._engines[backend, precision] = engine
-        return self._engines[backend, precision]
-
-    def stream(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> Stream:
-        """A new live session; the options are those of `Engine`."""
-        return Stream(self.engine(backend=backend, precision=precision), self.codec)
-
     def _verify(self, folder: Path) -> None:
-        engine = self.engine()
-        if engine.shape.vocabulary != len(self.codec):
-            raise BundleError(
-                f"{folder}: the network has {engine.shape.vocabulary} symbols, the vocabulary {len(self.codec)}."
-            )
         try:
-            symbols = np.array(self.sample["symbols"], np.int64)
-            recorded = np.array(self.sample["log_probabilities"], np.float32)
             with np.errstate(all="ignore"):  # damaged weights may overflow; the difference says so
-                computed = engine.score(symbols)
-            difference = float(np.abs(computed - recorded).max())
+                difference = self.model.difference(self.sample)
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise BundleError(f"{folder / 'sample.json'}: does not hold a recorded sample ({error}).") from None
         if not difference <= SAMPLE_TOLERANCE:
             raise BundleError(
-                f"{folder}: the model does not give its recorded output (off by {difference:.3g} nats, at most "
+                f"{folder}: the model does not give its recorded output (off by {difference:.3g}, at most "
                 f"{SAMPLE_TOLERANCE:g} expected): model.safetensors and sample.json do not belong together."
             )
+
+
+def _model_class(folder: Path, task: Any) -> type[Model]:
+    if task not in MODELS:
+        raise BundleError(f"{folder}: is a model for the task '{task}', unknown here.{nearest(str(task), MODELS)}")
+    module, name = MODELS[task].split(":")
+    kind: type[Model] = getattr(importlib.import_module(f"elman.runtime.{module}"), name)
+    return kind
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -133,13 +138,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise BundleError(f"{path}: expected a JSON object, found {type(values).__name__}.")
     return values
-
-
-def _read_codec(folder: Path, config: dict[str, Any]) -> TextCodec:
-    try:
-        return TextCodec.load(folder, config)
-    except DataError as error:
-        raise BundleError(str(error)) from None
 
 
 def _read_tensors(path: Path) -> dict[str, Array]:

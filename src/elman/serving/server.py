@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from elman.errors import DataError, UsageError
-from elman.runtime import Bundle
+from elman.runtime import TextModel
 from elman.serving.protocol import LONGEST, Refused, Reply, encode, parse, turn_of
 from elman.serving.session import Session
 
@@ -45,7 +45,7 @@ _HEADERS = {
 }
 
 
-def application(models: Mapping[str, Bundle], page: Path) -> Starlette:
+def application(models: Mapping[str, TextModel], page: Path) -> Starlette:
     """The files of the folder ``page`` at ``/``, and sessions with these models at ``/live``."""
 
     async def live(visitor: WebSocket) -> None:

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from elman.decoding.sampling import Sampling
-from elman.runtime import Bundle
+from elman.runtime import TextModel
 from elman.runtime.stream import RECENT
 from elman.serving.protocol import Columns, Cut, Edit, Models, Refused, Reply, Request, Write, Wrote
 from elman.serving.track import Track
@@ -28,7 +28,7 @@ class Session:
         models: Name -> model, in the order of the page. The first of them writes.
         rng: Where the writing draws from.
 
-    >>> session = Session({"book": Bundle.read("runs/book")})  # doctest: +SKIP
+    >>> session = Session({"book": Bundle.read("runs/book").model})  # doctest: +SKIP
     >>> session.receive(Edit(turn=1, keep=0, add="The "))  # doctest: +SKIP
     []
     >>> while session.behind:  # doctest: +SKIP
@@ -36,9 +36,9 @@ class Session:
     [Columns(model=0, first=0, columns=[...])]
     """
 
-    def __init__(self, models: Mapping[str, Bundle], rng: np.random.Generator | None = None) -> None:
+    def __init__(self, models: Mapping[str, TextModel], rng: np.random.Generator | None = None) -> None:
         self._names = list(models)
-        self._tracks = [Track(bundle) for bundle in models.values()]
+        self._tracks = [Track(model) for model in models.values()]
         self._rng = rng or np.random.default_rng()
         self._text = ""
         self._write: Write | None = None

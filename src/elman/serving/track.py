@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.runtime import Bundle, Engine, State, Stream
+from elman.runtime import Engine, State, Stream, TextModel
 from elman.runtime.engine import log_softmax
 from elman.serving.protocol import Array, Column, Guess, ModelCard
 
@@ -57,13 +57,13 @@ class Track:
     of all layers) is what still depends on that symbol.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._codec = bundle.codec
-        self._engine: Engine = bundle.engine()
-        self._first_logits = bundle.stream().next_logits()
+    def __init__(self, model: TextModel) -> None:
+        self._codec = model.codec
+        self._engine: Engine = model.engine()
+        self._first_logits = model.stream().next_logits()
         self._sent = {name: min(value.shape[1], WIDEST) for name, value in self._engine.initial_state().items()}
-        self._encoder = bundle.codec.encoder()
-        self._moments = [_Moment(-1, -1, bundle.stream(), self._engine.initial_state(FOLLOWED))]
+        self._encoder = model.codec.encoder()
+        self._moments = [_Moment(-1, -1, model.stream(), self._engine.initial_state(FOLLOWED))]
         self._places = [_Place(0, "")]
 
     @property

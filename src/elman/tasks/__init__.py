@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 from elman.errors import BundleError, nearest
+from elman.tasks.classify import Classifier
 from elman.tasks.language_model import LanguageModel
+from elman.tasks.regress import Regressor
+from elman.tasks.tag import Tagger
+
+Task: TypeAlias = LanguageModel | Classifier | Tagger | Regressor
 
 #: Task named in a bundle's config.json -> the class that loads it.
-TASKS = {"language-model": LanguageModel}
+TASKS: dict[str, type[Task]] = {
+    "language-model": LanguageModel,
+    "classify": Classifier,
+    "tag": Tagger,
+    "regress": Regressor,
+}
 
 
-def load(folder: str | Path) -> LanguageModel:
+def load(folder: str | Path) -> Task:
     """Read a model folder of any task; returns the task's own class, ready for use.
 
     Raises:

@@ -7,7 +7,7 @@ writing, predicting and scoring short ones run on the engine alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,8 +22,9 @@ from elman.errors import BundleError, DataError, SettingsError, UsageError
 from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
 from elman.runtime.backends import Array, StreamPrecision
 from elman.runtime.bundle import Bundle
-from elman.runtime.engine import Engine, NetworkShape, log_softmax
+from elman.runtime.engine import NetworkShape, log_softmax
 from elman.runtime.stream import Stream
+from elman.runtime.text_model import TextModel
 from elman.settings import LanguageModelSettings, to_dict, update
 
 if TYPE_CHECKING:
@@ -178,31 +179,20 @@ class LanguageModel:
         self.settings = update(LanguageModelSettings(), options, "LanguageModel")
         cells.find(self.settings.network.cell)
         self.metrics: dict[str, Any] = {}
-        self._codec: TextCodec | None = None
-        self._shape: NetworkShape | None = None
-        self._tensors: dict[str, Array] = {}
-        self._sample: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._engines: dict[tuple[str, str], Engine] = {}
+        self._model: TextModel | None = None
+        self._sample: dict[str, Any] = {}
 
     @classmethod
     def load(cls, folder: str | Path) -> LanguageModel:
         """Read a model folder. Raises `BundleError` with one sentence on what is wrong with it."""
-        bundle = Bundle.read(folder)
+        bundle = Bundle.read(folder, TextModel)
         model = cls()
         try:
             model.settings = update(model.settings, bundle.config.get("settings", {}), f"{folder}/config.json")
         except SettingsError as error:
             raise BundleError(str(error)) from None
-        model.metrics = bundle.metrics
-        model._take(bundle.codec, bundle.shape, bundle.tensors, np.array(bundle.sample["symbols"], np.int64))
-        model._engines["auto", "float32"] = bundle.engine()
+        model.metrics, model._model, model._sample = bundle.metrics, bundle.model, bundle.sample
         return model
-
-    def _take(
-        self, codec: TextCodec, shape: NetworkShape, tensors: Mapping[str, Array], sample: NDArray[np.int64]
-    ) -> None:
-        self._codec, self._shape, self._tensors, self._sample = codec, shape, dict(tensors), sample
-        self._engines = {}
 
     def fit(
         self,
@@ -245,7 +235,7 @@ class LanguageModel:
 
         trained = training.run(data, self.settings, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
         self.settings, self.metrics = trained.settings, trained.metrics
-        self._take(trained.codec, trained.shape, trained.tensors, trained.sample)
+        self._model, self._sample = trained.model, trained.model.record(trained.sample)
         if out is not None:
             self.save(out)
         if trained.failure is not None:
@@ -253,42 +243,35 @@ class LanguageModel:
         return self
 
     @property
+    def model(self) -> TextModel:
+        """What was learnt, as it runs without torch. Raises `UsageError` before `fit` or `load`."""
+        if self._model is None:
+            raise UsageError("This model has not been trained: call fit, or elman.load(DIR).")
+        return self._model
+
+    @property
     def codec(self) -> TextCodec:
         """Text <-> symbols. Raises `UsageError` before `fit` or `load`."""
-        return self._ready()[0]
+        return self.model.codec
 
     @property
     def shape(self) -> NetworkShape:
         """What the network is made of."""
-        return self._ready()[1]
+        return self.model.shape
 
     @property
     def tensors(self) -> dict[str, Array]:
         """The weights by name, float32."""
-        return dict(self._tensors)
-
-    def _ready(self) -> tuple[TextCodec, NetworkShape]:
-        if self._codec is None or self._shape is None:
-            raise UsageError("This model has not been trained: call fit, or elman.load(DIR).")
-        return self._codec, self._shape
-
-    def _engine(self, backend: str = "auto", precision: StreamPrecision = "float32") -> Engine:
-        if (backend, precision) not in self._engines:
-            engine = Engine(self.shape, self._tensors, backend=backend, precision=precision)
-            self._engines[backend, precision] = engine
-        return self._engines[backend, precision]
+        return dict(self.model.tensors)
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder, whole or not at all. Raises `SaveError`."""
         from elman.export import write_bundle
 
-        codec, shape = self._ready()
         write_bundle(
             folder,
             task=TASK,
-            shape=shape,
-            tensors=self._tensors,
-            codec=codec,
+            model=self.model,
             settings=to_dict(self.settings),
             metrics=self.metrics,
             sample=self._sample,
@@ -296,7 +279,7 @@ class LanguageModel:
 
     def stream(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> Stream:
         """A new live session, remembering nothing yet; the options are those of `elman.runtime.Engine`."""
-        return Stream(self._engine(backend, precision), self.codec)
+        return self.model.stream(backend=backend, precision=precision)
 
     def subject(self, text: str, *, steps: int = 200, batch: int = 8) -> Subject:
         """This model and rows of ``text`` as something for `elman.diagnostics` to look at.
@@ -306,7 +289,7 @@ class LanguageModel:
         """
         from elman.tasks.language_model_training import subject
 
-        return subject(self.shape, self._tensors, self.codec, encode(self.codec, [text], "read")[0], steps, batch)
+        return subject(self.shape, self.tensors, self.codec, encode(self.codec, [text], "read")[0], steps, batch)
 
     def _after(self, prompt: str) -> Stream:
         """A stream that has read ``prompt``; raises `UsageError` for characters the model has never seen."""
@@ -355,10 +338,11 @@ class LanguageModel:
 
     def score(self, text: str) -> TextScore:
         """How surprised the model is by ``text``. Raises `DataError` for fewer than two symbols."""
-        codec, shape = self._ready()
+        model = self.model
         if len(text) < SHORT_TEXT:
-            documents = encode(codec, [text], "scored")
-            return TextScore.of(-self._engine().score(documents[0]).astype(np.float64), documents, codec, [text])
+            documents = encode(model.codec, [text], "scored")
+            nats = -model.engine().score(documents[0]).astype(np.float64)
+            return TextScore.of(nats, documents, model.codec, [text])
         from elman.tasks import language_model_training as training
 
-        return training.score_texts(training.build(shape, self._tensors), codec, [text])
+        return training.score_texts(training.build(model.shape, model.tensors), model.codec, [text])

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -25,22 +25,20 @@ from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity
 from elman.nn.language_model import LanguageModelNetwork
 from elman.nn.subject import Subject
 from elman.runtime.backends import Array
-from elman.runtime.engine import Engine, NetworkShape
-from elman.runtime.stream import Stream
+from elman.runtime.engine import NetworkShape
+from elman.runtime.text_model import TextModel
 from elman.settings import LanguageModelSettings, update
 from elman.tasks import budget
 from elman.tasks.language_model import Ids, LanguageModel, TextData, TextScore, encode, text_figures
 from elman.tasks.run_folder import RunRecord, changes, own_folder, start_folder
-from elman.training.checkpoint import checkpoint_file
-from elman.training.device import choose_device
+from elman.tasks.training_run import goes_on, measured, put_weights, tensors_of, train
 from elman.training.events import Callback, Progress
-from elman.training.logs import CsvLog, TensorBoardLog
-from elman.training.loop import Trainer
-from elman.training.probe import measure
 from elman.training.problem import Loss, Score
 
 #: The baseline counts at most so many symbols, the last ones: more would take memory by the gigabyte.
 BASELINE_SYMBOLS = 20_000_000
+
+Record: TypeAlias = RunRecord[TextModel, LanguageModelSettings]
 
 #: Rows of held-out text for whoever looks at the model while it trains.
 LOOKED_AT = 4
@@ -51,9 +49,7 @@ class Trained:
     """What a training run leaves behind."""
 
     settings: LanguageModelSettings
-    codec: TextCodec
-    shape: NetworkShape
-    tensors: dict[str, Array]
+    model: TextModel
     metrics: dict[str, Any]
     sample: Ids
     failure: NonFiniteLossError | None
@@ -73,7 +69,7 @@ def build(
         **training_only,
     )
     if tensors is not None:
-        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
+        put_weights(network, tensors)
     return network
 
 
@@ -177,9 +173,9 @@ def run(
         raise UsageError("resume needs the folder of the run as out.")
     with own_folder(folder, resume):
         if resume and folder is not None:
-            record = RunRecord.read(folder).resumed(settings, start_from)
-            record.check_text(data.sha256, data.source)
-            documents = Documents.encode(data, record.codec)
+            record = RunRecord.read(folder, TextModel, LanguageModelSettings()).resumed(settings, start_from)
+            record.check_data(data.sha256, data.source)
+            documents = Documents.encode(data, record.model.codec)
         else:
             record, documents = _begin(data, settings, start_from, callbacks)
         return _train(data, documents, record, folder, resume, callbacks)
@@ -207,7 +203,7 @@ class Documents:
 
 def _begin(
     data: TextData, settings: LanguageModelSettings, start_from: str | Path | None, callbacks: Sequence[Callback]
-) -> tuple[RunRecord, Documents]:
+) -> tuple[Record, Documents]:
     """Settle what the settings leave open."""
     start = None if start_from is None else LanguageModel.load(start_from)
     if start is None:
@@ -216,15 +212,11 @@ def _begin(
     else:
         codec, settings = start.codec, _as_in(start, settings)
     documents = Documents.encode(data, codec)
-    training = settings.training
-    machine = measure(choose_device(training.device), threads=training.threads, precision=training.precision)
-    for callback in callbacks:
-        for sentence in machine.sentences:
-            callback.on_note(sentence)
+    machine = measured(settings.training, callbacks)
     settings = budget.resolve(settings, budget.Task(documents.symbols, len(codec), machine))
     shape = _shape(settings, len(codec)) if start is None else start.shape
     begun_from = None if start_from is None else start_folder(start_from)
-    return RunRecord(settings, codec, shape, data.source, data.sha256, begun_from), documents
+    return RunRecord(settings, TextModel(shape, codec), data.source, data.sha256, begun_from), documents
 
 
 def _as_in(start: LanguageModel, settings: LanguageModelSettings) -> LanguageModelSettings:
@@ -249,55 +241,36 @@ def _as_in(start: LanguageModel, settings: LanguageModelSettings) -> LanguageMod
 def _train(
     data: TextData,
     documents: Documents,
-    record: RunRecord,
+    record: Record,
     folder: Path | None,
     resume: bool,
     callbacks: Sequence[Callback],
 ) -> Trained:
-    settings, codec, training = record.settings, record.codec, record.settings.training
-    # A run that was killed before its first checkpoint has nothing to go on from but its record.
-    goes_on = resume and folder is not None and checkpoint_file(folder).exists()
-    start = None if record.start is None or goes_on else LanguageModel.load(record.start).tensors
+    settings, model, training = record.settings, record.model, record.settings.training
+    start = None if record.start is None or goes_on(folder, resume) else LanguageModel.load(record.start).tensors
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
-        network = build(record.shape, start, **_training_only(settings))
-    batches = TextStreams(documents.train, int(training.batch_size), int(training.window), seed=training.seed)
-    objective = Objective(training.activation_regularisation, training.temporal_regularisation)
-    progress = LastProgress()
-    logs = [] if folder is None else [CsvLog(folder / "log.csv"), TensorBoardLog(folder / "tensorboard")]
-    events = [*logs, *callbacks, progress]
+        network = build(model.shape, start, **_training_only(settings))
     if settings.samples:
-        events.append(Samples(network, codec, record.shape, settings.samples, callbacks))
-    seen = partial(subject_of, network, codec, max(documents.held_out, key=len), 2 * int(training.window), LOOKED_AT)
-    for event in events:
-        event.on_subject(seen, training)
-    trainer = Trainer(training, folder, events=events)
-    if folder is not None and not resume:
-        record.write(folder)  # only now, when nothing is left to be refused
-    evaluate = _held_out(data, documents, codec)
-    failure, stopped_by = None, "non-finite loss"
-    try:
-        stopped_by = trainer.fit(network, objective, batches, evaluate, resume=goes_on).stopped_by
-    except NonFiniteLossError as error:
-        failure = error
-    figures = _figures(data, documents, codec, network, with_baseline=stopped_by != "interrupt")
-    figures["training"] = {
-        "source": data.source,
-        "sha256": data.sha256,
-        "symbols": documents.symbols,
-        "epochs": progress.last.symbols / documents.symbols,
-        "steps": progress.last.step,
-        "seconds": progress.last.elapsed,
-        "stopped_by": stopped_by,
-    }
-    settings = replace(settings, training=trainer.settings)
+        callbacks = [*callbacks, Samples(network, model, settings.samples, callbacks)]
+    outcome = train(
+        network,
+        Objective(training.activation_regularisation, training.temporal_regularisation),
+        TextStreams(documents.train, int(training.batch_size), int(training.window), seed=training.seed),
+        _held_out(data, documents, model.codec),
+        record,
+        folder=folder,
+        resume=resume,
+        callbacks=callbacks,
+        look=partial(
+            subject_of, network, model.codec, max(documents.held_out, key=len), 2 * int(training.window), LOOKED_AT
+        ),
+    )
+    figures = _figures(data, documents, model.codec, network, with_baseline=outcome.stopped_by != "interrupt")
+    figures["training"] = outcome.figures(data.source, data.sha256, documents.symbols)
+    settings = replace(settings, training=outcome.settings)
     sample = np.concatenate(documents.held_out)[:64]
-    return Trained(settings, codec, record.shape, tensors_of(network), figures, sample, failure)
-
-
-def tensors_of(network: torch.nn.Module) -> dict[str, Array]:
-    """The weights of a network as float32 arrays of their own."""
-    return {name: value.detach().cpu().float().numpy().copy() for name, value in network.state_dict().items()}
+    return Trained(settings, replace(model, tensors=tensors_of(network)), figures, sample, outcome.failure)
 
 
 def _held_out(data: TextData, documents: Documents, codec: TextCodec) -> Callable[[torch.nn.Module], Score]:
@@ -314,33 +287,17 @@ def _held_out(data: TextData, documents: Documents, codec: TextCodec) -> Callabl
     return evaluate
 
 
-class LastProgress(Callback):
-    """Remembers the latest `Progress`."""
-
-    last: Progress
-
-    def on_start(self, progress: Progress) -> None:
-        """Take the first one, so that there always is one."""
-        self.last = progress
-
-    def on_step(self, progress: Progress) -> None:
-        """Take the newest."""
-        self.last = progress
-
-
 class Samples(Callback):
     """Shows what the network writes at the start, in the middle and at the end of its training."""
 
     def __init__(
         self,
         network: torch.nn.Module,
-        codec: TextCodec,
-        shape: NetworkShape,
+        model: TextModel,
         length: int,
         listeners: Sequence[Callback],
     ) -> None:
-        self._network, self._codec, self._shape = network, codec, shape
-        self._length = length
+        self._network, self._model, self._length = network, model, length
         self._listeners = listeners
         self._middle_is_due = True
 
@@ -361,7 +318,7 @@ class Samples(Callback):
         self._write(f"at the end, after {progress.symbols:,} symbols")
 
     def _write(self, moment: str) -> None:
-        stream = Stream(Engine(self._shape, tensors_of(self._network)), self._codec)
+        stream = TextModel(self._model.shape, self._model.codec, tensors_of(self._network)).stream()
         text = "".join(stream.generate(self._length, Sampling(0.8), np.random.default_rng(0)))
         for listener in self._listeners:
             listener.on_note(f"A sample {moment}:\n\n{textwrap.indent(text, '    ')}\n")

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from elman import system
-from elman.codecs import TextCodec
 from elman.errors import CheckpointError, ElmanError, SaveError, UsageError
-from elman.runtime.engine import NetworkShape
-from elman.settings import LanguageModelSettings, flat, to_dict, update
+from elman.runtime.model import Model
+from elman.settings import flat, to_dict, update
 from elman.training.checkpoint import CHANGEABLE
 
 #: Folder in the folder of the run, and the file in it beside the vocabulary.
@@ -23,54 +22,54 @@ FOLDER, FILE = "run", "record.json"
 REMAINS = {system.LOCK, f".{FOLDER}.part"}
 
 
+AnyModel = TypeVar("AnyModel", bound=Model)
+AnySettings = TypeVar("AnySettings")
+
+
 @dataclass(frozen=True)
-class RunRecord:
+class RunRecord(Generic[AnyModel, AnySettings]):
     """What a run was started with.
 
     Attributes:
         settings: Without any 'auto'.
-        codec: Its symbols.
-        shape: Its network.
+        model: All of the model but its weights.
         source: Names of the files.
-        sha256: The text's fingerprint.
+        sha256: The data's fingerprint.
         start: Folder of the model that it started from; None for a fresh one.
     """
 
-    settings: LanguageModelSettings
-    codec: TextCodec
-    shape: NetworkShape
+    settings: AnySettings
+    model: AnyModel
     source: str
     sha256: str
     start: str | None = None
 
     def write(self, folder: Path) -> None:
-        """Write the record and the vocabulary, both or none. Raises `SaveError`."""
+        """Write the record and what the model saves beside it, both or none. Raises `SaveError`."""
         values = {
             "settings": to_dict(self.settings),
-            "codec": self.codec.to_config(),
-            "network": self.shape.to_dict(),
             "source": self.source,
             "sha256": self.sha256,
             "start": self.start,
+            **self.model.to_config(),
         }
 
         def write_files(draft: Path) -> None:
             draft.mkdir()
-            self.codec.save(draft)
+            self.model.save(draft)
             (draft / FILE).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
         system.write_atomically(folder / FOLDER, write_files)
 
     @classmethod
-    def read(cls, folder: Path) -> RunRecord:
+    def read(cls, folder: Path, model: type[AnyModel], defaults: AnySettings) -> RunRecord[AnyModel, AnySettings]:
         """Read what `write` wrote; `CheckpointError` where there is no run or its record is damaged."""
         file = folder / FOLDER / FILE
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-            return cls(
-                settings=update(LanguageModelSettings(), values["settings"], str(file)),
-                codec=TextCodec.load(folder / FOLDER, values["codec"]),
-                shape=NetworkShape.from_dict(values["network"]),
+            return RunRecord(
+                settings=update(defaults, values["settings"], str(file)),
+                model=model.load(folder / FOLDER, values, {}),
                 source=values["source"],
                 sha256=values["sha256"],
                 start=values["start"],
@@ -80,12 +79,12 @@ class RunRecord:
         except (OSError, ValueError, KeyError, TypeError, ElmanError) as error:
             raise CheckpointError(f"{file}: is damaged ({error}); start a new run.") from None
 
-    def check_text(self, sha256: str, source: str) -> None:
-        """Raise `CheckpointError` unless the text is the one of this run."""
+    def check_data(self, sha256: str, source: str) -> None:
+        """Raise `CheckpointError` unless the data are those of this run."""
         if sha256 != self.sha256:
-            raise CheckpointError(f"The run was trained on another text than {source}; resume with the same files.")
+            raise CheckpointError(f"The run was trained on other data than {source}; resume with the same files.")
 
-    def resumed(self, asked: LanguageModelSettings, start: str | Path | None = None) -> RunRecord:
+    def resumed(self, asked: AnySettings, start: str | Path | None = None) -> RunRecord[AnyModel, AnySettings]:
         """The record with the limits that are asked for now; `UsageError` for any other change."""
         saved = flat(self.settings)
         changed = {name: value for name, value in changes(asked).items() if value != saved[name]}
@@ -100,9 +99,9 @@ class RunRecord:
         return replace(self, settings=update(self.settings, changed, "--resume"))
 
 
-def changes(asked: LanguageModelSettings) -> dict[str, Any]:
+def changes(asked: Any) -> dict[str, Any]:
     """The options that are not at their default."""
-    default = flat(LanguageModelSettings())
+    default = flat(type(asked)())
     return {name: value for name, value in flat(asked).items() if value != default[name]}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from elman.errors import UsageError
-from elman.runtime import Bundle
+from elman.runtime import Bundle, TextModel
 from elman.serving import application, serve
 
 #: HTML, style and scripts, as a browser gets them.
@@ -33,7 +33,7 @@ def watch(folders: Sequence[Path], *, port: int, ready: Callable[[str], None]) -
     serve(application(read(folders), PAGE), port, ready)
 
 
-def read(folders: Sequence[Path]) -> dict[str, Bundle]:
+def read(folders: Sequence[Path]) -> dict[str, TextModel]:
     """The models by name: that of the folder, with as much of the path before it as tells them apart."""
     paths = [folder.resolve() for folder in folders]
     names = [path.name for path in paths]
@@ -41,4 +41,4 @@ def read(folders: Sequence[Path]) -> dict[str, Bundle]:
         names = [str(folder) for folder in folders]
     if len(set(names)) < len(names):
         raise UsageError(f"{folders[0]} is given twice; leave one of them out.")
-    return {name: Bundle.read(folder) for name, folder in zip(names, folders, strict=True)}
+    return {name: Bundle.read(folder, TextModel).model for name, folder in zip(names, folders, strict=True)}

@@ -18,6 +18,7 @@ from elman import system
 from elman.errors import ExportError
 from elman.runtime.bundle import Bundle
 from elman.runtime.engine import NetworkShape
+from elman.runtime.text_model import TextModel
 
 if TYPE_CHECKING:
     from elman.export.onnx.model import Model
@@ -109,11 +110,11 @@ def _describe(model: Any) -> Model:
     from elman.export.onnx.model import of_cells, of_network
 
     if isinstance(model, (str, Path)):
-        model = Bundle.read(model)
+        model = Bundle.read(model, TextModel)
     if isinstance(model, (list, tuple)):
         return of_cells(model)
     if isinstance(model, Bundle):
-        return of_network(model.shape, model.tensors, np.array(model.sample["symbols"], np.int64))
+        return of_network(model.model.shape, model.model.tensors, np.array(model.sample["symbols"], np.int64))
     if isinstance(getattr(model, "shape", None), NetworkShape):
         return of_network(model.shape, model.tensors)
     if "torch" in sys.modules:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.decoding.forward_backward import marginals
+from elman.decoding.viterbi import viterbi
 from elman.errors import DataError
-
-#: What is said of a sequence: one class, a set of them, a tag for every step, numbers.
-Answer: TypeAlias = Literal["class", "classes", "tags", "numbers"]
+from elman.runtime.backends import Array
 
 #: A label of a set belongs where its probability reaches this.
 THRESHOLD = 0.5
@@ -33,12 +33,13 @@ class Answers(ABC):
     names: tuple[str, ...]
     temperature: float = 1.0
 
-    kind: ClassVar[Answer]
+    #: Its name in ``config.json``: class, classes, tags or numbers.
+    kind: ClassVar[str]
     #: What the network makes of scores, see `elman.shapes.LabelShape`.
-    head: ClassVar[str]
+    head: ClassVar[Literal["softmax", "sigmoid", "linear"]]
 
     @staticmethod
-    def fit(kind: Answer, targets: Sequence[Any], names: Sequence[str] = ()) -> Answers:
+    def fit(kind: str, targets: Sequence[Any], names: Sequence[str] = ()) -> Answers:
         """Learn what the ``targets`` of training sequences may be; ``names`` are those of numbers.
 
         Raises `DataError` where they are of another type, or too few to tell anything apart.
@@ -73,8 +74,12 @@ class Answers(ABC):
         """What scores (..., outputs) say: probabilities, or numbers in the unit of the targets."""
 
     @abstractmethod
-    def said(self, outputs: NDArray[Any]) -> Any:
-        """The target that outputs, of one sequence, come to."""
+    def said(self, scores: NDArray[Any]) -> Any:
+        """The target that the scores of one sequence come to."""
+
+    def of_network(self, tensors: Mapping[str, Array]) -> Answers:
+        """These answers with what they need of the weights of a network; by themselves nothing."""
+        return self
 
     @classmethod
     def _of(cls, config: Mapping[str, Any]) -> Answers:
@@ -109,9 +114,9 @@ class ClassAnswers(Answers):
         """Softmax of scores / temperature."""
         return softmax(scores, self.temperature)
 
-    def said(self, outputs: NDArray[Any]) -> str:
+    def said(self, scores: NDArray[Any]) -> str:
         """The likeliest class."""
-        return self.names[int(outputs.argmax())]
+        return self.names[int(scores.argmax())]
 
 
 @final
@@ -138,15 +143,22 @@ class SetAnswers(Answers):
         """The probability of each label by itself."""
         return 0.5 * (1 + np.tanh(np.asarray(scores, np.float64) / self.temperature / 2))
 
-    def said(self, outputs: NDArray[Any]) -> frozenset[str]:
+    def said(self, scores: NDArray[Any]) -> frozenset[str]:
         """The labels that are likelier than not."""
-        return frozenset(name for name, output in zip(self.names, outputs, strict=True) if output >= THRESHOLD)
+        belongs = self.outputs(scores) >= THRESHOLD
+        return frozenset(name for name, likely in zip(self.names, belongs, strict=True) if likely)
 
 
 @final
 @dataclass(frozen=True)
 class TagAnswers(Answers):
-    """A tag for every step."""
+    """A tag for every step.
+
+    Attributes:
+        chain: Transitions (from, to), start and end of a conditional random field; None where each step is for itself.
+    """
+
+    chain: tuple[Array, Array, Array] | None = field(default=None, repr=False, compare=False)
 
     kind = "tags"
     head = "softmax"
@@ -158,18 +170,28 @@ class TagAnswers(Answers):
             raise DataError(f"A tagger needs at least 2 tags to tell apart, found {len(found)}. Check the target.")
         return cls(found)
 
+    def of_network(self, tensors: Mapping[str, Array]) -> TagAnswers:
+        """With the chain of a network that has one."""
+        if "head.transitions" not in tensors:
+            return self
+        return replace(self, chain=(tensors["head.transitions"], tensors["head.start"], tensors["head.end"]))
+
     def encode(self, target: Sequence[str]) -> NDArray[np.int64]:
         """The number of each tag, (time,); -1 for one never seen."""
         numbers = _number(self.names)
         return np.array([numbers.get(tag, -1) for tag in target], np.int64)
 
     def outputs(self, scores: NDArray[Any]) -> Floats:
-        """Softmax of the scores of each step, (time, tags), divided by the temperature."""
-        return softmax(scores, self.temperature)
+        """The probability of each tag at each step, (time, tags)."""
+        if self.chain is None:
+            return softmax(scores, self.temperature)
+        return marginals(scores, *self.chain)
 
-    def said(self, outputs: NDArray[Any]) -> tuple[str, ...]:
-        """The likeliest tag of each step."""
-        return tuple(self.names[tag] for tag in outputs.argmax(-1))
+    def said(self, scores: NDArray[Any]) -> tuple[str, ...]:
+        """The likeliest tag of each step; of a chain the likeliest tags together."""
+        if self.chain is None or not len(scores):
+            return tuple(self.names[tag] for tag in scores.argmax(-1))
+        return tuple(self.names[tag] for tag in viterbi(scores[None], *self.chain)[0])
 
 
 @final
@@ -216,9 +238,9 @@ class NumberAnswers(Answers):
         """In the unit of the targets."""
         return np.asarray(scores * np.array(self.deviation) + np.array(self.mean), np.float64)
 
-    def said(self, outputs: NDArray[Any]) -> Floats:
+    def said(self, scores: NDArray[Any]) -> Floats:
         """The numbers as they are."""
-        return np.asarray(outputs, np.float64)
+        return self.outputs(scores)
 
 
 _KINDS: dict[Any, type[Answers]] = {kind.kind: kind for kind in (ClassAnswers, SetAnswers, TagAnswers, NumberAnswers)}

@@ -1,0 +1,138 @@
+"""Turns every 'auto' of the options of labels into a number, from the training data; chooses the network's shape."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from elman.codecs.sequence import SequenceCodec
+from elman.errors import SettingsError
+from elman.runtime.answers import Answers
+from elman.settings import AUTO, LabelSettings, flat, update
+from elman.shapes import Convolution, LabelShape
+
+SomeSettings = TypeVar("SomeSettings", bound=LabelSettings)
+
+#: Without any limit a run reads about so many steps, within these numbers of passes over the data.
+DEFAULT_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000_000, 5, 100
+
+#: Held-out scores without a better one after which a run ends, where nothing limits it.
+PATIENCE = 10
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules go by.
+
+    Attributes:
+        kind: What the sequences are.
+        lengths: Steps of each sequence to train on.
+        codec: What a step is.
+        answers: What is to be learnt.
+    """
+
+    kind: str
+    lengths: Sequence[int]
+    codec: SequenceCodec
+    answers: Answers
+
+    @property
+    def sequences(self) -> int:
+        """How many there are."""
+        return len(self.lengths)
+
+    @property
+    def steps(self) -> int:
+        """Of all of them."""
+        return sum(self.lengths)
+
+
+def resolve(settings: SomeSettings, facts: Facts) -> SomeSettings:
+    """Return ``settings`` with every 'auto' replaced; what was given stays as it is."""
+    chosen = flat(settings)
+    if chosen["epochs"] is None and chosen["steps"] is None and chosen["max_time"] is None:
+        passes = round(DEFAULT_STEPS / max(1, facts.steps))
+        chosen["epochs"] = min(MOST_EPOCHS, max(FEWEST_EPOCHS, passes))
+        chosen["patience"] = chosen["patience"] or PATIENCE
+    text = facts.kind in ("text", "words")
+    _fill(chosen, batch_size=max(4, min(32, facts.sequences // 20)), learning_rate=0.002, weight_decay=0.01)
+    _fill(chosen, num_layers=1, bidirectional=True, hidden_size=_hidden_size(facts))
+    _fill(chosen, pooling="mean+max", convolutions="none", embedding_size=100)
+    _fill(chosen, dropout=0.3, dropout_input=0.3 if text else 0.0, dropout_words=0.1 if text else 0.0)
+    _fill(chosen, bag=text and facts.answers.kind != "tags")
+    # Small networks are slower on two threads, and a probe of the machine would take longer than many a training.
+    _fill(chosen, threads=1, precision="32")
+    if chosen.get("class_weights") == AUTO:
+        chosen["class_weights"] = "none"
+    return update(settings, {name: value for name, value in chosen.items() if value is not None}, "budget")
+
+
+def shape_of(settings: LabelSettings, facts: Facts, bag: int) -> LabelShape:
+    """The network that settings without any 'auto' describe; ``bag`` features stand beside it."""
+    network, codec, answers = settings.network, facts.codec, facts.answers
+    tags = answers.kind == "tags"
+    head = "crf" if getattr(settings, "crf", False) else answers.head
+    return LabelShape(
+        head,
+        len(answers.names),
+        network.cell,
+        (int(network.hidden_size),) * int(network.num_layers),
+        symbols=codec.symbols,
+        embedding_sizes=embedding_sizes(codec.symbols, int(network.embedding_size)),
+        frame=codec.frame,
+        convolutions=convolutions(network.convolutions),
+        bidirectional=bool(network.bidirectional),
+        pooling=() if tags else tuple(network.pooling.split("+")),
+        bag=bag,
+    )
+
+
+def describe(settings: LabelSettings, shape: LabelShape) -> str:
+    """One sentence on the network, for the reader of a training's first lines."""
+    units = " + ".join(map(str, shape.hidden_sizes))
+    ways = "in both directions" if shape.bidirectional else "in one direction"
+    summary = f"summed up by {', '.join(shape.pooling)}" if shape.pooling else "scored at every step"
+    beside = f", beside a bag of {shape.bag:,} features" if shape.bag else ""
+    weights = sum(math.prod(size) for size in shape.parameter_shapes().values())
+    return f"The network: {shape.cell}, {units} units {ways}, {summary}{beside}; {weights:,} weights."
+
+
+def embedding_sizes(symbols: Sequence[int], size: int) -> tuple[int, ...]:
+    """Features of each field of a step: ``size`` for the largest, for others as suits their number of symbols.
+
+    >>> embedding_sizes((20_000, 500, 12), 100)
+    (100, 46, 8)
+    """
+    return tuple(min(size, 2 * math.ceil(math.sqrt(count))) for count in symbols)
+
+
+def convolutions(text: str) -> tuple[Convolution, ...]:
+    """Channels, width and stride of each layer. Raises `SettingsError`.
+
+    >>> convolutions("64x5/2,64x3")
+    (Convolution(channels=64, width=5, stride=2), Convolution(channels=64, width=3, stride=1))
+    """
+    if text in ("none", ""):
+        return ()
+    found = []
+    for layer in text.split(","):
+        match = re.fullmatch(r"(\d+)x(\d+)(?:/(\d+))?", layer.strip())
+        if match is None:
+            raise SettingsError(
+                f"convolutions takes none, or layers as channels x width / stride such as 64x5/2,64x3, not '{layer}'."
+            )
+        channels, width, stride = match.groups()
+        found.append(Convolution(int(channels), int(width), int(stride or 1)))
+    return tuple(found)
+
+
+def _hidden_size(facts: Facts) -> int:
+    """More units for more sequences: a multiple of 16."""
+    return int(min(256, max(32, 16 * round(2 * math.sqrt(facts.sequences) / 16))))
+
+
+def _fill(chosen: dict[str, Any], **values: Any) -> None:
+    chosen |= {name: value for name, value in values.items() if chosen[name] == AUTO}
