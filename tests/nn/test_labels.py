@@ -129,7 +129,7 @@ def test_the_other_strand_scores_the_same() -> None:
 def test_the_last_step_is_that_of_each_direction() -> None:
     of = shape(pooling=("last",), hidden_sizes=(5,), bidirectional=True)
     made, batch = network(of), sequences(of)
-    embedded = made._encoded(batch.inputs, LENGTHS, None)[0]
+    embedded = made.encoded(batch.inputs, LENGTHS, None)[0]
     outputs, _ = made.recurrent(embedded, lengths=LENGTHS)
     ends = torch.cat([outputs[torch.arange(3), LENGTHS - 1, :5], outputs[:, 0, 5:]], 1)
     torch.testing.assert_close(made(batch), made.head(ends))

@@ -206,7 +206,7 @@ class LabelNetwork(nn.Module):
         )
 
     def _scores(self, inputs: Tensor, lengths: Tensor | None, elapsed: Tensor | None) -> Tensor:
-        features, lengths, elapsed = self._encoded(inputs, lengths, elapsed)
+        features, lengths, elapsed = self.encoded(inputs, lengths, elapsed)
         times = {"elapsed": elapsed} if elapsed is not None and self._takes_elapsed else {}
         outputs, state, *_ = self.recurrent(features, lengths=lengths, **times)
         scores: Tensor = self.head(self.output_dropout(self._pooled(outputs, state, lengths)))
@@ -216,7 +216,7 @@ class LabelNetwork(nn.Module):
     def _takes_elapsed(self) -> bool:
         return any(ELAPSED in cell.extras for cell in self.recurrent.cells)
 
-    def _encoded(
+    def encoded(
         self, inputs: Tensor, lengths: Tensor | None, elapsed: Tensor | None
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """What the recurrent layers read (B, T, features), the lengths of it, and the time between its steps."""
