@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 
 from elman.codecs.sequence import Steps
+from elman.codecs.text_steps import TextSteps
+from elman.data.examples import Examples
+from elman.runtime.answers import Answers
+from elman.runtime.label_model import LabelModel
 from elman.runtime.labels import LabelEngine
 from elman.shapes import LabelShape
 
@@ -62,3 +66,28 @@ def steps(of: LabelShape, length: int, seed: int = 0, *, timed: bool = True) -> 
     else:
         values = rng.normal(size=(length, *of.frame)).astype(np.float32)
     return Steps(values, rng.uniform(0.5, 1.5, length).astype(np.float32) if timed else None)
+
+
+TEXT = "a fine film, but long: not bad at all, only slow"
+
+#: Kind of answer -> four targets for sequences of the text above.
+TARGETS: dict[str, list[Any]] = {
+    "class": ["good", "bad", "good", "bad"],
+    "classes": [frozenset({"long", "fine"}), frozenset({"long"}), frozenset(), frozenset({"long"})],
+    "numbers": [np.array([1.0, 5.0]), np.array([2.0, 4.0]), np.array([3.0, 3.0]), np.array([5.0, 5.0])],
+    "tags": [tuple("AB"[letter in "aeiou"] for letter in TEXT[number:]) for number in range(4)],
+}
+
+
+def model(answer: str = "class", **changes: Any) -> tuple[LabelModel, Examples]:
+    """A model that reads characters, with random weights, and sequences that it may read."""
+    texts = [TEXT[number:] for number in range(4)]
+    targets = TARGETS[answer]
+    codec, answers = TextSteps.fit(texts), Answers.fit(answer, targets)
+    of = shape(**{
+        "symbols": codec.symbols, "embedding_sizes": (3,), "head": answers.head, "outputs": len(answers.names),
+        "pooling": () if answer == "tags" else ("mean", "max"), **changes,
+    })  # fmt: skip
+    weights = tensors(of)
+    examples = Examples("text", texts, targets, [f"text {number}" for number in range(4)])
+    return LabelModel(of, codec, answers.of_network(weights), None, weights), examples
