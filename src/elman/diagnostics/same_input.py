@@ -140,7 +140,8 @@ class SameInput:
         if not self.pairs:
             return f"{self.title}: no input occurs at two places."
         pair = self.pairs[0]
-        between = " " if max(map(len, (*pair.first.past, *pair.second.past))) > 1 else ""
+        labels = (*pair.first.past, *pair.second.past)
+        between = " " if sum(map(len, labels)) > 2 * len(labels) else ""  # words stand apart
         first, second = (between.join(place.past[-12:]) for place in _places(pair))
         told = (
             f"{self.title}: the input {pair.label!r} gets different answers at different places (by "

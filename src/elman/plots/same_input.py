@@ -40,7 +40,7 @@ def same_input(groups: Sequence[Sequence[Line]], answers: Sequence[str], title: 
         1.0, 0.3 + _PAST_CHARACTER * _longest(label for group in groups for past, _, _ in group for label in past)
     )
     shown = int(_LONGEST / width)
-    column = 2.5 + _ANSWER_CHARACTER * _longest(answers[one] for best in bests for one in best if answers)
+    column = 2.8 + _ANSWER_CHARACTER * _longest(answers[one] for best in bests for one in best if answers)
     right = 0.7 + width / 2 + column * _NAMED
     figure, axes = style.new(_INCHES * (_LONGEST + width + right), 0.9 + 0.46 * rows + 0.3 * len(groups))
     with style.context():
@@ -92,7 +92,7 @@ def _answer(
         axes.text(left, y, "  ".join(f"{value:.3g}" for value in answer[:_NAMED]), va="center", fontsize=10)
         return
     for place, one in enumerate(best):
-        x, share = left + column * place + column - 2.35, float(answer[one])
+        x, share = left + column * place + column - 2.65, float(answer[one])
         _box(axes, x, y - 0.28, 1.3, 0.56, style.FAINT, "none")
         _box(axes, x, y - 0.28, 1.3 * share, 0.56, style.COLOURS[0], "none")
         axes.text(x - 0.15, y, visible(answers[one]), ha="right", va="center", fontsize=10)
