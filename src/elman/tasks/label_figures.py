@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.answers import THRESHOLD, Answer
 from elman.codecs.raw import Frames, Ink, Raw, Recording, Series
 from elman.errors import DataError
 from elman.metrics import calibration, intervals, labels, numbers, spans
+from elman.runtime.answers import THRESHOLD
 
 if TYPE_CHECKING:
     from elman.data.examples import Examples
@@ -436,7 +436,7 @@ class NumberScorer(Scorer):
         ]
 
 
-SCORERS: Mapping[Answer, type[Scorer]] = {
+SCORERS: Mapping[str, type[Scorer]] = {
     "class": ClassScorer,
     "classes": SetScorer,
     "tags": TagScorer,

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from elman.codecs.answers import Answer, Answers
 from elman.codecs.sequence import SequenceCodec, Steps
-from elman.errors import SaveError
+from elman.errors import DataError, SaveError, TrainingError
 from elman.metrics.calibration import Reliability
 from elman.plots import Block, Page, Picture, Section, Table, Text, png, svg
 from elman.plots.labels import confusion_matrix, figures_beside, reliability_diagram
+from elman.runtime.answers import Answers
 from elman.tasks.label_figures import SCORERS, Figures, LabelRow, Mistake, NumberRow, Part, Scorer, alone
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class LabelReport:
         title: One line above.
     """
 
-    answer: Answer
+    answer: str
     labels: Sequence[str]
     parts: Mapping[str, PartReport]
     title: str
@@ -235,7 +235,25 @@ def fit_rivals(
         encode: Gives the steps of sequences; where left out, ``codec`` encodes each.
         note: Receives a sentence about one that could not be fitted, and why.
     """
-    return []
+    from elman.baselines.bag_of_features import BagOfFeatures
+    from elman.baselines.feed_forward import FeedForward
+
+    def fit_bag() -> Rival:
+        return BagOfFeatures.fit(answers, train, valid, codec)
+
+    def fit_network() -> Rival:
+        return FeedForward.fit(answers, train, valid, codec, training=training, encode=encode)
+
+    found: list[Rival] = []
+    for name, fit in ((BagOfFeatures.name, fit_bag), (FeedForward.name, fit_network)):
+        try:
+            found.append(fit())
+        except (DataError, TrainingError) as error:
+            if note is not None:
+                note(f"The baseline '{name}' is left out: {error}")
+        except KeyboardInterrupt:  # Ctrl-C means not to wait for baselines; the model is there all the same
+            break
+    return found
 
 
 def _report_on(scorer: Scorer, part: Part, rivals: Sequence[Rival]) -> PartReport:
@@ -330,7 +348,7 @@ def _row_table(rows: Sequence[LabelRow | NumberRow]) -> tuple[list[str], list[li
     ]  # fmt: skip
 
 
-def _mistake_table(mistakes: Sequence[Mistake], answer: Answer) -> tuple[list[str], list[list[str]]]:
+def _mistake_table(mistakes: Sequence[Mistake], answer: str) -> tuple[list[str], list[list[str]]]:
     head = ["where", "truth", "given", "off by" if answer == "numbers" else "how sure", "sequence"]
     return head, [
         [m.name, m.truth, m.given, f"{m.probability:.4g}" if answer == "numbers" else f"{m.probability:.1%}", m.excerpt]
@@ -392,7 +410,7 @@ def _row_lines(rows: Sequence[LabelRow | NumberRow]) -> list[str]:
     return [*_columns(*_row_table(shown)), *more, ""]
 
 
-def _mistake_lines(mistakes: Sequence[Mistake], answer: Answer) -> list[str]:
+def _mistake_lines(mistakes: Sequence[Mistake], answer: str) -> list[str]:
     if not mistakes:
         return []
     found = ["worst mistakes"]
