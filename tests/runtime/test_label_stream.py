@@ -207,3 +207,16 @@ def test_parts_are_joined_in_order() -> None:
         assert length(again) == length(raw)
     with pytest.raises(DataError, match="found none"):
         joined([])
+
+
+@pytest.mark.parametrize("answer", label_networks.TARGETS)
+def test_the_stream_of_a_model_says_what_the_model_predicts(answer: str) -> None:
+    model, examples = label_networks.model(answer, bidirectional=True)
+    expected = next(model.predict(examples.inputs))
+    of = model.stream(backend="reference")
+    of.push(label_networks.TEXT[:9])
+    of.push(label_networks.TEXT[9:])
+    found = of.flush()
+    np.testing.assert_allclose(found.outputs, expected.outputs, **tolerances.NUMPY_AGAINST_TORCH)
+    if answer != "numbers":
+        assert found.said == expected.said

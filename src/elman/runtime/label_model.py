@@ -16,6 +16,7 @@ from elman.codecs.sequence import SequenceCodec, Steps
 from elman.errors import BundleError
 from elman.runtime.answers import Answers
 from elman.runtime.backends import Array, StreamPrecision
+from elman.runtime.label_stream import LabelStream
 from elman.runtime.labels import LabelEngine
 from elman.runtime.model import Model
 from elman.shapes import LabelShape
@@ -75,13 +76,20 @@ class LabelModel(Model):
             some = inputs[begin : begin + AT_ONCE]
             steps = [self.codec.encode(raw) for raw in some]
             bags = None if self.bag is None else self.bag.transform(some)
-            for scores in self.engine().scores(steps, bags):
-                yield Prediction(self.answers.outputs(scores), self.answers.said(scores))
+            yield from map(self._prediction, self.engine().scores(steps, bags))
+
+    def stream(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> LabelStream[Prediction]:
+        """A new live session; the options are those of `elman.runtime.labels.LabelEngine`."""
+        engine = self.engine(backend=backend, precision=precision)
+        return LabelStream(engine, self.codec, self._prediction, self.bag)
 
     def recurrent_alone(self, inputs: Sequence[Raw]) -> list[NDArray[np.float64]]:
         """The outputs for each sequence where the bag of features is left out."""
         scores = self.engine().recurrent_alone([self.codec.encode(raw) for raw in inputs])
         return [self.answers.outputs(each) for each in scores]
+
+    def _prediction(self, scores: Array) -> Prediction:
+        return Prediction(self.answers.outputs(scores), self.answers.said(scores))
 
     def to_config(self) -> dict[str, Any]:
         """Network, codec, answers and bag."""

@@ -18,12 +18,14 @@ from elman.data.splits import Parts, read_parts, split
 from elman.errors import BundleError, SettingsError
 from elman.runtime.bundle import Bundle
 from elman.runtime.label_model import LabelModel, Prediction
+from elman.runtime.label_stream import LabelStream
 from elman.settings import flat, to_dict, update
 from elman.tasks.estimator import Estimator
 from elman.tasks.label_figures import Part
 from elman.tasks.label_report import LabelReport, Rival, fit_rivals, report
 
 if TYPE_CHECKING:
+    from elman.nn.subject import Subject
     from elman.training.events import Callback
 
 
@@ -166,6 +168,20 @@ class Labelled(Estimator):
     def predictions(self, X: Any, *, lengths: Any = None) -> list[Prediction]:  # noqa: N803
         """What is said of each sequence, with its probabilities; ``X`` is as for `fit`, or `Examples`."""
         return list(self.model.predict(self.examples(X, lengths=lengths).inputs))
+
+    def stream(self) -> LabelStream[Prediction]:
+        """A live session: what is said of a sequence while it comes; see `elman.runtime.label_stream.LabelStream`."""
+        return self.model.stream()
+
+    def subject(self, examples: Examples, *, steps: int = 250, batch: int = 4) -> Subject:
+        """The model and some of the longest of these sequences, for `elman.diagnostics`.
+
+        `elman.tasks.label_subject` says what is looked at. Raises `DataError` without targets, or where the sequences
+        are too short.
+        """
+        from elman.tasks import label_subject
+
+        return label_subject.subject(self.model, examples, steps, batch, self.task)
 
     def evaluate(self, X: Any, y: Any = None, *, lengths: Any = None) -> LabelReport:  # noqa: N803
         """How good the model is on sequences whose truth is known; arguments as for `fit`."""
