@@ -79,6 +79,19 @@ def test_probes_are_right_within_their_error() -> None:
     assert (off[known] < 5 * errors[known]).all()
 
 
+def test_shares_and_errors_are_numbers_where_derivatives_grow_beyond_all_bounds() -> None:
+    layers = Recurrent("rnn_relu", 1, 9, bias=False).double()
+    with torch.no_grad():
+        layers.weight_ih_l0.fill_(1.0)
+        layers.weight_hh_l0.copy_(20 * torch.eye(9))
+    seen = subject(layers, time=100)
+    seen.inputs.abs_()
+    found = memory(seen, probes=3)
+    assert found.method == "probes"
+    np.testing.assert_allclose(found.shares.sum(1), 1)
+    assert np.isfinite(found.errors).all()
+
+
 def test_as_many_probes_as_numbers_are_exact() -> None:
     seen = subject(random_layers("rnn", units=5), time=70)
     np.testing.assert_allclose(memory(seen, probes=5).shares[-1], memory(seen, steps=[69]).shares[0], rtol=ROUNDING)

@@ -278,7 +278,10 @@ def _shares(parts: Tensor, drawn: float) -> tuple[NDArray[np.float64], NDArray[n
 
     The error is that of a ratio of means, for draws without replacement: orthogonal directions are such.
     """
-    total = parts.sum(-1).mean(1)[:, None].clamp_min(torch.finfo(torch.float64).tiny)
+    tiny = torch.finfo(torch.float64).tiny
+    # Derivatives that grow are huge after many steps, and the square of their square has no number any more.
+    parts = parts / parts.amax((1, 2), keepdim=True).clamp_min(tiny)
+    total = parts.sum(-1).mean(1)[:, None].clamp_min(tiny)
     shares = parts.mean(1) / total
     if drawn == 1.0:
         return shares.numpy(), torch.zeros_like(shares).numpy()
