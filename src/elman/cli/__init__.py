@@ -9,7 +9,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from elman.cli import bench, check, demo, evaluate, explain, export, generate, info, inspect, predict, train, watch
+from elman.cli import (
+    bench,
+    check,
+    demo,
+    evaluate,
+    explain,
+    export,
+    generate,
+    info,
+    init,
+    inspect,
+    predict,
+    train,
+    watch,
+)
 from elman.errors import ElmanError
 
 
@@ -65,6 +79,7 @@ app.command("generate")(generate.generate)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
+app.command("init")(init.init)
 app.command("inspect")(inspect.inspect)
 app.command("watch")(watch.watch)
 app.command("explain")(explain.explain)

@@ -142,6 +142,8 @@ def test_series_in_lists(reading: Read) -> None:
         ({"a.jsonl": '{"text": "a", "label": 1}\n[1, 2]\n'}, "class", r"row 2: expected an object .* found '\[1, 2\]'"),
         ({"a.csv": "label,t0,t1,t2\na,1,2,3\nb,1,x,3\n"}, "class",
          "row 3: expected a number in column 't1'.* found 'x'"),
+        ({"a.csv": "year,month,rain\n2010,1,3\n2010,2,4\n2010,1,3\n2011,2,4\n2011,1,3\n2011,2,4\n"}, "class",
+         r"3 columns could hold the classes .* --target rain\. If rows are steps of series, say with --id-column"),
         ({"a.txt": "Once upon a time\nthere was a queen\n"}, "class", "no label was found"),
     ],
 )  # fmt: skip

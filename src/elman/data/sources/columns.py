@@ -95,8 +95,8 @@ def _tells_parts(table: Table, column: str) -> bool:
     return all(str(cell).strip().lower() in PART_NAMES for cell in table.columns[column])
 
 
-def target_by_content(table: Table, roles: Roles, answer: Answer) -> tuple[str, ...]:
-    """The one column that can be the target, or several that are 0 or 1. Raises `DataError` where several could."""
+def target_by_content(table: Table, roles: Roles, answer: Answer, hint: str = "") -> tuple[str, ...]:
+    """The one column that can be the target, or several that are 0 or 1. Raises `DataError` with ``hint`` where several could."""
     free = [column for column in table.columns if column not in roles.named()]
     free = [column for column in free if plain(column) not in column_names.INDEX]
     if answer == "numbers":
@@ -112,11 +112,11 @@ def target_by_content(table: Table, roles: Roles, answer: Answer) -> tuple[str, 
     if not fitting:
         raise DataError(
             f"{table.name}: no column looks like the {what} to learn; the columns are {_listed(table.columns)}."
-            " Say which with --target NAME."
+            f" Say which with --target NAME.{hint}"
         )
     raise DataError(
         f"{table.name}: {len(fitting)} columns could hold the {what} to learn: {_described(table, fitting)}."
-        f" Say which with --target, such as --target {fitting[-1]}."
+        f" Say which with --target, such as --target {fitting[-1]}.{hint}"
     )
 
 

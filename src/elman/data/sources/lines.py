@@ -52,6 +52,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         raise DataError(
             f"{files.asked}: no label was found: expected a table with a column of labels, lines that begin with one"
             f" (such as '1 a fine film'), or a file or folder for each class; found lines such as '{lines[0][:60]}'."
+            " To learn to continue text, without labels: elman train language-model."
         )
     targets = [_target(files, name, label, answer) for name, (label, _) in zip(names, labels, strict=True)]
     texts = [text for _, text in labels]

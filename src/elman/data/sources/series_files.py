@@ -167,6 +167,8 @@ def _numeral(item: Item) -> str:
 def _labelled(
     items: Sequence[Item], files: Sequence[SourceFile], known: Table, data: DataSettings, answer: Answer | None
 ) -> Examples:
+    if answer == "tags":
+        raise DataError(f"{known.name}: tells one answer for a whole series, no tag for each step. Use train classify.")
     assert answer is not None
     roles = find_roles(known, data, answer)
     roles.id = next(iter(known.columns))

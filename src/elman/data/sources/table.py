@@ -149,7 +149,7 @@ def join(tables: Sequence[Table], name: str) -> Table:
         if not first.header and list(table.columns) != list(first.columns):
             raise DataError(
                 f"{table.name}: has {len(table.columns)} columns where {first.name} has {len(first.columns)}."
-                " Files that belong together have the same columns."
+                " Files that belong together have the same columns; name one of them alone if they do not."
             )
     columns = {
         column: [cell for table in tables for cell in table.columns.get(column, [None] * len(table))]

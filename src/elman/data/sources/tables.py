@@ -56,7 +56,8 @@ def examples_of(table: Table, data: DataSettings, answer: Answer | None) -> Exam
     if answer is not None and not roles.target:
         if layout == "text" and not roles.inputs:
             roles.inputs = _text_besides_target(table, roles, answer)
-        roles.target = target_by_content(table, roles, answer)
+        steps = " If rows are steps of series, say with --id-column which of them belong together."
+        roles.target = target_by_content(table, roles, answer, steps if layout == "wide" and table.header else "")
     table, notes = _whole_rows(table, roles, layout, answer)
     targets = None if answer is None else make_targets(table, roles.target, answer, data.separator)
     if layout == "wide":

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from elman.data.survey import survey
+from elman.errors import DataError
+from elman.settings import ClassifierSettings, DataSettings, LabelSettings, read_yaml, update
+
+REVIEWS = "text,label,user\n" + "a fine film,pos,ann\nso dull,neg,bob\nnot bad,pos,cid\nvery long,neg,dan\n" * 5
+
+
+def look(folder: Path, files: dict[str, str], task: str | None = None, **options: Any) -> Any:
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    return survey([folder / name for name in files], DataSettings(**options), task)
+
+
+def test_the_file_says_what_was_guessed_and_nothing_else(tmp_path: Path) -> None:
+    found = look(tmp_path, {"a.csv": REVIEWS})
+    (tmp_path / "elman.yaml").write_text(text := found.text())
+    assert update(ClassifierSettings(), read_yaml(tmp_path / "elman.yaml")) == found.settings
+    assert yaml.safe_load(text) == {
+        "data": {"kind": "text", "input_column": ["text"], "target": ["label"], "group": "user"}
+    }
+    assert text.startswith(f"# elman train classify {tmp_path / 'a.csv'} --config elman.yaml --out runs/a\n")
+    assert "#     a | fine | film" in text
+    assert "# 2 classes: " in text
+    assert "  # held_out: 0.1" in text
+
+
+def test_without_the_comment_signs_it_holds_every_option(tmp_path: Path) -> None:
+    found = look(tmp_path, {"a.csv": REVIEWS})
+    options = [line for line in found.text().splitlines() if line.lstrip(" #").partition(":")[0].isidentifier()]
+    for name in ("hidden_size", "epochs", "class_weights", "lowercase", "separator"):
+        assert any(line.lstrip(" #").startswith(f"{name}:") for line in options)
+
+
+@pytest.mark.parametrize(
+    ("files", "task", "answer"),
+    [
+        ({"a.conll": "fly O\nyork B\n\ngo O\n\nso O\n"}, "tag", "tags"),
+        ({"a.csv": "text,score\n" + "".join(f"row {n},{n / 8}\n" for n in range(12))}, "regress", "numbers"),
+        ({"a.csv": "text,stars\n" + "".join(f"row {n},{n % 5}\n" for n in range(20))}, "classify", "class"),
+        ({"a.jsonl": '{"text": "x y", "labels": ["a"]}\n{"text": "z", "labels": []}\n' * 3}, "classify", "classes"),
+    ],
+)
+def test_what_can_be_learnt(files: dict[str, str], task: str, answer: str, tmp_path: Path) -> None:
+    found = look(tmp_path, files)
+    assert (found.task, found.answer) == (task, answer)
+    assert issubclass(type(found.settings), LabelSettings)
+    assert found.sentences()
+
+
+def test_the_task_may_be_said(tmp_path: Path) -> None:
+    files = {"a.csv": "text,stars\n" + "".join(f"row {n},{n % 5}\n" for n in range(20))}
+    assert look(tmp_path, files, "regress").answer == "numbers"
+
+
+def test_series_show_numbers(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=np.arange(24.0).reshape(4, 3, 2), y=[1, 2, 1, 2])
+    found = survey([tmp_path / "a.npz"], DataSettings())
+    (_, shown), *_ = found.rows()
+    assert shown.startswith("3 steps of ")
+    assert "Every sequence has 3 steps." in found.sentences()
+
+
+def test_where_guessing_is_not_safe_it_says_which_option(tmp_path: Path) -> None:
+    files = {"a.csv": "one,two,text\n" + "x,p,a b\ny,q,c d e\n" * 5}
+    with pytest.raises(DataError, match="Say which with --target"):
+        look(tmp_path, files)
+    assert look(tmp_path, files, target=("two",)).settings.data.target == ("two",)
