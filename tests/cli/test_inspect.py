@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+import label_networks
 import small_models
 from elman.cli import main
 from elman.diagnostics import inspection
+from elman.export import write_bundle
+from elman.settings import ClassifierSettings, to_dict
 
 BRIEFLY = ["--steps", "24", "--rows", "2"]
 
@@ -48,6 +51,28 @@ def test_numbers_of_a_text_of_ones_own_as_json(
     assert numbers["about"] == "language model, 2 layers of lstm, on 2 rows of 24 symbols of mine.txt."
     assert numbers["title"] == "model"
     assert (tmp_path / "report" / "index.html").is_file()
+
+
+@pytest.fixture
+def classifier(model: Path, tmp_path: Path) -> Path:
+    labels, examples = label_networks.model()
+    folder = tmp_path / "labels"
+    write_bundle(
+        folder, task="classify", model=labels, settings=to_dict(ClassifierSettings()), metrics=small_models.FIGURES,
+        sample=labels.record(examples.inputs[0]),
+    )  # fmt: skip
+    return folder
+
+
+def test_a_model_of_labels_reads_sequences_with_labels(
+    classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("text,label\n" + f'"{small_models.TEXT.splitlines()[0]}",good\n"{small_models.TEXT[5:40]}",bad\n')
+    out, _ = run(monkeypatch, capsys, classifier, table, *BRIEFLY)
+    assert "labels: classify, 2 layers of gru, on 2 rows of 24 steps of mine.csv." in out
+    assert (classifier / "inspect" / "numbers.json").is_file()
+    assert "elman inspect DIR DATA" in run(monkeypatch, capsys, classifier, *BRIEFLY)[1]
 
 
 def test_a_text_that_is_not_there(

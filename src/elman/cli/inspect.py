@@ -14,6 +14,8 @@ from elman.cli.generate import DirArgument
 
 if TYPE_CHECKING:
     from elman.diagnostics.inspection import Inspection
+    from elman.nn.subject import Subject
+    from elman.tasks import Task
     from elman.tasks.language_model import LanguageModel
 
 
@@ -22,7 +24,9 @@ def inspect(
     data: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DATA]", help="Text file, plain or .gz; without it the model writes some.", readable=False
+            metavar="[DATA]",
+            help="Text file, plain or .gz, or sequences with labels; without it a language model writes some text.",
+            readable=False,
         ),
     ] = None,
     out: Annotated[
@@ -39,21 +43,17 @@ def inspect(
 
     from elman.diagnostics.inspection import inspect as inspected
     from elman.diagnostics.report import write_report
-    from elman.tasks.language_model import LanguageModel
+    from elman.tasks import load
 
     begin = time.perf_counter()
     target = folder / "inspect" if out is None else out
-    model = LanguageModel.load(folder)
-    text, source = _text(model, data, steps * rows)
-    subject = model.subject(text, steps=steps, batch=rows)
-    about = f"{subject.title}, on {subject.batch} rows of {subject.time} symbols {source}."
-    window = model.settings.training.window
+    subject, about, window = _subject(load(folder), data, steps, rows)
     console = Console(highlight=False, stderr=True)
     with console.status("reading") as status:
         inspection = inspected(
             # In pictures a model goes by the name of its folder.
             dataclasses.replace(subject, title=folder.resolve().name),
-            window=window if isinstance(window, int) else None,
+            window=window,
             said=lambda name: status.update(name.replace("_", " ")),
         )
         status.update("drawing")
@@ -63,6 +63,23 @@ def inspect(
         return
     show(inspection, about)
     typer.echo(f"\nReport: {page}, with pictures and numbers beside it ({time.perf_counter() - begin:.0f} s)")
+
+
+def _subject(model: Task, data: Path | None, steps: int, rows: int) -> tuple[Subject, str, int | None]:
+    """What is looked at, what it is in words, and how far back training went where that was not all the way."""
+    from elman.errors import UsageError
+    from elman.tasks.language_model import LanguageModel
+
+    if isinstance(model, LanguageModel):
+        text, source = _text(model, data, steps * rows)
+        subject = model.subject(text, steps=steps, batch=rows)
+        window = model.settings.training.window
+        about = f"{subject.title}, on {subject.batch} rows of {subject.time} symbols {source}."
+        return subject, about, window if isinstance(window, int) else None
+    if data is None:
+        raise UsageError("A look at a model of labels needs sequences: elman inspect DIR DATA.")
+    subject = model.subject(model.examples(data, with_targets=True), steps=steps, batch=rows)
+    return subject, f"{subject.title}, on {subject.batch} rows of {subject.time} steps of {data.name}.", None
 
 
 def _text(model: LanguageModel, data: Path | None, symbols: int) -> tuple[str, str]:
