@@ -28,6 +28,9 @@ FEW_SEQUENCES = 500
 #: Series with fewer steps need no convolution; those with more are shortened by two.
 SHORT_SERIES, LONG_SERIES = 24, 90
 
+#: Rows and columns of pixels that are left when frames become features.
+FEW_PIXELS = 4
+
 #: Held-out scores without a better one after which a run ends, where nothing limits it.
 PATIENCE = 10
 
@@ -95,10 +98,12 @@ def shape_of(settings: LabelSettings, facts: Facts, bag: int) -> LabelShape:
         symbols=codec.symbols,
         embedding_sizes=embedding_sizes(codec.symbols, int(network.embedding_size)),
         frame=codec.frame,
+        frame_convolutions=_frame_convolutions(codec.frame),
         convolutions=convolutions(network.convolutions),
         bidirectional=bool(network.bidirectional),
         pooling=() if tags else tuple(network.pooling.split("+")),
         bag=bag,
+        two_strands=getattr(codec, "other_strand", ()) if settings.input.two_strands else (),
     )
 
 
@@ -163,14 +168,28 @@ def _convolutions(facts: Facts) -> str:
 
     Steps of text are looked at one by one: words say by themselves what they are.
     """
+    if facts.answers.kind == "tags":
+        return "none"
     typical = sorted(facts.lengths)[len(facts.lengths) // 2] if facts.lengths else 0
     if facts.kind == "dna":
         return "64x7"
     if facts.kind == "audio":
         return "64x5/2"
-    if facts.kind == "series" and facts.answers.kind != "tags" and typical >= SHORT_SERIES:
+    if facts.kind == "series" and typical >= SHORT_SERIES:
         return "64x5" if typical < LONG_SERIES else "64x7/2,64x5/2"
     return "none"
+
+
+def _frame_convolutions(frame: Sequence[int]) -> tuple[Convolution, ...]:
+    """Pixels are halved, with twice the channels, until few are left.
+
+    >>> [(each.channels, each.width, each.stride) for each in _frame_convolutions((32, 24, 2))]
+    [(16, 5, 2), (32, 3, 2), (32, 3, 2)]
+    """
+    if len(frame) != 3:
+        return ()
+    halvings = max(1, math.ceil(math.log2(max(frame[:2]) / FEW_PIXELS)))
+    return (Convolution(16, 5, 2), *[Convolution(32, 3, 2)] * (halvings - 1))
 
 
 def _hidden_size(facts: Facts) -> int:
