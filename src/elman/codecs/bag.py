@@ -1,10 +1,9 @@
 """`Bag`: what is in a sequence, wherever it stands; for the baseline without memory, and beside a recurrent summary.
 
-kind                  features                                                              module
-text, words           words and pairs of neighbours; of names, pieces of 1 to 5 characters  bag_of_symbols
-dna                   k-mers of 1 to 5 bases; of aligned sequences, what stands where       bag_of_symbols
-audio, series, ink,   of every channel mean, spread, quantiles, slope, changes, and means   bag_of_statistics
-frames                of the four quarters
+- Text and words: words and pairs of neighbours; of names, pieces of 1 to 5 characters.
+- DNA: k-mers of 1 to 5 bases; of sequences that are aligned, also which bases and pairs stand where.
+- Sound, series, ink and pictures: of every channel mean, spread, quantiles, slope and changes, and the means of the
+  four quarters.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-r"""Words for a network that reads sentences: `WordSteps`, where a step is one word, told in several fields.
+"""Words for a network that reads sentences: `WordSteps`, where a step is one word, told in several fields.
 
-field    what                                      "Re-read" as      unknown (0) when
-word     in lower case, every digit a 0            re, -, read       not in the vocabulary
-prefix   its first three characters                re, -, rea        in fewer than two words of the training data
-suffix   its last three characters                 re, -, ead        likewise
-shape    capitals, small letters, digits, marks    Xx, -, xx         likewise
+- ``word``: in lower case, every digit a 0; unknown (0) when not in the vocabulary;
+- ``prefix`` and ``suffix``: its first and its last three characters; unknown when fewer than two words of the training
+  data have them;
+- ``shape``: where capitals, small letters, digits and marks stand, so that case is not lost; likewise.
 
 A word that training has never seen is still known by the other three. Each field has an embedding of its own.
 """
