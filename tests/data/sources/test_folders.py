@@ -82,6 +82,13 @@ def test_a_path_that_is_not_there(tmp_path: Path) -> None:
         read_examples(tmp_path / "empty", DataSettings(), "class")
 
 
+def test_files_that_do_not_belong_together(reading: Read) -> None:
+    with pytest.raises(
+        DataError, match=r"several kinds \(1 of tables, 1 of arrays, 1 of text\)\. Name those that belong"
+    ):
+        reading({"a.csv": "text,label\nx,y\n", "b.npz": b"PK", "c.txt": "x\n"})
+
+
 def test_an_empty_document(reading: Read) -> None:
     with pytest.raises(DataError, match=r"b/2\.txt: (is empty|holds only white space)"):
         reading({f"{label}/{n}.txt": "" if (label, n) == ("b", 2) else "x y" for label in "ab" for n in range(3)})

@@ -96,7 +96,7 @@ def _tells_parts(table: Table, column: str) -> bool:
 
 
 def target_by_content(table: Table, roles: Roles, answer: Answer, hint: str = "") -> tuple[str, ...]:
-    """The one column that can be the target, or several that are 0 or 1. Raises `DataError` with ``hint`` where several could."""
+    """The one column that can be the target, or several that are 0 or 1. Raises `DataError`, with ``hint``."""
     free = [column for column in table.columns if column not in roles.named()]
     free = [column for column in free if plain(column) not in column_names.INDEX]
     if answer == "numbers":
@@ -138,10 +138,16 @@ def _has_fraction(cells: Iterable[Any]) -> bool:
     return any(re.fullmatch(r"-?\d*\.\d*[1-9]\d*(e-?\d+)?", str(cell).strip()) for cell in cells)
 
 
+def named_text(table: Table, roles: Roles) -> str | None:
+    """The column that is called like text and is text."""
+    named = _by_name(table, column_names.INPUT, roles)
+    return named if named is not None and is_text(table.columns[named], strict=False) else None
+
+
 def text_column(table: Table, roles: Roles) -> str | None:
     """The column that holds text: by name, else the only one, or the much longest. Raises `DataError` where unsure."""
-    named = _by_name(table, column_names.INPUT, roles)
-    if named is not None and is_text(table.columns[named], strict=False):
+    named = named_text(table, roles)
+    if named is not None:
         return named
     taken = roles.named()
     columns = [column for column in table.columns if column not in taken]

@@ -10,6 +10,7 @@ import re
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,17 @@ PART_NAMES = {
     "test": "test", "testing": "test", "tst": "test",
 }  # fmt: skip
 
+#: Suffixes of files that are surely no text to read line by line, by what they hold.
+_KINDS = {
+    "tables": (".csv", ".tsv", ".tab", ".psv", ".json", ".jsonl", ".ndjson", ".parquet"),
+    "arrays": (".npz", ".npy"),
+    "series": (".ts",),
+    "FASTA": (".fa", ".fasta", ".fna", ".fas"),
+    "recordings": (".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff"),
+    "pictures": (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
+    "video": (".mp4", ".avi", ".mov", ".mkv", ".webm"),
+    "ink": (".inkml",),
+}
 #: Suffixes that say how a file is packed, not what it holds.
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
@@ -123,6 +135,11 @@ class Files(Sequence[SourceFile]):
     def all_of(self, *suffixes: str) -> bool:
         """Whether every file's name ends so."""
         return bool(self.files) and all(file.suffix in suffixes for file in self.files)
+
+    def kinds(self) -> dict[str, int]:
+        """How many files are tables, arrays, recordings and so on, as their names tell; others are text."""
+        found = (next((kind for kind, ends in _KINDS.items() if file.suffix in ends), "text") for file in self.files)
+        return dict(Counter(found))
 
     def one_set(self) -> None:
         """Raise `DataError` where files for training and test, by their names, belong to several data sets."""

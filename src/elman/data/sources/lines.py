@@ -28,6 +28,10 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
     """Examples of text files, or None where the files are of other kinds."""
     if data.kind not in ("auto", "text", "words", "dna"):
         return None
+    kinds = files.kinds()
+    if len(kinds) > 1:
+        found = ", ".join(f"{count} of {kind}" for kind, count in kinds.items())
+        raise DataError(f"{files.asked}: holds files of several kinds ({found}). Name those that belong together.")
     files.one_set()
     names: list[str] = []
     parts: list[str | None] = []
@@ -49,8 +53,9 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         texts = [text for _, text in labels] if labels is not None and data.target == ("1",) else lines
         return Examples(_kind(data, texts), texts, None, names, parts=given)
     if labels is None:
+        what = "number" if answer == "numbers" else "label"
         raise DataError(
-            f"{files.asked}: no label was found: expected a table with a column of labels, lines that begin with one"
+            f"{files.asked}: no {what} was found: expected a table with a column of {what}s, lines that begin with one"
             f" (such as '1 a fine film'), or a file or folder for each class; found lines such as '{lines[0][:60]}'."
             " To learn to continue text, without labels: elman train language-model."
         )

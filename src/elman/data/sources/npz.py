@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,7 @@ def _arrays(file: SourceFile) -> Iterator[tuple[str, NDArray[Any]]]:
             yield file.path.stem, loaded
             return
         yield from ((name, loaded[name]) for name in loaded.files)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         if "allow_pickle" in str(error):
             raise DataError(
                 f"{file.name}: holds pickled objects, which are not loaded, since they can run code. Sequences of"

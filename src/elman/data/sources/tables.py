@@ -11,7 +11,15 @@ import numpy as np
 
 from elman.data.examples import Answer, Examples, Kind, Target
 from elman.data.sources import long_tables, tag_tables
-from elman.data.sources.columns import Roles, find_roles, is_text, make_targets, target_by_content, text_column
+from elman.data.sources.columns import (
+    Roles,
+    find_roles,
+    is_text,
+    make_targets,
+    named_text,
+    target_by_content,
+    text_column,
+)
 from elman.data.sources.files import PART_NAMES, Files
 from elman.data.sources.table import Table, is_missing, join, read_table
 from elman.data.sources.wide_tables import read_lists, read_wide, shape_of
@@ -28,7 +36,7 @@ _ELSEWHERE = ("audio", "ink", "frames")
 
 def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
     """Examples of one or several tables of the same columns, or None where the files are no tables."""
-    if data.kind in _ELSEWHERE:
+    if data.kind in _ELSEWHERE or len(files.kinds()) > 1:
         return None
     tables = []
     for file in files:
@@ -73,8 +81,8 @@ def _layout(table: Table, roles: Roles, data: DataSettings) -> str:
     """``text``, ``lists`` (a series in a cell), ``wide`` (a series in a row) or ``long`` (a series over rows)."""
     if data.kind in ("text", "words", "dna"):
         return "text"
-    free = [column for column in table.columns if column not in roles.named()] + list(roles.inputs)
-    if any(_holds_series(table.columns[column]) for column in free):
+    free = roles.inputs or [column for column in table.columns if column not in roles.named()]
+    if (roles.inputs or not named_text(table, roles)) and any(_holds_series(table.columns[column]) for column in free):
         return "lists"
     if data.kind == "series":
         return "long" if long_tables.is_long(table, roles, data) else "wide"

@@ -144,7 +144,7 @@ def _in_columns(file: SourceFile, data: DataSettings) -> bool:
     raw = file.content()
     if b"\0" in raw[:4096]:
         return False
-    lines = file.text(data.encoding).split("\n", _LOOK)[:_LOOK]
+    lines = file.text(data.encoding).strip("\n").split("\n", _LOOK)[:_LOOK]
     filled = [line for line in lines if line.strip() and not line.startswith("# ")]
     blank = sum(not line.strip() for line in lines)
     widths = Counter(len(_cells(line)) for line in filled)
