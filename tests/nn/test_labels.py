@@ -155,6 +155,17 @@ def test_dropout_acts_in_training_alone() -> None:
     assert not torch.equal(made(batch), made(batch))
 
 
+def test_steps_that_are_not_hidden_keep_their_size() -> None:
+    of = shape()
+    made, batch = network(of, dropout_words=0.5), sequences(of)
+    whole = made._encoded(batch.inputs, batch.lengths, batch.elapsed)[0]
+    made.train()
+    seen = made._encoded(batch.inputs, batch.lengths, batch.elapsed)[0]
+    hidden = (seen == 0).all(2)
+    assert 0 < hidden.sum() < hidden.numel()
+    assert torch.equal(seen[~hidden], whole[~hidden])
+
+
 def test_loss_of_classes_is_cross_entropy() -> None:
     of = shape()
     scores, targets, weights = torch.randn(3, 3), torch.tensor([0, 2, -1]), torch.tensor([1.0, 2, 3])

@@ -223,8 +223,9 @@ class LabelNetwork(nn.Module):
         valid = valid_steps(inputs, lengths)
         features = self._embedded(inputs) if self.shape.symbols else self._pixels(inputs, valid)
         if self.training and self.dropout_words:
-            steps = features.new_ones(features.shape[1], features.shape[0], 1).transpose(0, 1)
-            features = features * F.dropout(steps, self.dropout_words)
+            # Steps that are seen keep their size: a network is to read the same words, only fewer.
+            drawn = torch.rand(features.shape[1], features.shape[0], 1, device=features.device).transpose(0, 1)
+            features = features * (drawn >= self.dropout_words)
         for layer, each in zip(self.convolutions, self.shape.convolutions, strict=True):
             padded = F.pad(without_padding(features, valid).movedim(2, 1), _around(each, self.shape.bidirectional))
             features = F.relu(layer(padded)).movedim(1, 2)
