@@ -1,27 +1,58 @@
-"""`elman evaluate`: how surprised a model is by a text it has not seen."""
+"""`elman evaluate`: how good a model is on data that it has not seen."""
 
 from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from elman.cli.generate import DirArgument
+from elman.errors import UsageError
+
+if TYPE_CHECKING:
+    from elman.tasks.labelled import Labelled
+    from elman.tasks.language_model import LanguageModel
 
 
 def evaluate(
     folder: DirArgument,
-    file: Annotated[Path, typer.Argument(help="Text file, plain or .gz.", readable=False)],
-    per_line: Annotated[bool, typer.Option("--per-line", help="Print nats, symbols and text of each line.")] = False,
+    data: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DATA", help="Text file, or files or a folder of sequences with labels.", readable=False
+        ),
+    ],
+    per_line: Annotated[
+        bool, typer.Option("--per-line", help="Language models: print nats, symbols and text of each line.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Models of labels: folder to write a report with pictures to.", readable=False
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score a text: elman evaluate runs/book other.txt."""
-    from elman.data import text_files
+    """Score a model: elman evaluate runs/book other.txt."""
+    from elman.tasks import load
     from elman.tasks.language_model import LanguageModel
 
-    model = LanguageModel.load(folder)
+    model = load(folder)
+    if isinstance(model, LanguageModel):
+        if len(data) > 1 or out is not None:
+            raise UsageError("A language model is scored on one text at a time, without --out.")
+        _text(model, data[0], per_line, json)
+    else:
+        if per_line:
+            raise UsageError("--per-line is for language models.")
+        _labels(model, data, out, json)
+
+
+def _text(model: LanguageModel, file: Path, per_line: bool, json: bool) -> None:
+    from elman.data import text_files
+
     score = model.score(text_files.read_text(file, model.settings.text.encoding))
     figures = score.figures()
     lines = score.per_line() if per_line else []
@@ -35,3 +66,15 @@ def evaluate(
     typer.echo(f"perplexity          {figures['perplexity']:.3f}")
     typer.echo(f"bits per character  {figures['bits_per_character']:.4f}")
     typer.echo(f"symbols             {figures['symbols']:,} ({figures['unknown']:,} not in the vocabulary)")
+
+
+def _labels(model: Labelled, data: list[Path], out: Path | None, json: bool) -> None:
+    report = model.evaluate(data)
+    page = None if out is None else report.write(out)
+    if json:
+        typer.echo(json_format.dumps(report.figures["data"], ensure_ascii=False))
+        return
+    for line in report.lines():
+        typer.echo(line)
+    if page is not None:
+        typer.echo(f"Report: {page}, with pictures and numbers beside it")

@@ -1,31 +1,129 @@
-"""`elman predict`: what may come next."""
+"""`elman predict`: what may come next, or what is said of sequences."""
 
 from __future__ import annotations
 
 import json as json_format
-from typing import Annotated
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from elman.cli.generate import DirArgument
 from elman.cli.options import with_settings
-from elman.settings import PredictionSettings
+from elman.errors import UsageError
+from elman.settings import AUTO, PredictionSettings
+
+if TYPE_CHECKING:
+    from elman.data.examples import Examples
+    from elman.tasks.label_rows import Row
+    from elman.tasks.labelled import Labelled
+
+#: Symbols and labels that are shown unless --top says how many.
+SYMBOLS, LABELS = 10, 1
+
+#: Pieces that a sequence is cut into by --stream.
+PIECES = 20
+
+#: Widest column of the table on the terminal.
+WIDEST = 72
 
 
 @with_settings(PredictionSettings())
 def predict(
     settings: PredictionSettings,
     folder: DirArgument,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DATA]...", help="Files or a folder of sequences; none for a language model.", readable=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write, .csv or .jsonl.", readable=False)
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Show what is said as each sequence grows, piece by piece.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON; of sequences one object per line.")] = False,
 ) -> None:
-    """Show the likeliest next symbols: elman predict runs/book --prompt "To be, or not to b"."""
+    """Show the likeliest next symbols, or labels: elman predict runs/book --prompt "To be, or not to b"."""
+    from elman.tasks import load
     from elman.tasks.language_model import LanguageModel
 
-    likeliest = LanguageModel.load(folder).next(settings.prompt, settings.top)
+    model = load(folder)
+    if isinstance(model, LanguageModel):
+        if data or out or stream:
+            raise UsageError("A language model predicts what follows --prompt; it takes no DATA, --out or --stream.")
+        _next(model, settings.prompt, SYMBOLS if settings.top == AUTO else int(settings.top), json)
+        return
+    examples = _examples(model, data, settings.prompt)
+    rows = _rows(model, examples, LABELS if settings.top == AUTO else int(settings.top), stream)
+    if out is not None:
+        from elman.tasks import label_rows
+
+        typer.echo(f"{label_rows.write(out, rows):,} rows are in {out}")
+    else:
+        _show(rows, json)
+
+
+def _next(model: Any, prompt: str, top: int, json: bool) -> None:
+    likeliest = model.next(prompt, top)
     if json:
         rows = [{"symbol": symbol, "probability": probability} for symbol, probability in likeliest]
-        typer.echo(json_format.dumps({"prompt": settings.prompt, "next": rows}, ensure_ascii=False))
+        typer.echo(json_format.dumps({"prompt": prompt, "next": rows}, ensure_ascii=False))
         return
     width = max(len(symbol) for symbol, _ in likeliest)
     for symbol, probability in likeliest:
         typer.echo(f"{symbol:<{width}}  {probability:6.4f}  {'█' * round(40 * probability)}".rstrip())
+
+
+def _examples(model: Labelled, data: list[Path] | None, prompt: str) -> Examples:
+    """The sequences to say something of: those of files, or the one that --prompt gives."""
+    if bool(data) == bool(prompt):
+        raise UsageError("elman predict needs DATA to say something of, or one text by --prompt.")
+    if data:
+        return model.examples(data)
+    if model.model.codec.kind not in ("text", "words", "dna"):
+        raise UsageError(f"--prompt is for models that read text; this one reads {model.model.codec.kind}. Give DATA.")
+    from elman.data.arrays import from_arrays
+
+    return from_arrays([prompt])
+
+
+def _rows(model: Labelled, examples: Examples, top: int, stream: bool) -> Iterator[Row]:
+    from elman.codecs.raw import pieces
+    from elman.tasks import label_rows
+
+    answers = model.model.answers
+    if not stream:
+        for name, said in zip(examples.names, model.model.predict(examples.inputs), strict=True):
+            yield label_rows.row(name, said, answers, top)
+        return
+    live = model.stream()
+    for name, raw in zip(examples.names, examples.inputs, strict=True):
+        live.reset()
+        parts = pieces(raw, PIECES)
+        for number, piece in enumerate(parts, 1):
+            so_far = live.push(piece)
+            if so_far is not None and number < len(parts):
+                yield {"read": number / len(parts)} | label_rows.row(name, so_far, answers, top)
+        yield {"read": 1.0} | label_rows.row(name, live.flush(), answers, top)
+
+
+def _show(rows: Iterator[Row], json: bool) -> None:
+    """A table, or an object per line, as it comes."""
+    from elman.tasks import label_rows
+
+    if json:
+        for line in label_rows.as_json_lines(rows):
+            sys.stdout.write(line)
+        return
+    some = [label_rows.plain(row) for row in rows]
+    if not some:
+        return
+    heads = list(dict.fromkeys(key for row in some for key in row))
+    widths = {head: min(WIDEST, max(len(head), *(len(row.get(head, "")) for row in some))) for head in heads}
+    for row in [dict(zip(heads, heads, strict=True)), *some]:
+        typer.echo("  ".join(row.get(head, "").ljust(widths[head]) for head in heads).rstrip())

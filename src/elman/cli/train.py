@@ -9,17 +9,22 @@ import typer
 
 from elman.cli.options import with_settings
 from elman.errors import UsageError
-from elman.settings import LanguageModelSettings
+from elman.settings import ClassifierSettings, LabelSettings, LanguageModelSettings, RegressorSettings, TaggerSettings
 
 if TYPE_CHECKING:
     from elman.training.events import Callback
+
+DataArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="DATA", help="Files or a folder of sequences with what is to be learnt.", readable=False),
+]
 
 OutOption = Annotated[
     Path, typer.Option("--out", "-o", help="Folder for the model, its logs and checkpoints.", readable=False)
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out as if it never stopped.")]
 FromOption = Annotated[
-    Path | None, typer.Option("--from", help="Start from the weights of an earlier model.", readable=False)
+    Path | None, typer.Option("--from", help="Start from the weights of an earlier language model.", readable=False)
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 ReachOption = Annotated[
@@ -60,16 +65,89 @@ def language_model(
         typer.echo(f"The model is in {out}. Try: elman generate {out}")
 
 
+@with_settings(ClassifierSettings())
+def classify(
+    settings: ClassifierSettings,
+    data: DataArgument,
+    out: OutOption,
+    resume: ResumeOption = False,
+    start_from: FromOption = None,
+    reach: ReachOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train a network to say what a sequence is: elman train classify reviews.csv --out runs/reviews."""
+    _train_labels("classify", settings, data, out, resume, start_from, reach, quiet, json)
+
+
+@with_settings(TaggerSettings())
+def tag(
+    settings: TaggerSettings,
+    data: DataArgument,
+    out: OutOption,
+    resume: ResumeOption = False,
+    start_from: FromOption = None,
+    reach: ReachOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train a network to say what every step of a sequence is: elman train tag queries.conll --out runs/slots."""
+    _train_labels("tag", settings, data, out, resume, start_from, reach, quiet, json)
+
+
+@with_settings(RegressorSettings())
+def regress(
+    settings: RegressorSettings,
+    data: DataArgument,
+    out: OutOption,
+    resume: ResumeOption = False,
+    start_from: FromOption = None,
+    reach: ReachOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train a network to say how much, of a sequence: elman train regress air.csv --out runs/air."""
+    _train_labels("regress", settings, data, out, resume, start_from, reach, quiet, json)
+
+
+def _train_labels(
+    task: str,
+    settings: LabelSettings,
+    data: list[Path],
+    out: Path,
+    resume: bool,
+    start_from: Path | None,
+    reach: bool,
+    quiet: bool,
+    json: bool,
+) -> None:
+    from elman.settings import flat
+    from elman.tasks import LABEL_TASKS
+
+    display = display_for(quiet, json, unit="steps")
+    callbacks = [display, *([_reach_log(out, display)] if reach else [])]
+    model = LABEL_TASKS[task](**flat(settings))
+    model.fit(data, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
+    if quiet or json:
+        return
+    for line in model.report.lines() if model.report else []:
+        typer.echo(line)
+    if model.metrics["training"]["stopped_by"] == "interrupt":
+        typer.echo(f"The best model so far is in {out}. The same command with --resume goes on.")
+    else:
+        typer.echo(f"The model is in {out}, with its report. Try: elman predict {out} DATA")
+
+
 def _reach_log(out: Path, display: Callback) -> Callback:
     from elman.diagnostics.reach_log import ReachLog
 
     return ReachLog(out, warn=display.on_note)
 
 
-def display_for(quiet: bool, json: bool) -> Callback:
+def display_for(quiet: bool, json: bool, unit: str = "symbols") -> Callback:
     """What shows a run: nothing, JSON lines, or whatever suits the terminal."""
     from elman.training.display import make_display
 
     if quiet and json:
         raise UsageError("--quiet prints nothing and --json prints everything; give one of them.")
-    return make_display("quiet" if quiet else "json" if json else "auto", unit="symbols")
+    return make_display("quiet" if quiet else "json" if json else "auto", unit=unit)

@@ -73,6 +73,31 @@ class Frames:
 Raw: TypeAlias = str | tuple[str, ...] | Recording | Series | Ink | Frames | Any
 
 
+def pieces(raw: Raw, count: int) -> list[Raw]:
+    """A sequence cut into at most ``count`` parts that follow each other, as even as can be; `joined` makes it again.
+
+    >>> pieces("ACGTA", 2), pieces(("a", "fine", "film"), 2)
+    (['AC', 'GTA'], [('a',), ('fine', 'film')])
+    """
+    if isinstance(raw, Recording):
+        return [replace(raw, samples=raw.samples[part]) for part in _parts(len(raw.samples), count)]
+    if isinstance(raw, Series):
+        return [
+            Series(raw.values[part], None if raw.times is None else raw.times[part])
+            for part in _parts(len(raw.values), count)
+        ]
+    if isinstance(raw, Ink):
+        return [Ink(raw.strokes[part]) for part in _parts(len(raw.strokes), count)]
+    if isinstance(raw, Frames):
+        return [replace(raw, pixels=raw.pixels[part]) for part in _parts(len(raw.pixels), count)]
+    return [raw[part] for part in _parts(len(raw), count)]
+
+
+def _parts(length: int, count: int) -> list[slice]:
+    count = max(1, min(count, length))
+    return [slice(length * number // count, length * (number + 1) // count) for number in range(count)]
+
+
 def joined(parts: Sequence[Any]) -> Raw:
     """One sequence of several that follow each other, all of one kind.
 

@@ -94,8 +94,12 @@ class GenerationSettings:
 class PredictionSettings:
     """Everything that `elman predict` can be told."""
 
-    prompt: str = option("", "Text to read first.")
-    top: int = option(10, "How many of the likeliest symbols to show.", at_least=1)
+    prompt: str = option(
+        "", "Text to read first; for other models than language models a sequence to say something of."
+    )
+    top: int | Auto = option(
+        AUTO, "How many of the likeliest symbols or labels to show; auto shows 10 symbols, or 1 label.", at_least=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from elman.errors import BundleError, nearest
 from elman.tasks.classify import Classifier
+from elman.tasks.labelled import Labelled
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.regress import Regressor
 from elman.tasks.tag import Tagger
@@ -20,6 +21,9 @@ TASKS: dict[str, type[Task]] = {
     "tag": Tagger,
     "regress": Regressor,
 }
+
+#: Those that learn labels of sequences.
+LABEL_TASKS: dict[str, type[Labelled]] = {kind.task: kind for kind in (Classifier, Tagger, Regressor)}
 
 
 def load(folder: str | Path) -> Task:
