@@ -46,10 +46,12 @@ def test_spectra_and_cepstra_are_those_of_librosa(rate: int, samples: int) -> No
     np.testing.assert_allclose(codec.cepstra(decibels), cepstra.T, atol=10 * SPECTRA)
 
 
-@pytest.mark.parametrize(("features", "rate"), [("log-mel", 8000), ("mfcc", 8000), ("log-mel", 11025)])
+@pytest.mark.parametrize(
+    ("features", "loudness", "rate"), [("log-mel", "auto", 8000), ("mfcc", "kept", 8000), ("log-mel", "auto", 11025)]
+)
 @given(places=st.lists(st.integers(0, 3200), max_size=5), seed=st.integers(0, 5))
-def test_chunking_law(features: str, rate: int, places: list[int], seed: int) -> None:
-    codec = AudioCodec.fit(TRAIN, features=features)
+def test_chunking_law(features: str, loudness: str, rate: int, places: list[int], seed: int) -> None:
+    codec = AudioCodec.fit(TRAIN, features=features, loudness=loudness)
     recording = sound(seed, rate=rate)
     encoder = codec.encoder()
     steps = encoder.push(Recording(recording.samples[:0], rate))
@@ -87,9 +89,28 @@ def test_other_rates_are_resampled_to_the_commonest() -> None:
 
 
 def test_silence_is_no_deeper_than_the_range() -> None:
-    quiet = PLAIN.encode(Recording(np.zeros(800, np.float32), 8000)).values
-    np.testing.assert_allclose(quiet[0] * PLAIN.deviation + PLAIN.mean, PLAIN.floor, rtol=1e-4)
+    codec = AudioCodec.fit(TRAIN, loudness="kept")
+    quiet = codec.encode(Recording(np.zeros(800, np.float32), 8000)).values
+    np.testing.assert_allclose(quiet[0] * codec.deviation + codec.mean, codec.floor, rtol=1e-4)
     assert PLAIN.encode(Recording(np.zeros(0, np.float32), 8000)).values.shape == (0, 40)
+
+
+@pytest.mark.parametrize("gain", [0.5, 4.0])
+def test_relative_levels_do_not_depend_on_the_distance(gain: float) -> None:
+    near, far = TRAIN[0], Recording(TRAIN[0].samples * np.float32(gain), 8000)
+    kept = AudioCodec.fit(TRAIN, loudness="kept")
+    change = (kept.encode(far).values - kept.encode(near).values) * kept.deviation
+    np.testing.assert_allclose(np.median(change), 20 * np.log10(gain), atol=0.1)
+    settled = slice(10, None)  # until then a recording that swells may be under the level it is thought to begin with
+    np.testing.assert_allclose(PLAIN.encode(far).values[settled], PLAIN.encode(near).values[settled], atol=0.02)
+
+
+def test_relative_levels_are_under_the_loudest_so_far() -> None:
+    decibels = np.array([[-90.0, -70], [-20, -40], [-60, -60], [-10, -20]])
+    assert PLAIN.onset is not None
+    assert -80 < PLAIN.onset < -30
+    assert PLAIN.loudest(decibels).tolist() == [PLAIN.onset, -30, -30, -15]
+    assert PLAIN.loudest(decibels[2:], -30).tolist() == [-30, -15]
 
 
 @pytest.mark.parametrize("features", ["log-mel", "mfcc"])
@@ -134,7 +155,7 @@ def test_no_augmentation_changes_nothing(features: str) -> None:
 
 
 def test_louder_is_louder_by_as_many_decibels() -> None:
-    codec = AudioCodec.fit(TRAIN, augment="level=20")
+    codec = AudioCodec.fit(TRAIN, loudness="kept", augment="level=20")
     steps = codec.encode(TRAIN[0])
     change = (codec.augment(steps, np.random.default_rng(3)).values - steps.values) * codec.deviation
     expected = np.random.default_rng(3).normal(0, 20)

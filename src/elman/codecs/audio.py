@@ -27,11 +27,13 @@ _COEFFICIENTS = 20
 _LEAST_POWER = 1e-10
 #: Decibels below the loudest of the training data that are still heard; digital silence is no louder.
 _RANGE = 80.0
+#: Decibels below the loudness of the usual recording at which a recording is thought to begin.
+_ONSET = 20.0
 #: Frames that are computed at once.
 _BLOCK = 2048
 
 #: What `AudioCodec.augment` does, and how much by itself; the docstring says in which units.
-_AUGMENTATIONS = {"tempo": 0.15, "tract": 0.1, "level": 6.0, "noise": 0.3, "masks": 0.1}
+_AUGMENTATIONS = {"tempo": 0.15, "tract": 0.1, "level": 3.0, "noise": 0.3, "masks": 0.1}
 
 
 @final
@@ -46,12 +48,16 @@ class AudioCodec(SequenceCodec):
     - ``log-mel``: 10 log10 of the power in each mel band, in dB, at least that of the loudest in training less 80 dB;
     - ``mfcc``: the first 20 coefficients of the cosine transform of these.
 
-    Each is then (x - mean) / standard deviation over the training data.
+    A ``relative`` loudness is that under the loudest frame so far (the mean of its bands in dB), so that it does not
+    matter how near the microphone was; the level before the first frame is 20 dB under that of the usual recording.
+
+    Each feature is then (x - mean) / standard deviation over the training data.
 
     Attributes:
         features: ``log-mel`` or ``mfcc``.
         rate: Samples a second.
         mels: Bands of the spectrum.
+        onset: What relative levels begin from, in dB; None where levels are as they are.
         hop: Samples between two frames.
         lookahead: Samples, at ``rate``, that the incremental encoder holds back: half a transform.
     """
@@ -64,11 +70,12 @@ class AudioCodec(SequenceCodec):
         rate: int,
         mels: int,
         floor: float = -np.inf,
+        onset: float | None = None,
         mean: NDArray[np.float64] | None = None,
         deviation: NDArray[np.float64] | None = None,
         augmentations: Mapping[str, float] | None = None,
     ) -> None:
-        self.features, self.rate, self.mels, self.floor = features, rate, mels, floor
+        self.features, self.rate, self.mels, self.floor, self.onset = features, rate, mels, floor, onset
         size = mels if features == "log-mel" else min(_COEFFICIENTS, mels)
         self.mean = np.zeros(size) if mean is None else mean
         self.deviation = np.ones(size) if deviation is None else deviation
@@ -88,16 +95,17 @@ class AudioCodec(SequenceCodec):
         features: Literal["auto", "log-mel", "mfcc"] = "auto",
         rate: int | Literal["auto"] = "auto",
         mels: int = 40,
+        loudness: Literal["auto", "relative", "kept"] = "auto",
         augment: str = "auto",
     ) -> AudioCodec:
         """Learn loudness and scales of ``inputs``, the training data.
 
-        ``features`` auto takes log-mel, ``rate`` auto the commonest of the recordings. ``augment`` is ``auto``,
-        ``none`` or a list of these, each with ``=STRENGTH`` if wanted: ``tempo`` (slower or faster by up to this
-        share), ``tract`` (frequencies stretched by up to this share, as by another speaker), ``level`` (louder or
-        softer, its standard deviation in dB), ``noise`` (share of the sequences that get some), ``masks`` (SpecAugment:
-        the longest, as a share of time and of frequency). Raises `DataError` where there is no sound, `SettingsError`
-        where ``mels`` are too many.
+        ``features`` auto takes log-mel, ``rate`` auto the commonest of the recordings, ``loudness`` auto relative
+        levels; ``kept`` is as it is. ``augment`` is ``auto``, ``none`` or a list of these, each with ``=STRENGTH`` if
+        wanted: ``tempo`` (slower or faster by up to this share), ``tract`` (frequencies stretched by up to this share,
+        as by another speaker), ``level`` (louder or softer, its standard deviation in dB), ``noise`` (share of the
+        sequences that get some), ``masks`` (SpecAugment: the longest, as a share of time and of frequency). Raises
+        `DataError` where there is no sound, `SettingsError` where ``mels`` are too many.
         """
         recordings = [_checked(raw) for raw in inputs]
         rates = Counter(recording.rate for recording in recordings if len(recording.samples))
@@ -107,12 +115,16 @@ class AudioCodec(SequenceCodec):
         found: Features = "log-mel" if features == "auto" else features
         plain = cls(found, common if rate == "auto" else rate, mels)
         spectra = [plain.decibels(recording) for recording in recordings if len(recording.samples)]
-        floor = max(float(decibels.max()) for decibels in spectra) - _RANGE
-        plain.floor = floor
-        frames = np.concatenate([plain.cepstra(np.maximum(decibels, floor)) for decibels in spectra])
+        plain.floor = max(float(decibels.max()) for decibels in spectra) - _RANGE
+        spectra = [np.maximum(decibels, plain.floor) for decibels in spectra]
+        if loudness != "kept":
+            plain.onset = float(np.median([decibels.mean(1).max() for decibels in spectra])) - _ONSET
+            spectra = [decibels - plain.loudest(decibels)[:, None] for decibels in spectra]
+        frames = np.concatenate([plain.cepstra(decibels) for decibels in spectra])
         deviation = frames.std(0)
         deviation[deviation < 1e-6] = 1.0
-        return cls(found, plain.rate, mels, floor, frames.mean(0), deviation, strengths(augment, _AUGMENTATIONS))
+        augmentations = strengths(augment, _AUGMENTATIONS)
+        return cls(found, plain.rate, mels, plain.floor, plain.onset, frames.mean(0), deviation, augmentations)
 
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> AudioCodec:
@@ -121,10 +133,11 @@ class AudioCodec(SequenceCodec):
             features, rate, mels = config["features"], int(config["rate"]), int(config["mels"])
             mean, deviation = (np.asarray(config[name], dtype=np.float64) for name in ("mean", "deviation"))
             augmentations = {name: float(strength) for name, strength in config["augment"].items()}
-            floor = float(config["floor"])
+            floor, onset = float(config["floor"]), config["onset"]
+            onset = None if onset is None else float(onset)
             if features not in get_args(Features) or rate < 1000 or mels < 1:
                 raise ValueError
-            codec = cls(cast("Features", features), rate, mels, floor, mean, deviation, augmentations)
+            codec = cls(cast("Features", features), rate, mels, floor, onset, mean, deviation, augmentations)
             if mean.shape != codec.frame or deviation.shape != codec.frame:
                 raise ValueError
         except (KeyError, TypeError, ValueError, AttributeError, SettingsError):
@@ -139,6 +152,7 @@ class AudioCodec(SequenceCodec):
             "rate": self.rate,
             "mels": self.mels,
             "floor": self.floor,
+            "onset": self.onset,
             "mean": self.mean.tolist(),
             "deviation": self.deviation.tolist(),
             "augment": self.augmentations,
@@ -175,6 +189,12 @@ class AudioCodec(SequenceCodec):
             found.append(10 * np.log10(np.maximum(power @ self._filters, _LEAST_POWER)))
         return np.maximum(np.concatenate(found), self.floor)
 
+    def loudest(self, decibels: NDArray[np.float64], before: float | None = None) -> NDArray[np.float64]:
+        """The level of the loudest frame up to each, (frames,): of these and of those ``before``."""
+        before = self.onset if before is None else before
+        assert before is not None
+        return np.maximum(np.maximum.accumulate(decibels.mean(1)), before)
+
     def cepstra(self, decibels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-mel spectra in dB as the features that are asked for, before scaling."""
         return decibels if self.features == "log-mel" else decibels @ self._cosines.T
@@ -204,7 +224,8 @@ class AudioCodec(SequenceCodec):
             decibels = decibels + rng.normal(0, level)
         if noise and rng.random() < noise:
             decibels = _noisy(decibels, rng)
-        values = self.scaled(self.cepstra(np.maximum(decibels, self.floor))).values
+        floor = self.floor if self.onset is None else -np.inf
+        values = self.scaled(self.cepstra(np.maximum(decibels, floor))).values
         if masks:
             _mask(values, masks, rng)
             if self.features == "log-mel":
@@ -236,6 +257,7 @@ class _AudioEncoder(SequenceEncoder):
         self.held = np.zeros(codec.lookahead or 0, np.float32)
         self.heard = 0
         self.rate: int | None = None
+        self._loudest: float | None = None
         self._resampler: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -288,7 +310,12 @@ class _AudioEncoder(SequenceEncoder):
         return resampled
 
     def _steps(self, windows: NDArray[np.float32]) -> Steps:
-        return self.codec.scaled(self.codec.cepstra(self.codec.spectrum(windows)))
+        decibels = self.codec.spectrum(windows)
+        if self.codec.onset is not None and len(decibels):
+            loudest = self.codec.loudest(decibels, self._loudest)
+            self._loudest = float(loudest[-1])
+            decibels = decibels - loudest[:, None]
+        return self.codec.scaled(self.codec.cepstra(decibels))
 
 
 def _checked(raw: Raw) -> Recording:

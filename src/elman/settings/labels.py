@@ -49,12 +49,18 @@ class InputSettings:
     fields: tuple[str, ...] = option(
         (), "Text in words: what a word shows, of word, prefix, suffix, shape; may be repeated, none takes them all."
     )
-    differences: bool | Auto = option(AUTO, "Series: show beside each value how much it changed.")
+    differences: bool | Auto = option(AUTO, "Series and frames: show beside each value how much it changed.")
     features: Literal["auto", "log-mel", "mfcc"] = option(AUTO, "Sound: what one step is; auto takes log-mel.")
     rate: int | Auto = option(
         AUTO, "Sound: samples a second that all is brought to; auto takes the commonest in the data.", at_least=1_000
     )
     mels: int = option(40, "Sound: mel bands.", at_least=4, at_most=256)
+    loudness: Literal["auto", "relative", "kept"] = option(
+        AUTO, "Sound: levels under that of the loudest so far, or as they are; auto takes relative ones."
+    )
+    frame_size: int | Auto = option(
+        AUTO, "Frames: pixels of the longer side; auto takes that of the frames, at most 32.", at_least=4, at_most=64
+    )
     k: int = option(1, "DNA: letters of one step; 1 takes each letter alone.", at_least=1, at_most=8)
     two_strands: bool = option(False, "DNA: read both strands with one and the same network.")
     augment: str = option(
