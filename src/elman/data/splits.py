@@ -36,7 +36,7 @@ class Parts:
 def read_parts(paths: Path | str | Iterable[Path | str], data: DataSettings, answer: Answer, seed: int = 0) -> Parts:
     """`read_examples` of ``paths`` and of the files for validation and test that ``data`` names, and `split`."""
     examples = read_examples(paths, data, answer)
-    same = settled(data, examples)
+    same = replace(settled(data, examples), group=None)  # which only the training data need to tell
     valid = None if data.valid is None else read_examples(data.valid, same, answer)
     test = None if data.test is None else read_examples(data.test, same, answer)
     parts = split(examples, data, seed, valid, test)

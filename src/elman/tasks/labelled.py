@@ -6,6 +6,7 @@ Training needs torch (`elman.tasks.labelled_training`, imported when it is asked
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -203,7 +204,8 @@ class Labelled(Estimator):
             return X
         if y is None and _are_paths(X) and self._reads_files(X):
             answer = self.model.answers.kind if with_targets else None
-            return read_examples(X, self.settings.data, answer)  # type: ignore[arg-type]
+            # Groups are for dividing training data; other files need not tell them.
+            return read_examples(X, replace(self.settings.data, group=None), answer)  # type: ignore[arg-type]
         return self._known_form(X, y, lengths)
 
     def _reads_files(self, X: Any) -> bool:  # noqa: N803

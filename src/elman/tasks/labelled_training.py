@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from elman.codecs.bag import Bag
 from elman.codecs.registry import codec_for
-from elman.codecs.sequence import Steps
+from elman.codecs.sequence import SequenceCodec, Steps
 from elman.data.batch import SequenceBatch
 from elman.data.examples import Answer, Examples
 from elman.data.labelled import LabelledBatches, scoring_batches
+from elman.data.sources import settled
 from elman.data.splits import Parts
 from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.metrics.calibration import temperature
@@ -30,8 +31,9 @@ from elman.shapes import LabelShape
 from elman.tasks import labelled_budget as budget
 from elman.tasks.label_bag import EVEN, LinearBag, loss_of, weigh
 from elman.tasks.label_selection import held_out_score
-from elman.tasks.run_folder import RunRecord, own_folder
-from elman.tasks.training_run import put_weights, tensors_of, train
+from elman.tasks.label_start import Start
+from elman.tasks.run_folder import RunRecord, own_folder, start_folder
+from elman.tasks.training_run import goes_on, put_weights, tensors_of, train
 from elman.training.events import Callback
 from elman.training.problem import Loss, Score
 
@@ -122,31 +124,42 @@ def run(
         raise UsageError("resume needs the folder of the run as out.")
     with own_folder(folder, resume):
         if resume and folder is not None:
-            record: Record = RunRecord.read(folder, LabelModel, type(settings)()).resumed(settings)
+            record: Record = RunRecord.read(folder, LabelModel, type(settings)()).resumed(settings, start_from)
             record.check_data(fingerprint(parts), source)
             encoded = Encoded.of(parts.train, record.model)
         else:
-            record, encoded = _begin(parts, settings, answer, source, callbacks)
+            record, encoded = _begin(parts, settings, answer, source, start_from, callbacks)
         return _train(parts, encoded, record, folder, resume, callbacks)
 
 
 def _begin(
-    parts: Parts, settings: Any, answer: Answer, source: str, callbacks: Sequence[Callback]
+    parts: Parts,
+    settings: Any,
+    answer: Answer,
+    source: str,
+    start_from: str | Path | None,
+    callbacks: Sequence[Callback],
 ) -> tuple[Record, Encoded]:
     """Settle what the settings leave open."""
     learnt, targets = parts.train, targets_in(parts.train)
-    codec = codec_for(learnt.kind, learnt.inputs, settings.input)
+    start = None if start_from is None else Start.read(start_from)
+    codec: SequenceCodec
+    if start is None:
+        codec = codec_for(learnt.kind, learnt.inputs, settings.input)
+    else:
+        codec, settings = start.codec, start.settings(settings)
     answers = Answers.fit(answer, targets, learnt.outputs)
     steps = [codec.encode(raw) for raw in learnt.inputs]
     facts = budget.Facts(learnt.kind, [len(each.values) for each in steps], codec, answers)
-    settings = budget.resolve(settings, facts)
+    settings = replace(budget.resolve(settings, facts), data=settled(settings.data, learnt))
     bag = Bag.fit(learnt.inputs, targets, learnt.kind) if settings.network.bag else None
     shape = budget.shape_of(settings, facts, 0 if bag is None else len(bag))
-    model = LabelModel(shape, codec, answers, bag)
+    model = LabelModel(shape if start is None else start.shape(shape), codec, answers, bag)
     for sentence in (*parts.sentences, codec.describe(), budget.describe(settings, shape)):
         for callback in callbacks:
             callback.on_note(sentence)
-    return RunRecord(settings, model, source, fingerprint(parts)), Encoded.of(learnt, model, steps)
+    begun_from = None if start_from is None else start_folder(start_from)
+    return RunRecord(settings, model, source, fingerprint(parts), begun_from), Encoded.of(learnt, model, steps)
 
 
 def targets_in(examples: Examples) -> Sequence[Any]:
@@ -174,6 +187,8 @@ def _train(
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
         network = build(model.shape, None, **_training_only(settings))
+    if record.start is not None and not goes_on(folder, resume):
+        put_weights(network, Start.read(record.start).tensors(tensors_of(network)))
     batches = LabelledBatches(
         encoded.steps,
         encoded.targets,

@@ -161,8 +161,8 @@ def test_an_unknown_column(reading: Read) -> None:
 
 def test_what_was_guessed_reads_other_files_the_same_way(reading: Read, tmp_path: Path) -> None:
     examples = reading({"a.csv": "about,body,kind,user\nx,one two,p,ann\ny,three four,q,bob\n"}, target=("kind",))
-    same = settled(DataSettings(), examples)
-    assert (same.kind, same.input_column, same.target, same.group) == ("text", ("body",), ("kind",), None)
+    same = settled(DataSettings(target=("Kind",)), examples)
+    assert (same.kind, same.input_column, same.target, same.group) == ("text", ("body",), ("Kind",), "user")
     (tmp_path / "b.csv").write_text("body,about\nfive,long and longer\n")
     assert list(read_examples(tmp_path / "b.csv", same, None).inputs) == ["five"]
     (tmp_path / "c.csv").write_text("0.5,1.5,2\n2.5,3.5,4\n")

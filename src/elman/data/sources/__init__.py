@@ -14,15 +14,11 @@ import importlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from elman.data.examples import Answer, Examples
 from elman.data.sources.files import Files, SourceFile, gather
 from elman.errors import DataError
-from elman.settings import update
-
-if TYPE_CHECKING:
-    from elman.settings import DataSettings
+from elman.settings import DataSettings, flat, update
 
 __all__ = ["FAMILIES", "Answer", "Files", "SourceFile", "gather", "read_examples", "settled"]
 
@@ -61,11 +57,9 @@ def read_examples(paths: Path | str | Iterable[Path | str], data: DataSettings, 
 
 
 def settled(data: DataSettings, examples: Examples) -> DataSettings:
-    """The settings with which files like those of ``examples`` are read in the same way.
-
-    Groups are left out: they are for dividing training data, and other files need not tell them.
-    """
-    return replace(update(data, examples.guessed), group=None, valid=None, test=None)
+    """The settings with which files like those of ``examples`` are read in the same way, without guesses."""
+    usual = flat(DataSettings())
+    return update(data, {name: value for name, value in examples.guessed.items() if flat(data)[name] == usual[name]})
 
 
 def _checked(examples: Examples, files: Files) -> Examples:

@@ -212,19 +212,20 @@ def _complete(
         parts=parts_of(table, roles),
         outputs=tuple(roles.target) if targets and isinstance(targets[0], np.ndarray) else (),
         notes=(*roles.notes, *notes, _sentence(roles, examples, targets is not None)),
-        guessed=guessed(roles, examples.kind, wide=examples.kind == "series"),
+        guessed=_guessed(roles, examples.kind),
     )
 
 
-def guessed(roles: Roles, kind: Kind, wide: bool = False) -> dict[str, str | tuple[str, ...]]:
-    """The options that say what these roles say."""
+def _guessed(roles: Roles, kind: Kind) -> dict[str, str | tuple[str, ...]]:
+    """The options that say what these roles say; names of rows and times are not needed to read them."""
     options: dict[str, str | tuple[str, ...]] = {"kind": kind}
-    if roles.inputs and not wide:
+    if roles.inputs and kind != "series":
         options["input_column"] = tuple(roles.inputs)
     if roles.target:
         options["target"] = tuple(roles.target)
-    named = {"group": roles.group, "id_column": roles.id if not wide else None, "time_column": roles.time}
-    return options | {option: column for option, column in named.items() if column is not None}
+    if roles.group is not None:
+        options["group"] = roles.group
+    return options
 
 
 def parts_of(table: Table, roles: Roles) -> list[str] | None:
