@@ -86,3 +86,7 @@ INK_STEPS = 1e-5
 
 #: Scaled pixels of frames that come in chunks: the same sums of some dozens of pixels in float32 in another order.
 PIXELS = 1e-5
+
+#: Sound that a copied resampler gives, and its spectra in units of their deviation: soxr sums in float32, beginning at
+#: another sample.
+RESAMPLED = 1e-3

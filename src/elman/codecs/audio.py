@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from elman.codecs.augmentation import read_between, strengths
 from elman.codecs.mel import cosines, longer_tract, mel_filters
 from elman.codecs.raw import Raw, Recording
+from elman.codecs.resampling import Resampler
 from elman.codecs.sequence import SequenceCodec, SequenceEncoder, Steps
 from elman.errors import DataError, SettingsError
 
@@ -250,23 +252,17 @@ class AudioCodec(SequenceCodec):
 
 @final
 class _AudioEncoder(SequenceEncoder):
-    """Holds the samples that frames to come will hear, and the resampler where there is one."""
+    """Holds the samples that frames to come will hear."""
 
     def __init__(self, codec: AudioCodec) -> None:
         self.codec = codec
         self.held = np.zeros(codec.lookahead or 0, np.float32)
         self.heard = 0
-        self.rate: int | None = None
         self._loudest: float | None = None
-        self._resampler: Any = None
+        self._resampler = Resampler(codec.rate)
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._resampler is not None:
-            raise DataError(
-                f"a stream that brings {self.rate} Hz to {self.codec.rate} Hz cannot be copied or saved on its way. "
-                f"Give it sound of {self.codec.rate} Hz."
-            )
-        return self.__dict__
+        return {**self.__dict__, "_resampler": copy.copy(self._resampler)}
 
     def push(self, chunk: Raw) -> Steps:
         return self._steps(self.windows(chunk))
@@ -276,12 +272,12 @@ class _AudioEncoder(SequenceEncoder):
 
     def windows(self, chunk: Raw) -> NDArray[np.float32]:
         """The pieces of sound, (frames, transform), that are complete now."""
-        return self._cut(self._resampled(_checked(chunk)))
+        recording = _checked(chunk)
+        return self._cut(self._resampler.push(recording.samples, recording.rate))
 
     def last_windows(self) -> NDArray[np.float32]:
         """Those that reach into the silence after the end."""
-        nothing = np.zeros(0, np.float32)
-        end = nothing if self._resampler is None else self._resampler.resample_chunk(nothing, last=True)
+        end = self._resampler.flush()
         heard = self.heard + len(end) > 0
         return self._cut(np.concatenate([end, np.zeros(self.codec.transform // 2 if heard else 0, np.float32)]))
 
@@ -294,20 +290,6 @@ class _AudioEncoder(SequenceEncoder):
         if not frames:
             return np.zeros((0, size), np.float32)
         return np.lib.stride_tricks.sliding_window_view(sound, size)[: frames * hop : hop]
-
-    def _resampled(self, recording: Recording) -> NDArray[np.float32]:
-        if self.rate is None:
-            self.rate = recording.rate
-            if recording.rate != self.codec.rate:
-                import soxr
-
-                self._resampler = soxr.ResampleStream(recording.rate, self.codec.rate, 1, dtype="float32")
-        if recording.rate != self.rate:
-            raise DataError(f"one recording has one rate: it began with {self.rate} Hz, now {recording.rate} Hz.")
-        if self._resampler is None:
-            return recording.samples
-        resampled: NDArray[np.float32] = self._resampler.resample_chunk(recording.samples)
-        return resampled
 
     def _steps(self, windows: NDArray[np.float32]) -> Steps:
         decibels = self.codec.spectrum(windows)
