@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from elman.data.sources import read_examples, settled
+from elman.data.sources import read_examples, read_frame, settled
 from elman.errors import DataError
 from elman.settings import DataSettings
 from tests.data.sources.conftest import Read
@@ -135,6 +136,8 @@ def test_series_in_lists(reading: Read) -> None:
          "2 columns could hold the text: .* --input-column"),
         ({"a.csv": "text,label\none two,3\nthree,much\n"}, "numbers",
          "row 3: expected a number in column 'label', .*'much'"),
+        ({"a.csv": "text,label\none two,a\n,b\n,a\n"}, "class",
+         "row 3: column 'text', the text, is empty, as in 2 of 3"),
         ({"a.csv": "text,label\none two,a\nthree,\nfour,\n"}, "class", "row 3: column 'label', to be learnt, is empty"),
         ({"a.csv": "text,text\none,1\ntwo,2\n"}, "class", "row 1: two columns are called 'text'"),
         ({"a.jsonl": '{"text": "a", "label": 1}\n{"text": "b", "label": }\n'}, "class",
@@ -168,6 +171,22 @@ def test_what_was_guessed_reads_other_files_the_same_way(reading: Read, tmp_path
     (tmp_path / "c.csv").write_text("0.5,1.5,2\n2.5,3.5,4\n")
     wide = read_examples(tmp_path / "c.csv", DataSettings(kind="series", target=("1",)), None)
     assert wide.inputs[0].values.tolist() == [[0.5], [1.5], [2]]
+
+
+def test_data_frames() -> None:
+    frame = pd.DataFrame({"text": ["a b", "c", None] * 5, "label": [1.0, 2.0, 1.0] * 5}, index=range(7, 22))
+    with pytest.raises(DataError, match=r"the data frame, row 3: column 'text', the text, is empty, as in 5 of 15"):
+        read_frame(frame, DataSettings(), "class")
+    examples = read_frame(frame.dropna(), DataSettings(), "class")
+    assert (examples.inputs[:2], examples.targets[:2]) == (["a b", "c"], ["1", "2"])
+    assert examples.names[1] == "the data frame, row 2"
+
+
+def test_what_is_infinite_or_unknown(reading: Read) -> None:
+    with pytest.raises(DataError, match=r"row 3: holds an infinite number"):
+        reading({"a.csv": "label,t0,t1,t2\na,1,2,3\nb,1,inf,3\n"})
+    with pytest.raises(DataError, match=r"row 3: expected a number to learn, found inf"):
+        reading({"a.csv": "text,label\na b,1\nc,1e999\n"}, "numbers")
 
 
 def test_to_predict_no_label_is_needed(reading: Read) -> None:

@@ -14,13 +14,19 @@ import importlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from elman.codecs.raw import Series
 from elman.data.examples import Answer, Examples
+from elman.data.sources import tables
 from elman.data.sources.files import Files, SourceFile, gather
+from elman.data.sources.table import frame_table
 from elman.errors import DataError
 from elman.settings import DataSettings, flat, update
 
-__all__ = ["FAMILIES", "Answer", "Files", "SourceFile", "gather", "read_examples", "settled"]
+__all__ = ["FAMILIES", "Answer", "Files", "SourceFile", "gather", "read_examples", "read_frame", "settled"]
 
 #: The families in the order in which they are asked: the surest first, plain text last.
 FAMILIES = {
@@ -48,12 +54,17 @@ def read_examples(paths: Path | str | Iterable[Path | str], data: DataSettings, 
     for module in FAMILIES.values():
         examples: Examples | None = importlib.import_module(module).read(files, data, answer)
         if examples is not None:
-            return _checked(examples, files)
+            return _checked(examples, files.asked)
     wanted = "" if data.kind == "auto" else f" of the kind '{data.kind}'"
     raise DataError(
         f"{files.asked}: expected sequences{wanted}, found {files[0].name}"
         f"{f' and {len(files) - 1} more files' if len(files) > 1 else ''}, which nothing here reads."
     )
+
+
+def read_frame(frame: Any, data: DataSettings, answer: Answer | None) -> Examples:
+    """As `read_examples` of a file with the rows of a pandas or polars data frame."""
+    return _checked(tables.examples_of(frame_table(frame), data, answer), "the data frame")
 
 
 def settled(data: DataSettings, examples: Examples) -> DataSettings:
@@ -62,9 +73,16 @@ def settled(data: DataSettings, examples: Examples) -> DataSettings:
     return update(data, {name: value for name, value in examples.guessed.items() if flat(data)[name] == usual[name]})
 
 
-def _checked(examples: Examples, files: Files) -> Examples:
+def _checked(examples: Examples, asked: str) -> Examples:
+    """What every family's examples keep to. Raises `DataError`."""
     if not len(examples):
-        raise DataError(f"{files.asked}: holds no sequences.")
+        raise DataError(f"{asked}: holds no sequences.")
+    for name, raw in zip(examples.names, examples.inputs, strict=True):
+        if isinstance(raw, Series) and np.isinf(raw.values).any():
+            raise DataError(f"{name}: holds an infinite number. Correct it, or leave it empty where nothing is known.")
+    for name, target in zip(examples.names, examples.targets or (), strict=False):
+        if isinstance(target, np.ndarray) and not np.isfinite(target).all():
+            raise DataError(f"{name}: expected a number to learn, found {target[~np.isfinite(target)][0]}.")
     if examples.parts is not None and "train" not in examples.parts:
         return replace(examples, parts=None)
     return examples

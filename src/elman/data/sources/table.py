@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Literal, final
 
 import numpy as np
@@ -137,6 +138,15 @@ def read_table(file: SourceFile, encoding: str) -> Table | None:
     if text.lstrip().startswith("{"):
         return _json(file, text)
     return _separated(file, text, certain=False)
+
+
+def frame_table(frame: Any) -> Table:
+    """The table of a pandas or polars frame; its rows count from 1."""
+    file = SourceFile("the data frame", PurePosixPath("frame"), lambda: b"")
+    columns = {str(name): list(frame[name].to_list()) for name in frame.columns}
+    if not len(frame):
+        raise DataError("The data frame holds no rows.")
+    return Table(file.name, columns, [file] * len(frame), list(range(1, len(frame) + 1)))
 
 
 def join(tables: Sequence[Table], name: str) -> Table:

@@ -61,9 +61,9 @@ def examples_of(table: Table, data: DataSettings, answer: Answer | None) -> Exam
     layout = _layout(table, roles, data)
     if layout == "long":
         return long_tables.read(table, roles, data, answer)
+    if layout == "text" and not roles.inputs:
+        roles.inputs = (_the_text(table, roles),)
     if answer is not None and not roles.target:
-        if layout == "text" and not roles.inputs:
-            roles.inputs = _text_besides_target(table, roles, answer)
         steps = " If rows are steps of series, say with --id-column which of them belong together."
         roles.target = target_by_content(table, roles, answer, steps if layout == "wide" and table.header else "")
     table, notes = _whole_rows(table, roles, layout, answer)
@@ -102,21 +102,18 @@ def _holds_series(cells: Sequence[Any]) -> bool:
     return isinstance(first, list) and bool(first) and all(isinstance(item, (int, float)) for item in first)
 
 
-def _text_besides_target(table: Table, roles: Roles, answer: Answer) -> tuple[str, ...]:
+def _the_text(table: Table, roles: Roles) -> str:
     column = text_column(table, roles)
-    return (column,) if column is not None else ()
+    if column is None:
+        free = [name for name in table.columns if name not in roles.named()]
+        raise DataError(
+            f"{table.name}: expected a column of text, found {', '.join(free[:10]) or 'none'}."
+            " Say which with --input-column NAME."
+        )
+    return column
 
 
 def _read_texts(table: Table, roles: Roles, data: DataSettings) -> Examples:
-    if not roles.inputs:
-        column = text_column(table, roles)
-        if column is None:
-            free = [name for name in table.columns if name not in roles.named()]
-            raise DataError(
-                f"{table.name}: expected a column of text, found {', '.join(free[:10]) or 'none'}."
-                " Say which with --input-column NAME."
-            )
-        roles.inputs = (column,)
     if len(roles.inputs) > 1:
         texts = [
             "\n".join(map(str, cells)) for cells in zip(*(table.columns[name] for name in roles.inputs), strict=True)
