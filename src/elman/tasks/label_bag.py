@@ -42,7 +42,7 @@ EVEN = (0.7, 0.7)
 
 #: Features of sequences, (sequences, features), sparse.
 Rows: TypeAlias = Any
-Scores: TypeAlias = NDArray[np.float64]
+Scores: TypeAlias = NDArray[np.floating[Any]]
 
 
 @final

@@ -141,9 +141,6 @@ class Labelled(Estimator):
 
     def _rivals(self, parts: Parts, callbacks: Sequence[Callback]) -> list[Rival]:
         """The baselines, fitted on the same data."""
-        if parts.valid is None:
-            return []
-
         def note(text: str) -> None:
             for callback in callbacks:
                 callback.on_note(text)
@@ -151,7 +148,7 @@ class Labelled(Estimator):
         return fit_rivals(
             self.model.answers,
             parts.train,
-            parts.valid,
+            parts.train.take([]) if parts.valid is None else parts.valid,
             self.model.codec,
             training=self.settings.training,
             note=note,

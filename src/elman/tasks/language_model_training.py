@@ -27,10 +27,10 @@ from elman.nn.subject import Subject
 from elman.runtime.backends import Array
 from elman.runtime.engine import NetworkShape
 from elman.runtime.text_model import TextModel
-from elman.settings import LanguageModelSettings, update
+from elman.settings import LanguageModelSettings
 from elman.tasks import budget
 from elman.tasks.language_model import Ids, LanguageModel, TextData, TextScore, encode, text_figures
-from elman.tasks.run_folder import RunRecord, changes, own_folder, start_folder
+from elman.tasks.run_folder import RunRecord, as_in, own_folder, start_folder
 from elman.tasks.training_run import goes_on, measured, put_weights, tensors_of, train
 from elman.training.events import Callback, Progress
 from elman.training.problem import Loss, Score
@@ -232,10 +232,7 @@ def _as_in(start: LanguageModel, settings: LanguageModelSettings) -> LanguageMod
         "tie_weights": shape.tie_weights,
         "learn_initial_state": shape.learn_initial_state,
     }
-    for name, value in changes(settings).items():
-        if name in own and value != own[name]:
-            raise UsageError(f"--from goes on with {name} = {own[name]}, as that model has it, not {value}.")
-    return update(settings, own, "--from")
+    return as_in(settings, own)
 
 
 def _train(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,6 +103,14 @@ def changes(asked: Any) -> dict[str, Any]:
     """The options that are not at their default."""
     default = flat(type(asked)())
     return {name: value for name, value in flat(asked).items() if value != default[name]}
+
+
+def as_in(asked: AnySettings, own: Mapping[str, Any]) -> AnySettings:
+    """The settings with what a model to start from has as its ``own``; `UsageError` where others are asked for."""
+    for name, value in changes(asked).items():
+        if name in own and value != own[name]:
+            raise UsageError(f"--from goes on with {name} = {own[name]}, as that model has it, not {value}.")
+    return update(asked, own, "--from")
 
 
 def start_folder(start: str | Path) -> str:
