@@ -54,6 +54,7 @@ def test_what_needs_the_whole_sequence_says_so(changes: dict[str, Any], lookahea
         ({"convolutions": ((4, 0, 1),)}, "at least 1"),
         ({"symbols": (), "embedding_sizes": (), "frame": (4, 4, 1), "frame_convolutions": ((4, 2, 1),)}, "odd width"),
         ({"symbols": (4,), "embedding_sizes": (2,), "two_strands": (3, 2, 1)}, "each of the 4 symbols"),
+        ({"encoder": 4}, "takes frames"),
         ({"head": "softmacs"}, "Did you mean 'softmax'"),
         ({"pooling": ("means",)}, "Did you mean 'mean'"),
         ({"outputs": 0}, "at least one"),

@@ -38,7 +38,8 @@ class LabelShape:
     From the bottom up:
 
     - steps: symbols of several fields, each with an embedding, side by side; or frames. A frame of pixels goes through
-      ``frame_convolutions`` and is then taken as one row of numbers.
+      ``frame_convolutions`` and is then taken as one row of numbers; or a module of the user's makes ``encoder``
+      features of a frame.
     - ``convolutions`` over time: a result at every ``stride``-th step, from the first on. In one direction it sees the
       ``width`` steps up to its own, else as many before as after it; what lies outside is zero.
     - a stack of ``cell`` with ``hidden_sizes`` units, in one direction or in both, whose outputs are joined.
@@ -58,6 +59,7 @@ class LabelShape:
         embedding_sizes: Features of each field.
         frame: Shape of a frame, (features,) or (height, width, channels); empty where steps are symbols.
         bag: Features of the bag; 0 without one.
+        encoder: Features that a module of the user's makes of a frame; 0 without one.
 
     Raises `SettingsError` for what does not fit together. `parameter_shapes` names the weights.
     """
@@ -75,6 +77,7 @@ class LabelShape:
     pooling: tuple[str, ...] = ()
     bag: int = 0
     two_strands: tuple[int, ...] = ()
+    encoder: int = 0
 
     def __post_init__(self) -> None:
         for name in ("hidden_sizes", "symbols", "embedding_sizes", "frame", "pooling", "two_strands"):
@@ -96,6 +99,8 @@ class LabelShape:
             raise SettingsError(f"A frame is (features,) or (height, width, channels), not {self.frame}.")
         if self.frame_convolutions and len(self.frame) != 3:
             raise SettingsError("frame_convolutions need frames of pixels, (height, width, channels).")
+        if self.encoder and (self.symbols or self.frame_convolutions):
+            raise SettingsError("An encoder of one's own takes frames, in place of frame_convolutions.")
         for each in (*self.convolutions, *self.frame_convolutions):
             if min(each) < 1:
                 raise SettingsError(f"A convolution needs channels, width and stride of at least 1, not {each}.")
@@ -160,6 +165,8 @@ class LabelShape:
         """Numbers of one step, after embedding or convolutions over pixels."""
         if self.symbols:
             return sum(self.embedding_sizes)
+        if self.encoder:
+            return self.encoder
         if len(self.frame) == 1:
             return self.frame[0]
         height, width, channels = self.frame
@@ -189,7 +196,7 @@ class LabelShape:
         ``recurrent.<name>_l<layer>`` as in torch.nn; ``attention.hidden.weight``, ``attention.hidden.bias``,
         ``attention.score.weight``; ``head.weight`` (outputs, features) and ``head.bias``, for a CRF
         ``head.linear.weight``, ``head.linear.bias``, ``head.transitions`` (from, to), ``head.start`` and ``head.end``;
-        ``bag.weight`` (outputs, bag).
+        ``bag.weight`` (outputs, bag). Those of an encoder of the user's, ``encoder.<name>``, are not among them.
         """
         shapes: dict[str, tuple[int, ...]] = {}
         for field, size in enumerate(zip(self.symbols, self.embedding_sizes, strict=True)):

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import tolerances
 from elman.data import SequenceBatch
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
 from elman.nn import CRFHead
-from elman.nn.labels import LabelNetwork
+from elman.nn.labels import LabelNetwork, as_function
 from elman.shapes import LabelShape
 
 LENGTHS = torch.tensor([9, 4, 1])
@@ -219,6 +219,27 @@ def test_loss_of_numbers_is_squared(pooling: tuple[str, ...]) -> None:
     known = torch.ones(3, 3, dtype=torch.bool) if pooling else torch.arange(9) < LENGTHS[:, None]
     found = network(of).loss(scores, sequences(of, targets=targets))
     torch.testing.assert_close(found, ((scores - targets)[known] ** 2).mean())
+
+
+def test_an_encoder_of_ones_own_takes_valid_frames_and_is_trained_along() -> None:
+    of = shape(symbols=(), embedding_sizes=(), frame=(6, 5, 2), encoder=7)
+    encoder = nn.Sequential(nn.Conv2d(2, 1, 3), nn.Flatten(), nn.Linear(12, 7))
+    made, batch = network(of, encoder=encoder), sequences(of, targets=torch.tensor([0, 2, 1]))
+    made.loss(made(batch), batch).backward()  # type: ignore[no-untyped-call]
+    assert all(parameter.grad is not None for parameter in encoder.parameters())
+    expected = encoder(batch.inputs[1, :4].movedim(-1, 1))
+    close(made.encoded(batch.inputs, LENGTHS, None)[0][1, :4], expected)
+    close(torch.from_numpy(as_function(encoder)(batch.inputs[1, :4].numpy())), expected)
+
+
+def test_an_encoder_that_does_not_fit_is_refused() -> None:
+    of = shape(symbols=(), embedding_sizes=(), frame=(4,), encoder=7)
+    with pytest.raises(SettingsError, match="give it as encoder"):
+        LabelNetwork(of)
+    with pytest.raises(SettingsError, match="leave encoder out"):
+        LabelNetwork(shape(), encoder=nn.Linear(4, 7))
+    with pytest.raises(DataError, match=r"must make \(n, 7\)"):
+        network(of, encoder=nn.Linear(4, 6))(sequences(of))
 
 
 def test_a_loss_needs_targets() -> None:

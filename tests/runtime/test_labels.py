@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
+from torch import nn
 
 import label_networks
 import tolerances
@@ -13,7 +14,7 @@ from elman import cells
 from elman.codecs.sequence import Steps
 from elman.data import scores_of
 from elman.errors import BundleError, DataError, UsageError
-from elman.nn.labels import LabelNetwork
+from elman.nn.labels import LabelNetwork, as_function
 from elman.runtime import labels as module
 from elman.runtime.labels import LabelEngine
 
@@ -87,6 +88,21 @@ def test_others_in_the_batch_change_no_bit() -> None:
         several = sequences(engine)
         for each, score in zip(several, engine.scores(several), strict=True):
             np.testing.assert_array_equal(engine.scores([each])[0], score)
+
+
+def test_an_encoder_of_ones_own_is_called_with_frames() -> None:
+    of = label_networks.shape(**{**label_networks.PIXELS, "frame_convolutions": (), "encoder": 5})
+    weights = label_networks.tensors(of)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(60, 5))
+    made = LabelNetwork(of, encoder=encoder, backend="reference").eval()
+    made.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, strict=False)
+    weights |= {f"encoder.{name}": value.numpy() for name, value in encoder.state_dict().items()}
+    engine = LabelEngine(of, weights, backend="reference", encoder=as_function(encoder))
+    several = sequences(engine)
+    for found, score in zip(engine.scores(several), scores_of(made, several), strict=True):
+        np.testing.assert_allclose(found, score, **tolerances.NUMPY_AGAINST_TORCH)
+    with pytest.raises(UsageError, match="give it as encoder"):
+        LabelEngine(of, weights)
 
 
 def test_nothing_read_gives_no_score() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from typing import Protocol, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from elman.cells.cell import ELAPSED
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
 from elman.nn.dropout import LockedDropout, checked
 from elman.nn.heads import CRFHead
 from elman.nn.padding import valid_steps, without_padding
@@ -66,6 +69,9 @@ class LabelNetwork(nn.Module):
         initial: Scheme for the recurrent weights, see `elman.cells.initialise`.
         memory: Expected length of dependencies in steps; 0 leaves it open.
         backend: ``auto``, ``compiled``, ``torch`` or ``reference``; see `elman.nn.choose`.
+        encoder: A module of one's own that makes ``shape.encoder`` features (n, features) of frames: (n, channels,
+            height, width), or (n, features) where they are no pixels. It is trained along unless its parameters need
+            no gradients.
 
     Parameters have the names of `LabelShape.parameter_shapes`.
 
@@ -90,9 +96,16 @@ class LabelNetwork(nn.Module):
         initial: str = "memory",
         memory: int = 0,
         backend: str = "auto",
+        encoder: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        if bool(shape.encoder) != (encoder is not None):
+            raise SettingsError(
+                f"The shape of the network has {shape.encoder} features of an encoder of one's own: "
+                f"{'give it as encoder' if shape.encoder else 'leave encoder out'}."
+            )
         self.shape = shape
+        self.encoder = encoder
         self.dropout_words = checked("dropout_words", dropout_words)
         sizes = zip(shape.symbols, shape.embedding_sizes, strict=True)
         self.embedding = nn.ModuleList(nn.Embedding(symbols, size) for symbols, size in sizes)
@@ -241,15 +254,18 @@ class LabelNetwork(nn.Module):
         return (fields[0] if len(fields) == 1 else torch.cat(fields, 2)).transpose(0, 1)
 
     def _pixels(self, frames: Tensor, valid: Tensor | None) -> Tensor:
-        """Frames (B, T, ...) as rows of numbers; only valid ones go through the convolutions over pixels."""
-        if not self.shape.frame_convolutions:
+        """Frames (B, T, ...) as rows of numbers; only valid ones go through convolutions or encoder."""
+        if not self.shape.frame_convolutions and self.encoder is None:
             return frames.flatten(2)
         batch, time = frames.shape[:2]
         seen = frames.flatten(0, 1) if valid is None else frames[valid]
         seen = seen.movedim(-1, 1)
-        for layer in self.frames:
-            seen = F.relu(layer(seen))
-        rows = seen.movedim(1, -1).flatten(1)
+        if self.encoder is not None:
+            rows = _features(self.encoder, seen, self.shape.encoder)
+        else:
+            for layer in self.frames:
+                seen = F.relu(layer(seen))
+            rows = seen.movedim(1, -1).flatten(1)
         if valid is None:
             return rows.reshape(batch, time, -1)
         return rows.new_zeros(batch, time, rows.shape[1]).masked_scatter(valid[..., None], rows)
@@ -276,6 +292,27 @@ class LabelNetwork(nn.Module):
         other = torch.tensor(self.shape.two_strands, device=inputs.device)
         backwards = _backwards(inputs, lengths)
         return other[backwards] if self.shape.symbols else backwards[..., other]
+
+
+def as_function(encoder: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """An encoder in evaluation, as `elman.runtime.labels.LabelEngine` takes it: of frames (n, ...), channels last."""
+    encoder = copy.deepcopy(encoder).cpu().eval()
+
+    @torch.no_grad()
+    def encode(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows: NDArray[np.float32] = encoder(torch.from_numpy(frames).movedim(-1, 1)).float().numpy()
+        return rows
+
+    return encode
+
+
+def _features(encoder: nn.Module, frames: Tensor, size: int) -> Tensor:
+    rows: Tensor = encoder(frames)
+    if rows.shape != (len(frames), size):
+        raise DataError(
+            f"The encoder must make (n, {size}) of frames {tuple(frames.shape)}, n of them, found {tuple(rows.shape)}."
+        )
+    return rows
 
 
 def _around(convolution: Convolution, centred: bool) -> tuple[int, int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from elman.shapes import Convolution, LabelShape
 
 __all__ = ["Convolution", "LabelEngine", "LabelShape", "LabelState"]
 
+#: Frames (n, ...), channels last, to features (n, features).
+Encoder: TypeAlias = Callable[[Array], Array]
+
 #: What is remembered of a sequence so far, (1, ...) each; nothing but the numbers in it says what it means.
 LabelState = dict[str, NDArray[Any]]
 
@@ -52,10 +55,13 @@ class LabelEngine:
         backend: ``"compiled"``, ``"reference"`` or ``"auto"``, as for `elman.runtime.Engine`. Compiled, a sequence gets
             the same bits whatever others are scored with it and, but for attention, however it is cut.
         precision: ``"float32"``, or ``"bfloat16"`` for matrices of half the bytes (compiled only).
+        encoder: What a user's own encoder makes of frames (n, ...), channels last: (n, ``shape.encoder``). Where the
+            network has one, its weights, ``encoder.<name>``, may be among the tensors, and are left alone.
 
     Raises:
         BundleError: The tensors do not fit to the shape.
         BackendError: The backend is unknown, or cannot run here though asked for by name.
+        UsageError: The encoder of the network is missing.
 
     Attributes:
         backend: What runs, ``"compiled"`` or ``"reference"``; `explain` says why.
@@ -68,8 +74,14 @@ class LabelEngine:
         *,
         backend: str = "auto",
         precision: StreamPrecision = "float32",
+        encoder: Encoder | None = None,
     ) -> None:
+        if shape.encoder and encoder is None:
+            raise UsageError("The network was trained with an encoder of one's own for its frames: give it as encoder.")
+        if shape.encoder:
+            tensors = {name: value for name, value in tensors.items() if not name.startswith("encoder.")}
         check_shapes(shape.parameter_shapes(), tensors)
+        self._encoder = encoder
         self.shape, self.precision = shape, precision
         self._takes_elapsed = any(ELAPSED in cell.extras for cell in shape.layers())
         layers = _layers(shape, tensors)
@@ -268,7 +280,9 @@ class LabelEngine:
             fields = [table[values[..., field]] for field, table in enumerate(self._embedding)]
             return np.concatenate(fields, 2)
         frames = values.astype(np.float32, copy=False)
-        if self._frames:
+        if self._encoder is not None:
+            frames = self._encoder(frames.reshape(-1, *frames.shape[2:]))
+        elif self._frames:
             seen = frames.reshape(-1, *frames.shape[2:])
             for each in self._frames:
                 seen = each(seen)
