@@ -19,6 +19,10 @@ SomeSettings = TypeVar("SomeSettings", bound=LabelSettings)
 #: Without any limit a run reads about so many steps, within these numbers of passes over the data.
 DEFAULT_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000_000, 5, 100
 
+#: Updates of the weights where whole texts are learnt, and where every word or character has something to say; passes
+#: over small and large sets; symbols that may be read in all.
+TEXT_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 1_200, 4_000, (5, 30), 10_000_000
+
 #: Signals are all but text. So many updates of the weights, and passes over large sets at least.
 SIGNAL_UPDATES, SIGNAL_EPOCHS = 1_000, 12
 
@@ -30,9 +34,6 @@ SHORT_SERIES, LONG_SERIES = 24, 90
 
 #: Rows and columns of pixels that are left when frames become features.
 FEW_PIXELS = 4
-
-#: Held-out scores without a better one after which a run ends, where nothing limits it.
-PATIENCE = 10
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,15 @@ class Facts:
 def resolve(settings: SomeSettings, facts: Facts) -> SomeSettings:
     """Return ``settings`` with every 'auto' replaced; what was given stays as it is."""
     chosen = flat(settings)
-    text = facts.kind in ("text", "words")
+    text = _is_text(facts)
     limited = any(chosen[limit] is not None for limit in ("epochs", "steps", "max_time"))
-    _fill(chosen, batch_size=_batch_size(facts), learning_rate=0.002 if text else 0.003, weight_decay=0.01)
-    if not limited and text:
-        passes = round(DEFAULT_STEPS / max(1, facts.steps))
-        chosen["epochs"] = min(MOST_EPOCHS, max(FEWEST_EPOCHS, passes))
-        chosen["patience"] = chosen["patience"] or PATIENCE
-    elif not limited:
-        chosen["epochs"] = _epochs_of_signals(facts, int(chosen["batch_size"]))
+    _fill(chosen, batch_size=_batch_size(facts), learning_rate=0.004 if text else 0.003, weight_decay=0.01)
+    if not limited:
+        epochs = _epochs_of_text if text else _epochs_of_signals
+        chosen["epochs"] = epochs(facts, int(chosen["batch_size"]))
     _fill(chosen, num_layers=1, bidirectional=True, hidden_size=_hidden_size(facts))
     _fill(chosen, pooling="mean+max", convolutions=_convolutions(facts), embedding_size=100)
-    _fill(chosen, dropout=0.3 if text else 0.4, dropout_input=0.3 if text else 0.0, dropout_words=0.1 if text else 0.0)
+    _fill(chosen, dropout=0.5 if text else 0.4, dropout_input=_input_dropout(facts), dropout_words=0.1 if text else 0.0)
     _fill(chosen, bag=(text or facts.kind == "dna") and facts.answers.kind != "tags")
     # Small networks are slower on two threads, and a probe of the machine would take longer than many a training.
     _fill(chosen, threads=1, precision="32")
@@ -147,10 +145,34 @@ def convolutions(text: str) -> tuple[Convolution, ...]:
 
 
 def _batch_size(facts: Facts) -> int:
-    """Small where sequences are few, so that one pass makes some steps."""
-    if facts.kind in ("text", "words"):
-        return max(4, min(32, facts.sequences // 20))
+    """Small where sequences are few, so that one pass makes some steps, and where every step has a tag."""
+    if _is_text(facts):
+        return max(4, min(16 if facts.answers.kind == "tags" else 32, facts.sequences // 20))
     return 16 if facts.sequences < FEW_SEQUENCES else 32
+
+
+def _epochs_of_text(facts: Facts, batch_size: int) -> int:
+    """Few passes where words of a sentence are summed up, which is soon learnt by heart; more for tags and names."""
+    wanted = TEXT_UPDATES if _in_words(facts) and facts.answers.kind != "tags" else SYMBOL_UPDATES
+    fewest, most = TEXT_EPOCHS
+    passes = wanted / max(1, math.ceil(facts.sequences / batch_size))
+    return round(max(fewest, min(most, passes, TEXT_STEPS / max(1, facts.steps))))
+
+
+def _input_dropout(facts: Facts) -> float:
+    """Much where a word tells in several ways what it is, little for characters, of which each counts."""
+    if not _is_text(facts):
+        return 0.0
+    return 0.4 if _in_words(facts) else 0.1
+
+
+def _is_text(facts: Facts) -> bool:
+    return facts.kind in ("text", "words")
+
+
+def _in_words(facts: Facts) -> bool:
+    """Whether a step is a word, not a character or a piece."""
+    return _is_text(facts) and facts.codec.kind == "words"
 
 
 def _epochs_of_signals(facts: Facts, batch_size: int) -> int:
@@ -193,10 +215,8 @@ def _frame_convolutions(frame: Sequence[int]) -> tuple[Convolution, ...]:
 
 
 def _hidden_size(facts: Facts) -> int:
-    """Of text, more units for more sequences, a multiple of 16; of signals 64."""
-    if facts.kind not in ("text", "words"):
-        return 64
-    return int(min(256, max(32, 16 * round(2 * math.sqrt(facts.sequences) / 16))))
+    """Larger ones learn small sets by heart: more than 100 units made sentences no better."""
+    return 96 if _is_text(facts) else 64
 
 
 def _fill(chosen: dict[str, Any], **values: Any) -> None:
