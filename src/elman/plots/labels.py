@@ -45,7 +45,7 @@ def confusion_matrix(matrix: NDArray[Any], labels: Sequence[str], title: str) ->
     slanted = longest > 2
     cells = len(names) * (0.46 if len(names) <= WITH_NUMBERS else 0.25)
     below = 0.8 + (0.055 * longest if slanted else 0.0)
-    figure, axes = style.new(max(4.0, cells + 0.7 + 0.078 * longest), max(3.0, cells + 0.55 + below))
+    figure, axes = style.new(max(5.6, cells + 0.7 + 0.078 * longest), max(3.2, cells + 0.55 + below))
     with style.context():
         axes.imshow(_shades(shares))
         if len(names) <= WITH_NUMBERS:
@@ -65,7 +65,8 @@ def confusion_matrix(matrix: NDArray[Any], labels: Sequence[str], title: str) ->
         left_out = len(labels) - len(shown)
         axes.set_xlabel("answer" + (f"; the {len(shown)} labels most confused, without {left_out}" if left_out else ""))
         axes.set_ylabel("truth")
-        axes.set_title(title, parse_math=False)
+        # Not over the axes, which are narrower than a title where labels are few.
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold", color=style.INK, parse_math=False)
     return figure
 
 
