@@ -74,7 +74,11 @@ class InputSettings:
 class LabelNetworkSettings:
     """The network: embedding or encoder, a stack of recurrent layers, pooling over time, and the head."""
 
-    cell: str = option("lstm", "Recurrent cell by name, such as rnn, lstm, gru or lstm_layer_norm; the docs list all.")
+    cell: str = option(
+        AUTO,
+        "Recurrent cell by name, such as rnn, lstm, gru or lstm_layer_norm, the docs list all; "
+        "auto takes lstm for text and gru for all else.",
+    )
     hidden_size: int | Auto = option(AUTO, "Units per layer and direction; auto chooses by the data.", at_least=1)
     num_layers: int | Auto = option(AUTO, "Recurrent layers; auto chooses by the data.", at_least=1)
     bidirectional: bool | Auto = option(AUTO, "Read the sequence in both directions; auto does, except for streams.")

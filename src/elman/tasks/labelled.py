@@ -20,7 +20,7 @@ from elman.errors import BundleError, SettingsError
 from elman.runtime.bundle import Bundle
 from elman.runtime.label_model import LabelModel, Prediction
 from elman.runtime.label_stream import LabelStream
-from elman.settings import flat, to_dict, update
+from elman.settings import AUTO, flat, to_dict, update
 from elman.tasks.estimator import Estimator
 from elman.tasks.label_figures import Part
 from elman.tasks.label_report import LabelReport, Rival, fit_rivals, report
@@ -45,7 +45,8 @@ class Labelled(Estimator):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        cells.find(self.settings.network.cell)
+        if self.settings.network.cell != AUTO:
+            cells.find(self.settings.network.cell)
         self.metrics: dict[str, Any] = {}
         self.report: LabelReport | None = None
         self._model: LabelModel | None = None

@@ -72,7 +72,7 @@ def resolve(settings: SomeSettings, facts: Facts) -> SomeSettings:
     if not limited:
         epochs = _epochs_of_text if text else _epochs_of_signals
         chosen["epochs"] = epochs(facts, int(chosen["batch_size"]))
-    _fill(chosen, num_layers=1, bidirectional=True, hidden_size=_hidden_size(facts))
+    _fill(chosen, cell="lstm" if text else "gru", num_layers=1, bidirectional=True, hidden_size=_hidden_size(facts))
     _fill(chosen, pooling="mean+max", convolutions=_convolutions(facts), embedding_size=100)
     _fill(chosen, dropout=0.5 if text else 0.4, dropout_input=_input_dropout(facts), dropout_words=0.1 if text else 0.0)
     _fill(chosen, bag=(text or facts.kind == "dna") and facts.answers.kind != "tags")
