@@ -56,14 +56,14 @@ def test_chunking_law(differences: bool, uneven: bool, gaps: bool, places: list[
 def test_scales_are_those_of_all_training_steps() -> None:
     train = [random_series(1), random_series(2, steps=7)]
     values = np.concatenate([series.values for series in train])
-    steps = SeriesCodec.fit(train).encode(train[0]).values
+    steps = SeriesCodec.fit(train, differences=False).encode(train[0]).values
     np.testing.assert_allclose(steps, (train[0].values - values.mean(0)) / values.std(0), rtol=1e-5)
 
 
 def test_gaps_are_filled_and_told() -> None:
     nan = np.nan
     train = Series(np.array([[nan, 1.0], [0.0, 2.0], [nan, 1.0], [nan, 2.0], [2.0, 1.0]]))
-    codec = SeriesCodec.fit([train])
+    codec = SeriesCodec.fit([train], differences=False)
     assert codec.gaps == (0,)
     value, _, measured, since = codec.encode(train).values.T
     assert value.tolist() == [0, -1, -1, -1, 1]
@@ -73,7 +73,7 @@ def test_gaps_are_filled_and_told() -> None:
 
 def test_uneven_steps_are_told_in_usual_steps() -> None:
     series = Series(np.arange(5.0)[:, None], np.array([10.0, 12, 14, 20, 22]))
-    codec = SeriesCodec.fit([series])
+    codec = SeriesCodec.fit([series], differences=False)
     assert codec.step == 2
     steps = codec.encode(series)
     assert steps.elapsed is not None
@@ -84,7 +84,7 @@ def test_uneven_steps_are_told_in_usual_steps() -> None:
 
 def test_a_clock_that_trembles_is_even() -> None:
     times = np.arange(50.0) + np.random.default_rng(0).uniform(-0.02, 0.02, 50)
-    codec = SeriesCodec.fit([Series(np.arange(50.0)[:, None], times)])
+    codec = SeriesCodec.fit([Series(np.arange(50.0)[:, None], times)], differences=False)
     assert codec.step is None
     assert codec.frame == (1,)
 
@@ -169,7 +169,7 @@ def test_variants_of_short_series(steps: int) -> None:
 
 
 def test_none_changes_nothing() -> None:
-    codec = SeriesCodec.fit([random_series(1)], augment="none")
+    codec = SeriesCodec.fit([random_series(1)], augment="none", differences=False)
     steps = codec.encode(random_series(1))
     np.testing.assert_array_equal(codec.augment(steps, np.random.default_rng(0)).values, steps.values)
 
@@ -213,6 +213,6 @@ def test_unknown_augmentations_are_refused(augment: str, message: str) -> None:
 
 
 def test_a_step_is_described() -> None:
-    assert SeriesCodec.fit([np.arange(3)]).describe() == "A step is 1 scaled channel."
+    assert SeriesCodec.fit([np.arange(3)], differences=False).describe() == "A step is 1 scaled channel."
     text = SeriesCodec.fit([random_series(1, uneven=True, gaps=True)], differences=True).describe()
     assert text.startswith("A step is 3 scaled channels, how much each changed, for the 1 with gaps whether")
