@@ -17,7 +17,7 @@ from elman.errors import BundleError
 from elman.runtime.answers import Answers
 from elman.runtime.backends import Array, StreamPrecision
 from elman.runtime.label_stream import LabelStream
-from elman.runtime.labels import LabelEngine
+from elman.runtime.labels import Encoder, LabelEngine
 from elman.runtime.model import Model
 from elman.shapes import LabelShape
 
@@ -54,6 +54,8 @@ class LabelModel(Model):
         answers: Scores to what they say.
         bag: Raw sequences to the features beside the recurrent summary; None without.
         tensors: The weights.
+        encoder: What an encoder of one's own makes of frames, see `elman.runtime.labels.LabelEngine`; no folder holds
+            it, as it is a program.
     """
 
     shape: LabelShape
@@ -61,12 +63,17 @@ class LabelModel(Model):
     answers: Answers
     bag: Bag | None = None
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
+    encoder: Encoder | None = field(default=None, repr=False, compare=False)
     _engines: dict[tuple[str, str], LabelEngine] = field(default_factory=dict, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies: all but the engines, which are made again where they are needed."""
+        return {**self.__dict__, "_engines": {}}
 
     def engine(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> LabelEngine:
         """The network, ready to score; the same object for all who ask for the same."""
         if (backend, precision) not in self._engines:
-            engine = LabelEngine(self.shape, self.tensors, backend=backend, precision=precision)
+            engine = self._engine(backend, precision)
             self._engines[backend, precision] = engine
         return self._engines[backend, precision]
 
@@ -87,6 +94,9 @@ class LabelModel(Model):
         """The outputs for each sequence where the bag of features is left out."""
         scores = self.engine().recurrent_alone([self.codec.encode(raw) for raw in inputs])
         return [self.answers.outputs(each) for each in scores]
+
+    def _engine(self, backend: str, precision: StreamPrecision = "float32") -> LabelEngine:
+        return LabelEngine(self.shape, self.tensors, backend=backend, precision=precision, encoder=self.encoder)
 
     def _prediction(self, scores: Array) -> Prediction:
         return Prediction(self.answers.outputs(scores), self.answers.said(scores))
@@ -123,11 +133,13 @@ class LabelModel(Model):
         if self.bag is not None:
             row = self.bag.transform([sample]).tocsr()
             recorded["bag"] = {"places": row.indices.tolist(), "values": row.data.tolist()}
-        engine = LabelEngine(self.shape, self.tensors, backend="reference")
+        engine = self._engine("reference")
         return {**recorded, "scores": self._scores(engine, recorded).tolist()}
 
     def difference(self, recorded: Mapping[str, Any]) -> float:
-        """In scores, before softmax."""
+        """In scores, before softmax; 0 where the encoder that they need is not there yet."""
+        if self.shape.encoder and self.encoder is None:
+            return 0.0
         expected = np.array(recorded["scores"], np.float32)
         return float(np.abs(self._scores(self.engine(), recorded) - expected).max(initial=0.0))
 

@@ -20,6 +20,8 @@ from elman.nn.labels import LabelNetwork
 from elman.nn.recurrent import Recurrent
 from elman.nn.subject import Subject
 from elman.runtime.label_model import LabelModel
+from elman.runtime.labels import Encoder
+from elman.tasks.training_run import put_weights
 
 #: Sequences that are encoded to choose the longest among them.
 CONSIDERED = 200
@@ -42,8 +44,8 @@ def subject(model: LabelModel, examples: Examples, steps: int, batch: int, title
 
     Raises `DataError` without targets, or where no sequence has 2 steps.
     """
-    network = LabelNetwork(model.shape)
-    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in model.tensors.items()})
+    network = LabelNetwork(model.shape, encoder=None if model.encoder is None else _Encoder(model.encoder))
+    put_weights(network, {name: value for name, value in model.tensors.items() if not name.startswith("encoder.")})
     network.eval()
     chosen = _chosen(model, examples, steps, batch)
     question = _question(model, chosen)
@@ -71,6 +73,17 @@ def subject(model: LabelModel, examples: Examples, steps: int, batch: int, title
         answers=question.answers,
         title=_title(title, model, chosen),
     )
+
+
+class _Encoder(torch.nn.Module):
+    """An encoder of one's own as it is after training."""
+
+    def __init__(self, encode: Encoder) -> None:
+        super().__init__()
+        self._encode = encode
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return torch.from_numpy(self._encode(frames.movedim(1, -1).numpy()))
 
 
 @dataclass(frozen=True)

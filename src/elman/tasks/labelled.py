@@ -26,6 +26,8 @@ from elman.tasks.label_figures import Part
 from elman.tasks.label_report import LabelReport, Rival, fit_rivals, report
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from elman.nn.subject import Subject
     from elman.training.events import Callback
 
@@ -63,6 +65,7 @@ class Labelled(Estimator):
         out: str | Path | None = None,
         resume: bool = False,
         start_from: str | Path | None = None,
+        encoder: nn.Module | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on files, or on sequences in memory.
@@ -76,6 +79,9 @@ class Labelled(Estimator):
                 fitted.
             resume: Go on with the run in ``out``.
             start_from: Folder of a language model whose embedding and layers are taken as a start.
+            encoder: A torch module of your own in place of the convolutions over pixels: frames (n, channels, height,
+                width) to features (n, features). It is trained along. A folder keeps its weights, not the module
+                itself, which `load` is given again.
             callbacks: Follow the run.
 
         Raises:
@@ -90,7 +96,9 @@ class Labelled(Estimator):
         else:
             train = self._learn_form(X, y, lengths)
             parts, source = split(train, asked.data, asked.training.seed), "data in memory"
-        return self.fit_parts(parts, source=source, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
+        return self.fit_parts(
+            parts, source=source, out=out, resume=resume, start_from=start_from, encoder=encoder, callbacks=callbacks
+        )
 
     def fit_examples(
         self,
@@ -111,6 +119,7 @@ class Labelled(Estimator):
         out: str | Path | None = None,
         resume: bool = False,
         start_from: str | Path | None = None,
+        encoder: nn.Module | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on data that are divided already. Options as for `fit`."""
@@ -124,6 +133,7 @@ class Labelled(Estimator):
             out=out,
             resume=resume,
             start_from=start_from,
+            encoder=encoder,
             callbacks=callbacks,
         )
         self.settings, self._model = trained.settings, trained.model
@@ -232,8 +242,11 @@ class Labelled(Estimator):
     # To keep -----------------------------------------------------------------------------------------------
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read a model folder. Raises `BundleError` with one sentence on what is wrong with it."""
+    def load(cls, folder: str | Path, *, encoder: nn.Module | None = None) -> Self:
+        """Read a model folder; ``encoder`` is a module as it was given to `fit`, for the weights that the folder holds.
+
+        Raises `BundleError` with one sentence on what is wrong with it.
+        """
         bundle = Bundle.read(folder, LabelModel)
         if bundle.config["task"] != cls.task:
             raise BundleError(f"{folder}: is a model for the task '{bundle.config['task']}', not '{cls.task}'.")
@@ -243,6 +256,10 @@ class Labelled(Estimator):
             raise BundleError(str(error)) from None
         found = cls(**flat(settings))
         found.metrics, found._model, found._sample = bundle.metrics, bundle.model, bundle.sample
+        if encoder is not None:
+            from elman.tasks.label_encoder import with_encoder
+
+            found._model = with_encoder(bundle, encoder, folder)
         return found
 
     def save(self, folder: str | Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from elman.data.sources import settled
 from elman.data.splits import Parts
 from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.metrics.calibration import temperature
-from elman.nn.labels import LabelNetwork
+from elman.nn.labels import LabelNetwork, as_function
 from elman.runtime.answers import Answers
 from elman.runtime.backends import Array
 from elman.runtime.label_model import LabelModel
@@ -30,6 +31,7 @@ from elman.settings import LabelSettings
 from elman.shapes import LabelShape
 from elman.tasks import labelled_budget as budget
 from elman.tasks.label_bag import EVEN, LinearBag, loss_of, weigh
+from elman.tasks.label_encoder import shape_with
 from elman.tasks.label_selection import held_out_score
 from elman.tasks.label_start import Start
 from elman.tasks.run_folder import RunRecord, own_folder, start_folder
@@ -116,6 +118,7 @@ def run(
     out: str | Path | None,
     resume: bool,
     start_from: str | Path | None = None,
+    encoder: torch.nn.Module | None = None,
     callbacks: Sequence[Callback],
 ) -> Trained:
     """Train a model from start to end; `elman.tasks.labelled.Labelled.fit` says what the arguments mean."""
@@ -128,8 +131,8 @@ def run(
             record.check_data(fingerprint(parts), source)
             encoded = Encoded.of(parts.train, record.model)
         else:
-            record, encoded = _begin(parts, settings, answer, source, start_from, callbacks)
-        return _train(parts, encoded, record, folder, resume, callbacks)
+            record, encoded = _begin(parts, settings, answer, source, start_from, encoder, callbacks)
+        return _train(parts, encoded, record, folder, resume, encoder, callbacks)
 
 
 def _begin(
@@ -138,6 +141,7 @@ def _begin(
     answer: Answer,
     source: str,
     start_from: str | Path | None,
+    encoder: torch.nn.Module | None,
     callbacks: Sequence[Callback],
 ) -> tuple[Record, Encoded]:
     """Settle what the settings leave open."""
@@ -154,6 +158,8 @@ def _begin(
     settings = replace(budget.resolve(settings, facts), data=settled(settings.data, learnt))
     bag = Bag.fit(learnt.inputs, targets, learnt.kind) if settings.network.bag else None
     shape = budget.shape_of(settings, facts, 0 if bag is None else len(bag))
+    if encoder is not None:
+        shape = shape_with(encoder, shape)
     model = LabelModel(shape if start is None else start.shape(shape), codec, answers, bag)
     for sentence in (*parts.sentences, codec.describe(), budget.describe(settings, shape)):
         for callback in callbacks:
@@ -180,13 +186,14 @@ def _train(
     record: Record,
     folder: Path | None,
     resume: bool,
+    encoder: torch.nn.Module | None,
     callbacks: Sequence[Callback],
 ) -> Trained:
     settings, model = record.settings, record.model
     training = settings.training
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
-        network = build(model.shape, None, **_training_only(settings))
+        network = build(model.shape, None, encoder=copy.deepcopy(encoder), **_training_only(settings))
     if record.start is not None and not goes_on(folder, resume):
         put_weights(network, Start.read(record.start).tensors(tensors_of(network)))
     batches = LabelledBatches(
@@ -215,7 +222,8 @@ def _train(
     answers = model.answers.of_network(tensors)
     if held_out is not None and outcome.failure is None:
         answers = calibrated(answers, network, held_out)
-    model = replace(model, answers=answers, tensors=tensors)
+    made = None if network.encoder is None else as_function(network.encoder)
+    model = replace(model, answers=answers, tensors=tensors, encoder=made)
     figures = outcome.figures(record.source, record.sha256, encoded.length)
     figures["sequences"] = len(encoded.steps)
     return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure)
