@@ -65,8 +65,8 @@ class Run:
         bag: That of the bag of features on the same data.
         feed_forward: That of the network without memory.
         alone: That of the recurrent part without the bag, where there is one beside it.
-        seconds: Of training, of all cores together, baselines not counted.
-        all_seconds: Until everything was done, by the clock.
+        seconds: Of training, by the clock, baselines not counted.
+        all_seconds: Until everything was done.
         parameters: Of the network.
         commit: That was run.
     """
@@ -88,7 +88,10 @@ def measure(problems: Sequence[Problem], data: Data, name: str) -> list[Figure]:
     file = RESULTS / f"{name}.jsonl"
     runs = known(file)
     done = {(run.problem, run.run) for run in runs}
-    for problem, number in [(each, number) for each in problems for number in each.runs]:
+    wanted = [(place, problem) for problem in problems for place in range(len(problem.runs))]
+    # The first run of every problem comes before the second of any.
+    for place, problem in sorted(wanted, key=lambda pair: pair[0]):
+        number = problem.runs[place]
         if (problem.name, number) not in done:
             run = train(problem, number, data)
             file.parent.mkdir(exist_ok=True)
@@ -157,7 +160,7 @@ def figures(problem: Problem, runs: Sequence[Run]) -> list[Figure]:
     if problem.above_bag and bag is not None:
         sign = 1 if problem.better == "higher" else -1
         name = f"{problem.name}: above the bag of features"
-        found.append(Figure(name, round(sign * (mean - bag), 3), problem.unit, "higher", 0.0))
+        found.append(Figure(name, round(sign * (mean - bag), 3) + 0.0, problem.unit, "higher", 0.0))
     return found
 
 
