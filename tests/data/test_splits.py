@@ -109,6 +109,12 @@ def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
         read_parts(tmp_path / "a.csv", DataSettings(), "class")
 
 
+def test_names_are_no_classes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"row {n},name {n}\n" for n in range(40)))
+    with pytest.raises(DataError, match=r"36 sequences to train on have 36 different classes, .*--target"):
+        read_parts(tmp_path / "a.csv", DataSettings(), "class")
+
+
 def test_what_stands_in_two_parts_is_said() -> None:
     series = [Series(np.full((3, 1), float(row % 4))) for row in range(8)]
     examples = Examples(

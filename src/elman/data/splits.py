@@ -18,6 +18,8 @@ from elman.errors import DataError, SettingsError
 if TYPE_CHECKING:
     from elman.settings import DataSettings
 
+#: So many classes may have one sequence each; more are names.
+_FEW_CLASSES = 20
 #: Duplicates that are named in a sentence.
 _NAMED = 2
 
@@ -76,12 +78,19 @@ def split(
 
 
 def _several_classes(train: Examples) -> None:
-    """Raise `DataError` where there is nothing to tell apart."""
-    targets = train.targets
-    if targets is not None and len(targets) > 1 and isinstance(targets[0], str) and len(set(targets)) == 1:
+    """Raise `DataError` where there is nothing to tell apart, or the classes are none."""
+    targets = train.targets or ()
+    classes = {target for target in targets if isinstance(target, str)}
+    if len(classes) == 1 < len(targets):
         raise DataError(
             f"All {len(targets)} sequences to train on, such as {train.names[0]}, are of the class '{targets[0]}'."
             " Expected two classes or more. Say with --target what is to be learnt, or give the files of all classes."
+        )
+    if len(classes) > max(_FEW_CLASSES, len(targets) / 2):
+        raise DataError(
+            f"The {len(targets)} sequences to train on have {len(classes)} different classes, such as '{targets[0]}' of"
+            f" {train.names[0]}: these look like names or numbers. Say with --target what is to be learnt, or take"
+            " regress for numbers."
         )
 
 

@@ -28,6 +28,13 @@ def test_uneven_times_and_dates(reading: Read) -> None:
     assert (examples.channels, examples.targets) == (("heart",), ["0", "1"])
 
 
+def test_a_tag_for_each_step(reading: Read) -> None:
+    rows = ["a,1,7,run", "a,0,5,walk", "b,0,1,walk", "b,1,2,walk", "b,2,3,run"]
+    examples = reading({"a.csv": "session_id,time,acc,activity\n" + "\n".join(rows) + "\n"}, "tags")
+    assert examples.targets == [("walk", "run"), ("walk", "walk", "run")]
+    assert examples.inputs[0].values.tolist() == [[5], [7]]
+
+
 def test_one_value_a_row(reading: Read) -> None:
     rows = "".join(
         f"{case},{dim},{step},{case + dim + step},{case}\n" for case in (0, 1) for dim in (0, 1) for step in (0, 1)

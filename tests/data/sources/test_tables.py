@@ -46,6 +46,29 @@ def test_texts_with_labels_in_many_forms(name: str, content: str, reading: Read)
     assert examples.names[0].endswith((f"{name}, row 1", f"{name}, row 2"))
 
 
+def test_tables_as_people_leave_them(reading: Read) -> None:
+    spam = 'v1,v2,,,\nham,"Go, until",,,\nspam,Free entry now,,,\nham,Oh well that,or,,\n'
+    examples = reading({"spam.csv": spam.encode("latin-1")})
+    assert (examples.inputs[0], examples.targets) == ("Go, until", ["ham", "spam", "ham"])
+    tweets = [
+        f'"{n % 2}","{n}","Mon Apr 0{n} 22:19 2009","NO","user{n}","a longer tweet of {n} words or so"'
+        for n in range(1, 9)
+    ]
+    examples = reading({"spam.csv": "\n".join(tweets) + "\n"})
+    assert (examples.inputs[0], examples.targets[:2]) == ("a longer tweet of 1 words or so", ["1", "0"])
+
+
+def test_numbers_between_spaces(reading: Read) -> None:
+    examples = reading({"a.txt": "  1 -1.5 3.25 0.5\n  2  4.5 6.5 0.25\n" * 3})
+    assert (examples.kind, examples.targets[:2]) == ("series", ["1", "2"])
+    assert examples.inputs[0].values.tolist() == [[-1.5], [3.25], [0.5]]
+
+
+def test_what_is_not_read(reading: Read) -> None:
+    with pytest.raises(DataError, match=r"files of the kind \.xlsx are not read\. Save the sheet as CSV"):
+        reading({"a.xlsx": b"PK"})
+
+
 def test_parquet_and_latin(reading: Read, tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet

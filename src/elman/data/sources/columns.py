@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _LONG = 60
 #: A text column is so many times longer than others, where its name does not tell.
 _MUCH_LONGER = 3
+#: Cells by which a column is judged, and the share of a text column's that are filled at least.
+_LOOK, _MOSTLY = 2000, 0.5
+#: What dates have: a year, and something beside it.
+_YEAR = r"\b(19|20)\d\d\b"
+_DATE = r"(?i)\d[-/.]\d|\d:\d\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 #: Share of the cells of a text column that may be numbers.
 _FEW_NUMBERS = 0.2
 
@@ -152,6 +157,7 @@ def text_column(table: Table, roles: Roles) -> str | None:
     taken = roles.named()
     columns = [column for column in table.columns if column not in taken]
     texts = [column for column in columns if is_text(table.columns[column], strict=len(columns) > 1)]
+    texts = [column for column in texts if len(texts) == 1 or not _beside_the_point(table.columns[column])]
     if len(texts) < 2:
         return texts[0] if texts else None
     lengths = {column: np.mean([len(str(cell)) for cell in table.columns[column]]) for column in texts}
@@ -166,7 +172,7 @@ def text_column(table: Table, roles: Roles) -> str | None:
 
 def is_text(cells: Sequence[Any], strict: bool) -> bool:
     """Whether cells are text and no numbers; ``strict`` asks that it is not one of a few words either."""
-    filled = [cell for cell in cells if not is_missing(cell)]
+    filled = [cell for cell in cells[:_LOOK] if not is_missing(cell)]
     if not filled or not all(isinstance(cell, str) for cell in filled):
         return False
     numeric = sum(_is_number(cell) for cell in filled)
@@ -175,6 +181,15 @@ def is_text(cells: Sequence[Any], strict: bool) -> bool:
     return (
         not strict or len(set(filled)) >= 0.5 * len(filled) or sum(" " in cell for cell in filled) > 0.5 * len(filled)
     )
+
+
+def _beside_the_point(cells: Sequence[Any]) -> bool:
+    """Whether a column is hardly filled, or holds dates."""
+    filled = [str(cell) for cell in cells[:_LOOK] if not is_missing(cell)]
+    dates = sum(
+        re.search(r"\b(19|20)\d\d\b", cell) is not None and re.search(_DATE, cell) is not None for cell in filled
+    )
+    return len(filled) < _MOSTLY * min(len(cells), _LOOK) or dates > 0.9 * len(filled)
 
 
 def _is_number(cell: str) -> bool:

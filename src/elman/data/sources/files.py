@@ -24,7 +24,7 @@ from elman.errors import DataError, nearest
 PART_NAMES = {
     "train": "train", "training": "train", "trn": "train",
     "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid", "devel": "valid",
-    "test": "test", "testing": "test", "tst": "test",
+    "test": "test", "testing": "test", "tst": "test", "testa": "valid", "testb": "test",  # the last two in CoNLL
 }  # fmt: skip
 
 #: Suffixes of files that are surely no text to read line by line, by what they hold.
@@ -37,6 +37,17 @@ _KINDS = {
     "pictures": (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
     "video": (".mp4", ".avi", ".mov", ".mkv", ".webm"),
     "ink": (".inkml",),
+}
+#: What to do with files that are not read.
+_ADVICE = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as CSV."),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib", ".pt", ".pth"), "Loading it would run code. Save arrays as .npz."),
+    **dict.fromkeys(
+        (".mat", ".h5", ".hdf5", ".rdata", ".rda", ".arff", ".feather", ".tfrecord"), "Save it as .npz or CSV."
+    ),
+    **dict.fromkeys((".pdf", ".doc", ".docx", ".html", ".rtf"), "Save its text as .txt."),
+    ".7z": "Unpack it.",
+    ".rar": "Unpack it.",
 }
 #: Suffixes that say how a file is packed, not what it holds.
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {
@@ -171,6 +182,9 @@ def gather(paths: Path | str | Iterable[Path | str]) -> Files:
     asked = ", ".join(map(str, several))
     if not found:
         raise DataError(f"{asked}: holds no file with data in it.")
+    for file in found:
+        if len(found) == 1 and file.suffix in _ADVICE:
+            raise DataError(f"{file.name}: files of the kind {file.suffix} are not read. {_ADVICE[file.suffix]}")
     return Files(tuple(replace(file, part=_part(file.path)) for file in found), asked)
 
 

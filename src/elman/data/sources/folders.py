@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".ts", ".npz", ".npy")
 #: Suffixes that say nothing of a class.
 _PLAIN = (".txt", ".text", ".fa", ".fasta", ".fna", ".dat", ".data", ".log", ".seq")
+#: Folders of texts without a class.
+_UNLABELLED = frozenset({"unsup", "unsupervised", "unlabeled", "unlabelled"})
 #: Share of files outside the folders of classes that are passed over.
 _FEW = 0.05
 
@@ -31,7 +33,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         return None
     if any(file.suffix in _TABLES for file in files) or b"\0" in files[0].content()[:4096]:
         return None
-    inside, notes = _in_folders(files)
+    inside, notes = _in_folders(files) if answer is not None else (list(files), [])
     paths = [path_without_part(file) for file in inside]
     given = next((pattern for pattern in data.target if names.is_pattern(pattern)), None)
     if (given is None or answer is None) and not _documents(paths):
@@ -65,12 +67,15 @@ def parts_of(files: Sequence[SourceFile]) -> list[str] | None:
 
 
 def _in_folders(files: Files) -> tuple[list[SourceFile], list[str]]:
-    """The files without the few that lie beside the folders of all others."""
-    outside = [file for file in files if not file.folders]
-    if not outside or len(outside) > _FEW * len(files):
-        return list(files), []
-    note = f"Not read: {', '.join(file.name for file in outside[:3])}, beside the folders of all others."
-    return [file for file in files if file.folders], [note]
+    """The files without those that have no class, and the few that lie beside the folders of all others."""
+    unknown = [file for file in files if _UNLABELLED.intersection(map(str.lower, file.folders))]
+    notes = [f"{len(unknown)} files in {unknown[0].folders[-1]} have no class and are left out."] if unknown else []
+    labelled = [file for file in files if file not in set(unknown)]
+    outside = [file for file in labelled if not file.folders]
+    if not outside or len(outside) > _FEW * len(labelled):
+        return labelled, notes
+    notes.append(f"Not read: {', '.join(file.name for file in outside[:3])}, beside the folders of all others.")
+    return [file for file in labelled if file.folders], notes
 
 
 def _documents(paths: Sequence[PurePosixPath]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from elman.codecs.raw import Series
 from elman.data.examples import Answer, Examples, Target
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
-from elman.data.sources.columns import Roles, make_targets, target_by_content
+from elman.data.sources.columns import Roles, class_name, make_targets, target_by_content
 from elman.data.sources.files import PART_NAMES
 from elman.data.sources.table import Table, is_missing, shorten, to_numbers
 from elman.errors import DataError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Rows of a series on average, from which repeated values of a column are taken for its name.
 _FEWEST_STEPS = 2.0
+#: Steps of time that differ less than this, relatively, are even.
+_EVEN = 1e-3
 
 
 def is_long(table: Table, roles: Roles, data: DataSettings) -> bool:
@@ -42,9 +45,9 @@ def read(table: Table, roles: Roles, data: DataSettings, answer: Answer | None) 
     rows = _rows_of_each(table, roles.id)
     firsts = [where[0] for where in rows.values()]
     if answer is not None and not roles.target:
-        roles.target = target_by_content(table.take(firsts), roles, answer)
+        roles.target = target_by_content(table if answer == "tags" else table.take(firsts), roles, answer)
     constant = {roles.id, roles.group, roles.part, *(roles.target if answer != "tags" else ())}
-    if roles.channel is not None:
+    if roles.channel is not None and answer != "tags":
         return _one_value_a_row(table, roles, rows, answer, data)
     channels = list(roles.inputs) or [
         column
@@ -58,13 +61,15 @@ def read(table: Table, roles: Roles, data: DataSettings, answer: Answer | None) 
         )
     values = np.stack([table.numbers(column, ", a channel of the series") for column in channels], axis=1)
     times = None if roles.time is None else times_of(table, roles.time)
-    series = []
+    series, orders = [], []
     for name, where in rows.items():
         for column in constant - {None}:
             _one_value(table, str(column), name, where)
-        series.append(_series(table, values, times, where, roles.time))
+        orders.append(where if times is None else _in_time(table, times, where, str(roles.time)))
+        series.append(Series(values[orders[-1]], None if times is None else uneven(times[orders[-1]])))
     roles.inputs = tuple(channels)
-    return _examples(table, roles, series, firsts, tuple(channels), answer, data)
+    examples = _examples(table, roles, series, firsts, tuple(channels), None if answer == "tags" else answer, data)
+    return replace(examples, targets=_tags(table, roles.target[0], orders)) if answer == "tags" else examples
 
 
 def _rows_of_each(table: Table, column: str) -> dict[str, NDArray[np.int64]]:
@@ -88,6 +93,8 @@ def _measured(table: Table, column: str, roles: Roles) -> bool:
 def _one_value(table: Table, column: str, name: str, where: NDArray[np.int64]) -> None:
     """Raise `DataError` where a column changes within a series."""
     cells = table.columns[column]
+    if len({cells[row] for row in where}) == 1:
+        return
     for row in where[1:]:
         if cells[row] != cells[where[0]] and not is_missing(cells[row]):
             series = name.partition("\0")[2]
@@ -123,30 +130,34 @@ def times_of(table: Table, column: str) -> NDArray[np.float64]:
     )
 
 
-def _series(
-    table: Table,
-    values: NDArray[np.float64],
-    times: NDArray[np.float64] | None,
-    where: NDArray[np.int64],
-    column: str | None,
-) -> Series:
-    """The rows ``where`` in order of time; even steps need no times."""
-    if times is None:
-        return Series(values[where])
+def _in_time(table: Table, times: NDArray[np.float64], where: NDArray[np.int64], column: str) -> NDArray[np.int64]:
+    """The rows of a series in order of time. Raises `DataError` where that is not clear."""
+    where = where[np.argsort(times[where], kind="stable")]
     here = times[where]
     if np.isnan(here).any():
         raise DataError(f"{table.place(where[np.isnan(here)][0])}: column '{column}', the time, is empty.")
-    order = np.argsort(here, kind="stable")
-    where, here = where[order], here[order]
     same = np.flatnonzero(np.diff(here) == 0)
     if len(same):
         raise DataError(
             f"{table.place(where[same[0] + 1])}: has the same time ({column} {here[same[0]]:g}) as row"
             f" {table.lines[where[same[0]]]} of the same series. Say with --id-column what the rows of a series share."
         )
-    gaps = np.diff(here)
-    even = len(gaps) == 0 or bool(np.allclose(gaps, gaps[0], rtol=1e-3))
-    return Series(values[where], None if even else here)
+    return where
+
+
+def uneven(times: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Times, or None where the steps between them are even and need none."""
+    gaps = np.diff(times)
+    return None if len(gaps) == 0 or np.allclose(gaps, gaps[0], rtol=_EVEN) else times
+
+
+def _tags(table: Table, column: str, orders: Sequence[NDArray[np.int64]]) -> list[Target]:
+    """The cells of a column for each step of each series."""
+    cells = table.columns[column]
+    for row, cell in enumerate(cells):
+        if is_missing(cell):
+            raise DataError(f"{table.place(row)}: column '{column}', the tag, is empty. Fill it in.")
+    return [tuple(class_name(cells[row]) for row in where) for where in orders]
 
 
 def _one_value_a_row(
@@ -170,9 +181,7 @@ def _one_value_a_row(
         steps, place = np.unique(times[where], return_inverse=True)
         block = np.full((len(steps), len(channels)), np.nan)
         block[place, which[where]] = values[where]
-        gaps = np.diff(steps)
-        even = len(gaps) == 0 or bool(np.allclose(gaps, gaps[0], rtol=1e-3))
-        series.append(Series(block, None if even else steps))
+        series.append(Series(block, uneven(steps)))
     roles.inputs = (free[0],)
     firsts = [where[0] for where in rows.values()]
     return _examples(table, roles, series, firsts, channels, answer, data)

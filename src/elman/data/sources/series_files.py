@@ -17,7 +17,7 @@ from elman.data.sources.column_names import plain
 from elman.data.sources.columns import find_roles, make_targets, target_by_content
 from elman.data.sources.files import Files, SourceFile
 from elman.data.sources.items import Item, named_by_path
-from elman.data.sources.long_tables import moments
+from elman.data.sources.long_tables import moments, uneven
 from elman.data.sources.table import Table, read_table, shorten
 from elman.data.sources.wide_tables import shape_of
 from elman.errors import DataError
@@ -102,9 +102,7 @@ def _loading(file: SourceFile, columns: list[str], data: DataSettings) -> Callab
                 f"{file.name}: expected numbers or dates that rise in column '{time}', found some that do not, such as"
                 f" {shorten(table.columns[time][0])}. Name another column with --time-column."
             )
-        gaps = np.diff(times)
-        even = len(gaps) == 0 or bool(np.allclose(gaps, gaps[0], rtol=1e-3))
-        return Series(values, None if even else times)
+        return Series(values, uneven(times))
 
     return load
 

@@ -23,6 +23,8 @@ from elman.errors import DataError, nearest
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "nil"})
 #: Rows by which a file is judged before it is read.
 _LOOK = 200
+#: Fewer numbers between spaces on a line may be a label and a text.
+_FEWEST_SPACED = 3
 _SEPARATORS = ("\t", ",", ";", "|")
 
 
@@ -105,10 +107,9 @@ def is_missing(cell: Any) -> bool:
 def to_numbers(cells: Iterable[Any], decimal_comma: bool = False) -> NDArray[np.float64] | None:
     """Cells as numbers, NaN where they are empty or say that nothing is known; None where one is something else."""
     cells = list(cells)
-    if any(isinstance(cell, (list, dict)) for cell in cells):
-        return None
     try:
-        return np.array(cells, dtype=np.float64)
+        numbers = np.array(cells, dtype=np.float64)
+        return numbers if numbers.ndim == 1 else None
     except (ValueError, TypeError):
         pass
     numbers = np.empty(len(cells))
@@ -181,7 +182,7 @@ def join(tables: Sequence[Table], name: str) -> Table:
 def _separated(file: SourceFile, text: str, certain: bool) -> Table | None:
     separator = _separator(file, text, certain)
     if separator is None:
-        return None
+        return _spaced(file, text)
     rows, lines = _records(file, text, separator, certain)
     width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
     if rows and rows[0][-1] == "" and all(row[-1] == "" for row in rows[:_LOOK]) and width > 2:
@@ -205,6 +206,19 @@ def _separated(file: SourceFile, text: str, certain: bool) -> Table | None:
     columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(names)}
     comma = separator == ";" and any(_decimal_comma(cells) for cells in columns.values())
     return Table(file.name, columns, [file] * len(rows), lines, header, comma)
+
+
+def _spaced(file: SourceFile, text: str) -> Table | None:
+    """Numbers between spaces, as many on each line, three or more; or None."""
+    rows = [(number, line.split()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    width = len(rows[0][1]) if rows else 0
+    if width < _FEWEST_SPACED or any(len(cells) != width or to_numbers(cells) is None for _, cells in rows[:_LOOK]):
+        return None
+    for number, cells in rows:
+        if len(cells) != width:
+            raise DataError(f"{file.name}, row {number}: expected {width} numbers, as in row 1, found {len(cells)}.")
+    columns = {str(place + 1): [cells[place] for _, cells in rows] for place in range(width)}
+    return Table(file.name, columns, [file] * len(rows), [number for number, _ in rows], header=False)
 
 
 def _separator(file: SourceFile, text: str, certain: bool) -> str | None:
@@ -272,17 +286,18 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     first, below = [cell.strip() for cell in rows[0]], rows[1:_LOOK]
     if any(plain(cell) in KNOWN for cell in first):
         return True
-    if not below or len(set(map(str.lower, first))) < len(first) or any(not cell for cell in first[1:]):
+    named = first[: max((place for place, cell in enumerate(first) if cell), default=-1) + 1]
+    if not below or len(set(map(str.lower, named))) < len(named) or not all(named[1:]):
         return False
     columns = [[row[place].strip() for row in below] for place in range(len(first))]
     numeric = [to_numbers(cells) is not None for cells in columns]
-    if any(to_numbers([cell]) is not None for cell in first):
+    if any(cell and to_numbers([cell]) is not None for cell in first):
         return _counting(first)
     if any(numeric):
         return True
-    if any(cell in cells for cell, cells in zip(first, columns, strict=True)):
+    if any(cell and cell in cells for cell, cells in zip(first, columns, strict=True)):
         return False
-    names = all(re.fullmatch(r"[^\W\d][\w .#()/-]{0,39}", cell) for cell in first)
+    names = all(re.fullmatch(r"[^\W\d][\w .#()/-]{0,39}", cell) for cell in named)
     return names and any(np.mean([len(c) for c in cells]) > 2 * len(n) for n, cells in zip(first, columns, strict=True))
 
 

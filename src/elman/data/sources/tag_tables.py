@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from elman.data.examples import Examples
-from elman.data.sources import column_names
+from elman.data.sources import column_names, long_tables
 from elman.data.sources.column_names import plain
-from elman.data.sources.columns import class_name
+from elman.data.sources.columns import class_name, find_roles, named_text
 from elman.data.sources.files import PART_NAMES
 from elman.data.sources.table import Table, is_missing
 from elman.errors import DataError
@@ -23,6 +23,8 @@ _TAGS = ("tags", "ner_tags", "labels", "tag", "ner", "label", "slots", "pos_tags
 
 def read(table: Table, data: DataSettings) -> Examples:
     """Words and their tags. Raises `DataError` where it is not clear which columns hold them."""
+    if data.kind == "series" or (data.kind == "auto" and _measures(table, data)):
+        return _of_series(table, data)
     words = table.find(data.input_column[0], "input-column") if data.input_column else _named(table, _WORDS)
     tags = table.find(data.target[0], "target") if data.target else _named(table, _TAGS)
     if words is None or tags is None:
@@ -48,6 +50,26 @@ def read(table: Table, data: DataSettings) -> Examples:
         notes=(f"Column '{words}' holds the words, '{tags}' their tags.",),
         guessed={"kind": "words", "input_column": (words,), "target": (tags,)},
     )
+
+
+def _measures(table: Table, data: DataSettings) -> bool:
+    """Whether rows are steps of series, and not words."""
+    roles = find_roles(table, data, "tags")
+    if not roles.target or named_text(table, roles) is not None:
+        return False
+    free = roles.inputs or [column for column in table.columns if column not in roles.named()]
+    return bool(free) and any(map(table.is_numeric, free)) and long_tables.is_long(table, roles, data)
+
+
+def _of_series(table: Table, data: DataSettings) -> Examples:
+    """Series over rows with a tag in each row."""
+    roles = find_roles(table, data, "tags")
+    if not long_tables.is_long(table, roles, data):
+        raise DataError(
+            f"{table.name}: a tag for each step needs rows that are steps, and a column that says which of them are one"
+            f" series; the columns are {', '.join(list(table.columns)[:12])}. Say which with --id-column NAME."
+        )
+    return long_tables.read(table, roles, data, "tags")
 
 
 def same_length(place: str, words: Sequence[str], tags: Sequence[str]) -> None:
