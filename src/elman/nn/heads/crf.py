@@ -93,9 +93,16 @@ class CRFHead(nn.Module):
         return self.start[labels[:, 0]] + at_steps + between + self.end[last]
 
     def _log_total(self, scores: Tensor, valid: Tensor) -> Tensor:
-        """Logarithm of the sum of exp s(x, y') over all label sequences, (batch,)."""
-        so_far = self.start + scores[:, 0]
-        for at_step, inside in zip(scores[:, 1:].unbind(1), valid[:, 1:].unbind(1), strict=True):
-            after = torch.logsumexp(so_far[:, :, None] + self.transitions, 1) + at_step
-            so_far = torch.where(inside[:, None], after, so_far)
-        return torch.logsumexp(so_far + self.end, 1)
+        """Logarithm of the sum of exp s(x, y') over all label sequences, (batch,).
+
+        One step is a product with the powers of the transitions. In float64 what is 700 nats below the largest counts.
+        """
+        at_steps = scores.double()
+        largest = self.transitions.detach().max().double()
+        powers = torch.exp(self.transitions.double() - largest)
+        so_far = self.start + at_steps[:, 0]
+        for at_step, inside in zip(at_steps[:, 1:].unbind(1), valid[:, 1:].unbind(1), strict=True):
+            top = so_far.detach().amax(1, keepdim=True)
+            summed = (torch.exp(so_far - top) @ powers).clamp(min=torch.finfo(torch.float64).tiny)
+            so_far = torch.where(inside[:, None], top + largest + summed.log() + at_step, so_far)
+        return torch.logsumexp(so_far + self.end, 1).to(scores)
