@@ -24,8 +24,9 @@ from elman.settings import DataSettings
 
 SPLICE_TRAIN = 2_000
 
-#: For about a hundred sequences, by 105 splice junctions drawn from the first 2,000 and tested on others of them.
-PROMOTERS: dict[str, Any] = {"held_out": 0.0, "epochs": 20}
+#: For about a hundred sequences, by 105 splice junctions drawn from the first 2,000 and tested on others of them: with
+#: so few more passes teach the recurrent part nothing, and what a tenth of them held out says gives the bag its share.
+PROMOTERS: dict[str, Any] = {"epochs": 20}
 
 
 def splice(data: Path, run: int) -> Parts:
@@ -83,7 +84,7 @@ def leave_one_out(data: Data) -> list[Figure]:
             continue
         began = time.perf_counter()
         others, left = examples.take([each for each in everything if each != row]), examples.take([row])
-        model = elman.Classifier(seed=seed, **PROMOTERS).fit_parts(Parts(others, None, None))
+        model = elman.Classifier(seed=seed, **PROMOTERS).fit_parts(split(others, DataSettings(), seed))
         said = str(model.predict(left)[0])
         found.append(
             {"seed": seed, "row": row, "right": said == left.targets[0], "seconds": time.perf_counter() - began}  # type: ignore[index]
