@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from elman.codecs.bag import Bag
 from elman.codecs.raw import Raw, Series
 from elman.codecs.sequence import SequenceCodec
-from elman.data.examples import Examples
+from elman.data.examples import Examples, Target
 from elman.errors import DataError
 from elman.runtime.answers import Answers
 
@@ -66,7 +66,7 @@ class BagOfFeatures:
         if not len(train) or train.targets is None:
             raise DataError("A baseline needs sequences with their truth to learn from, found none.")
         features = _StepFeatures(codec) if answers.kind == "tags" else _SequenceFeatures(train)
-        rows, targets = features.of(train.inputs), _encoded(answers, train)
+        rows, targets = features.of(train.inputs, train.targets), _encoded(answers, train)
         penalties = OF_TAGS if answers.kind == "tags" else PENALTIES if len(valid) else (1.0,)
         models = [_MODELS[answers.kind](answers, rows, targets, penalty) for penalty in penalties]
         if len(models) == 1:
@@ -88,8 +88,8 @@ def _encoded(answers: Answers, examples: Examples) -> NDArray[Any]:
 
 class _Features(ABC):
     @abstractmethod
-    def of(self, inputs: Sequence[Raw]) -> Rows:
-        """The rows of sequences."""
+    def of(self, inputs: Sequence[Raw], targets: Sequence[Target] | None = None) -> Rows:
+        """The rows of sequences; ``targets`` are given with those that the features were fitted to."""
 
     def apart(self, outputs: NDArray[Any], inputs: Sequence[Raw]) -> Any:
         """The outputs of rows by sequence."""
@@ -113,9 +113,9 @@ class _SequenceFeatures(_Features):
                 self._mean, spread = np.nan_to_num(np.nanmean(values, 0)), np.nanstd(values, 0)
             self._deviation = np.where(spread > 0, spread, 1.0)
 
-    def of(self, inputs: Sequence[Raw]) -> Rows:
+    def of(self, inputs: Sequence[Raw], targets: Sequence[Target] | None = None) -> Rows:
         """The bag, and scaled numbers where nothing was measured 0."""
-        bag = self._bag.transform(inputs)
+        bag = self._bag.transform(inputs, targets)
         if not self._length:
             return bag
         values = np.nan_to_num((self._values(inputs) - self._mean) / self._deviation)
@@ -139,7 +139,7 @@ class _StepFeatures(_Features):
     def __init__(self, codec: SequenceCodec) -> None:
         self._codec = codec
 
-    def of(self, inputs: Sequence[Raw]) -> Rows:
+    def of(self, inputs: Sequence[Raw], targets: Sequence[Target] | None = None) -> Rows:
         """All steps of all sequences, one after the other."""
         steps = [self._codec.encode(raw).values for raw in inputs]
         # Between sequences, and at both ends, stand so many steps of nothing that no window sees two of them.

@@ -76,8 +76,13 @@ class Bag(ABC):
         """Write the features into ``folder``."""
 
     @abstractmethod
-    def transform(self, inputs: Sequence[Raw]) -> scipy.sparse.csr_matrix:
-        """The features of each sequence, (sequences, features) float32."""
+    def transform(self, inputs: Sequence[Raw], targets: Sequence[Any] | None = None) -> scipy.sparse.csr_matrix:
+        """The features of each sequence, (sequences, features) float32.
+
+        ``targets`` are given with the very sequences that the bag was fitted to. Then each row is as it would be if the
+        bag had been fitted without that sequence, so that a model that learns from the rows sees what it will see
+        of new sequences.
+        """
 
     @abstractmethod
     def describe(self) -> str:

@@ -92,8 +92,8 @@ class BagOfStatistics(Bag):
         text = json.dumps({"mean": self.mean.tolist(), "deviation": deviation})
         (folder / self.FILE).write_text(text + "\n", encoding="utf-8")
 
-    def transform(self, inputs: Sequence[Raw]) -> scipy.sparse.csr_matrix:
-        """The standardised statistics, (sequences, features) float32."""
+    def transform(self, inputs: Sequence[Raw], targets: Sequence[Any] | None = None) -> scipy.sparse.csr_matrix:
+        """The standardised statistics, (sequences, features) float32; one sequence more or less hardly moves them."""
         from scipy.sparse import csr_matrix
 
         rows = np.zeros((len(inputs), len(self)), dtype=np.float32)

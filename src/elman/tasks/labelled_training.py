@@ -67,13 +67,18 @@ class Encoded:
     bags: Any = None
 
     @classmethod
-    def of(cls, examples: Examples, model: LabelModel, steps: Sequence[Steps] | None = None) -> Encoded:
-        """Encode all, or what ``steps`` leave to do. Raises `DataError` for what the codec cannot read."""
+    def of(
+        cls, examples: Examples, model: LabelModel, steps: Sequence[Steps] | None = None, learnt: bool = False
+    ) -> Encoded:
+        """Encode all, or what ``steps`` leave to do; ``learnt`` are those that the bag was fitted to.
+
+        Raises `DataError` for what the codec cannot read.
+        """
         return cls(
             examples,
             [model.codec.encode(raw) for raw in examples.inputs] if steps is None else steps,
             [model.answers.encode(target) for target in targets_in(examples)],
-            None if model.bag is None else model.bag.transform(examples.inputs),
+            None if model.bag is None else model.bag.transform(examples.inputs, examples.targets if learnt else None),
         )
 
     @property
@@ -129,7 +134,7 @@ def run(
         if resume and folder is not None:
             record: Record = RunRecord.read(folder, LabelModel, type(settings)()).resumed(settings, start_from)
             record.check_data(fingerprint(parts), source)
-            encoded = Encoded.of(parts.train, record.model)
+            encoded = Encoded.of(parts.train, record.model, learnt=True)
         else:
             record, encoded = _begin(parts, settings, answer, source, start_from, encoder, callbacks)
         return _train(parts, encoded, record, folder, resume, encoder, callbacks)
@@ -165,7 +170,9 @@ def _begin(
         for callback in callbacks:
             callback.on_note(sentence)
     begun_from = None if start_from is None else start_folder(start_from)
-    return RunRecord(settings, model, source, fingerprint(parts), begun_from), Encoded.of(learnt, model, steps)
+    return RunRecord(settings, model, source, fingerprint(parts), begun_from), Encoded.of(
+        learnt, model, steps, learnt=True
+    )
 
 
 def targets_in(examples: Examples) -> Sequence[Any]:
