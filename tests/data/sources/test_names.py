@@ -27,6 +27,8 @@ SPOKEN = paths(
         ("{}/*", "yes/1.wav", "yes"),
         ("{}/*/*", "train/yes/1.wav", "train"),
         ("take{}", "take12", "12"),
+        ("{}#", "a/dog12.wav", "dog"),
+        ("{}#", "dog.wav", None),
         ("{}/*", "1.wav", None),
         ("{}_*", "7.wav", None),
         ("a.{}-*", "axb-c.wav", None),
@@ -53,7 +55,7 @@ def test_sessions_below_classes_are_no_classes() -> None:
     told = guess(
         paths("run/a/1.wav", "run/a/2.wav", "run/b/1.wav", "sit/c/1.wav", "sit/c/2.wav", "sit/d/1.wav"), "data"
     )
-    assert told.target == "{}/*/*"
+    assert (told.target, told.group) == ("{}/*/*", "{}/*")
 
 
 def test_parts_are_no_classes() -> None:

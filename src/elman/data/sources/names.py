@@ -1,8 +1,8 @@
 """What the names of files tell: the class, and who or what a recording belongs to.
 
-A pattern says where it stands: ``{}`` is the wanted piece, ``*`` anything within a name, ``/`` parts folders. It is
-laid over the end of a path without the file's suffix: ``{}_*`` finds 7 in ``7_theo_3.wav``, ``{}/*`` the folder of a
-file.
+A pattern says where it stands: ``{}`` is the wanted piece, ``*`` anything within a name, ``#`` a number, ``/`` parts
+folders. It is laid over the end of a path without the file's suffix: ``{}_*`` finds 7 in ``7_theo_3.wav``, ``{}#`` dog
+in ``dog12.wav``, ``{}/*`` the folder of a file.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ def pick(pattern: str, path: PurePosixPath) -> str | None:
 def _expression(pattern: str) -> re.Pattern[str]:
     if pattern.count("{}") != 1:
         raise SettingsError(f"a pattern over names has {{}} once, where the wanted piece is, not as in '{pattern}'.")
-    pieces = re.split(r"(\{\}|\*)", pattern)
-    return re.compile("".join({"{}": "([^/]+?)", "*": "[^/]*?"}.get(piece, re.escape(piece)) for piece in pieces))
+    pieces = re.split(r"(\{\}|\*|#)", pattern)
+    marks = {"{}": "([^/]+?)", "*": "[^/]*?", "#": "[0-9]+"}
+    return re.compile("".join(marks.get(piece, re.escape(piece)) for piece in pieces))
 
 
 def pick_all(pattern: str, paths: Sequence[PurePosixPath], option: str) -> list[str]:
@@ -73,16 +74,15 @@ class Told:
 def guess(paths: Sequence[PurePosixPath], asked: str, group: str | None = None) -> Told:
     """Where the class stands: in the folders, else at the start of the names; and who it is, where that is clear.
 
-    ``group`` is a pattern that is known. The class is None where nothing is clear. Raises `DataError` where two levels
-    of folders could be the class.
+    ``group`` is a pattern that is known. The class is None where nothing is clear. Raises `DataError` where several
+    levels of folders, or pieces of the names, could be the class.
     """
-    told = Told(_folder(paths, asked), group)
-    if told.target is None:
-        told.target = _piece(paths)
+    folder, inside = _folder(paths, asked)
+    told = Told(folder or _piece(paths, asked), group)
     if told.target is not None:
         classes = pick_all(told.target, paths, "target")
         told.notes.append(f"The class is {_where(told.target)}: {_some(classes)}; if not, say --target PATTERN.")
-        told.group = group or _group(paths, told.target, classes)
+        told.group = group or inside or _group(paths, told.target, classes)
     if told.group is not None and group is None:
         groups = pick_all(told.group, paths, "group")
         told.notes.append(
@@ -100,58 +100,80 @@ def nothing_told(asked: str, what: str, paths: Sequence[PurePosixPath]) -> DataE
     )
 
 
-def _folder(paths: Sequence[PurePosixPath], asked: str) -> str | None:
-    """The pattern of the folder that tells the class, if one does."""
+def _folder(paths: Sequence[PurePosixPath], asked: str) -> tuple[str | None, str | None]:
+    """The patterns of the folder that tells the class, if one does, and of folders within it."""
     depth = min(len(path.parts) for path in paths) - 1
-    levels = {}
-    for level in range(1, depth + 1):
-        names = [path.parts[-1 - level] for path in paths]
-        if _tells_classes(names) and not set(map(str.lower, names)) <= set(PART_NAMES):
-            levels[level] = names
-    if len(levels) < 2:
-        return _level(*levels) if levels else None
-    outer, inner = max(levels), min(levels)
-    above: dict[str, set[str]] = defaultdict(set)
-    for name, over in zip(levels[inner], levels[outer], strict=True):
-        above[name].add(over)
-    if max(map(len, above.values())) == 1:
-        return _level(outer)  # every inner folder is in one outer folder: a session, or a speaker of one class
-    raise DataError(
-        f"{asked}: two levels of folders could be the class: {_some(levels[outer])}, or below {_some(levels[inner])}."
-        f" Say which: --target '{_level(outer)}' or --target '{_level(inner)}'; the other may be the --group."
-    )
+    levels = {level: [path.parts[-1 - level] for path in paths] for level in range(1, depth + 1)}
+    telling = [level for level, names in levels.items() if _tells_classes(names) and not _are_parts(names)]
+    if not telling:
+        return None, None
+    outer, inner = max(telling), min(telling)
+    if outer > inner and not _lies_within(levels[inner], levels[outer]):
+        raise DataError(
+            f"{asked}: two levels of folders could be the class: {_some(levels[outer])}, or below"
+            f" {_some(levels[inner])}. Say which: --target '{_level(outer)}' or --target '{_level(inner)}'; the other"
+            " may be the --group."
+        )
+    below = levels[outer - 1] if outer > 1 else []
+    some = len(set(levels[outer])) < len(set(below)) < len(paths)
+    return _level(outer), _level(outer - 1) if some else None
+
+
+def _lies_within(inner: Sequence[str], outer: Sequence[str]) -> bool:
+    """Whether each inner folder is in one outer one: it is a session, or somebody of one class."""
+    return len(set(zip(inner, outer, strict=True))) == len(set(inner))
+
+
+def _are_parts(names: Sequence[str]) -> bool:
+    return {name.lower() for name in names} <= set(PART_NAMES)
 
 
 def _level(level: int) -> str:
     return "{}" + "/*" * level
 
 
-def _piece(paths: Sequence[PurePosixPath]) -> str | None:
-    """The pattern of the first piece of the names, where it tells classes, or of letters before a number."""
+def _piece(paths: Sequence[PurePosixPath], asked: str) -> str | None:
+    """The pattern of the piece of the names that tells the class: the first, unless that is some long number."""
+    stems = [path.stem for path in paths]
+    lettered = [re.fullmatch(r"(.*[^\d_\-.\s])\d+", stem) for stem in stems]
+    if all(lettered) and _tells_classes([match[1] for match in lettered if match]):
+        return "{}#"
+    first = [_BETWEEN.split(stem)[0] for stem in stems]
+    between = {match[0] if (match := _BETWEEN.search(stem)) else "" for stem in stems}
+    if _tells_classes(first) and len(between) == 1 and not all(name.isdigit() and len(name) > 2 for name in first):
+        return "{}" + between.pop() + "*"
+    others = {pattern: names for pattern, names in _places(paths)[1:] if _tells_classes(names)}
+    if len(others) > 1:
+        found = "; ".join(f"--target '{pattern}' for {_some(names)}" for pattern, names in others.items())
+        raise DataError(f"{asked}: {len(others)} pieces of the names could be the class. Say which: {found}.")
+    return next(iter(others), None)
+
+
+def _places(paths: Sequence[PurePosixPath]) -> list[tuple[str, list[str]]]:
+    """The pattern of every piece of the names, and what stands there; none where the names are not made alike."""
     pieces = [_BETWEEN.split(path.stem) for path in paths]
-    if all(len(each) > 1 for each in pieces) and _tells_classes([each[0] for each in pieces]):
-        between = {_BETWEEN.search(path.stem)[0] for path in paths if _BETWEEN.search(path.stem)}  # type: ignore[index]
-        if len(between) == 1:
-            return "{}" + between.pop() + "*"
-    return None
+    between = _BETWEEN.findall(paths[0].stem)
+    if any(_BETWEEN.findall(path.stem) != between for path in paths) or not between:
+        return []
+    found = []
+    for place in range(len(between) + 1):
+        marks = ["{}" if number == place else "*" for number in range(len(between) + 1)]
+        pattern = "".join(mark + gap for mark, gap in zip(marks, [*between, ""], strict=True))
+        found.append((pattern, [each[place] for each in pieces]))
+    return found
 
 
 def _group(paths: Sequence[PurePosixPath], target: str, classes: Sequence[str]) -> str | None:
     """The pattern of a piece of the names that has letters and comes with several classes each: a speaker."""
-    if "/" in target or len({_BETWEEN.sub(" ", path.stem).count(" ") for path in paths}) > 1:
+    if "/" in target:
         return None
-    pieces = [_BETWEEN.split(path.stem) for path in paths]
-    between = _BETWEEN.findall(paths[0].stem)
-    for place in range(1, len(pieces[0])):
-        names = [each[place] for each in pieces]
+    for pattern, names in _places(paths)[1:]:
         with_class: dict[str, set[str]] = defaultdict(set)
         for name, label in zip(names, classes, strict=True):
             with_class[name].add(label)
         somebody = all(re.search("[A-Za-z]", name) for name in with_class)
         if somebody and len(with_class) > 2 and min(map(len, with_class.values())) > 1:
-            wanted = ["*"] * len(pieces[0])
-            wanted[place] = "{}"
-            return "".join(piece + mark for piece, mark in zip(wanted, [*between, ""], strict=True))
+            return pattern
     return None
 
 
