@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,13 @@ ReachOption = Annotated[
     bool, typer.Option("--reach", help="Log how far gradients reach and what is saturated, and warn of short reach.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+SearchOption = Annotated[
+    int, typer.Option("--search", metavar="N", help="Try N settings first, and train with the best of them.", min=0)
+]
+OverOption = Annotated[
+    list[str] | None,
+    typer.Option("--search-over", metavar="OPTION", help="Option to search; may be repeated; else the usual ones."),
+]
 
 
 @with_settings(LanguageModelSettings())
@@ -42,6 +50,8 @@ def language_model(
     out: OutOption,
     resume: ResumeOption = False,
     start_from: FromOption = None,
+    search: SearchOption = 0,
+    search_over: OverOption = None,
     reach: ReachOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -49,9 +59,21 @@ def language_model(
     """Train a network to continue text: elman train language-model book.txt --out runs/book."""
     from elman.settings import flat
     from elman.tasks.language_model import LanguageModel
+    from elman.tasks.search import find_settings, has_run
 
-    model = LanguageModel(**flat(settings))
+    def fit(asked: LanguageModelSettings, callbacks: Sequence[Callback]) -> LanguageModel:
+        return LanguageModel(**flat(asked)).fit(*files, start_from=start_from, callbacks=callbacks)
+
     display = display_for(quiet, json)
+    if search:
+        found = find_settings(
+            settings, fit, out, trials=search, over=search_over or (), start_from=start_from, resume=resume,
+            note=display.on_note,
+        )  # fmt: skip
+        if found is None:
+            return
+        settings, resume = found, resume and has_run(out)
+    model = LanguageModel(**flat(settings))
     callbacks = [display, *([_reach_log(out, display)] if reach else [])]
     model.fit(*files, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
     if quiet or json:
@@ -72,12 +94,14 @@ def classify(
     out: OutOption,
     resume: ResumeOption = False,
     start_from: FromOption = None,
+    search: SearchOption = 0,
+    search_over: OverOption = None,
     reach: ReachOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Train a network to say what a sequence is: elman train classify reviews.csv --out runs/reviews."""
-    _train_labels("classify", settings, data, out, resume, start_from, reach, quiet, json)
+    _train_labels("classify", settings, data, out, resume, start_from, search, search_over, reach, quiet, json)
 
 
 @with_settings(TaggerSettings())
@@ -87,12 +111,14 @@ def tag(
     out: OutOption,
     resume: ResumeOption = False,
     start_from: FromOption = None,
+    search: SearchOption = 0,
+    search_over: OverOption = None,
     reach: ReachOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Train a network to say what every step of a sequence is: elman train tag queries.conll --out runs/slots."""
-    _train_labels("tag", settings, data, out, resume, start_from, reach, quiet, json)
+    _train_labels("tag", settings, data, out, resume, start_from, search, search_over, reach, quiet, json)
 
 
 @with_settings(RegressorSettings())
@@ -102,12 +128,14 @@ def regress(
     out: OutOption,
     resume: ResumeOption = False,
     start_from: FromOption = None,
+    search: SearchOption = 0,
+    search_over: OverOption = None,
     reach: ReachOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Train a network to say how much, of a sequence: elman train regress air.csv --out runs/air."""
-    _train_labels("regress", settings, data, out, resume, start_from, reach, quiet, json)
+    _train_labels("regress", settings, data, out, resume, start_from, search, search_over, reach, quiet, json)
 
 
 def _train_labels(
@@ -117,14 +145,29 @@ def _train_labels(
     out: Path,
     resume: bool,
     start_from: Path | None,
+    search: int,
+    search_over: list[str] | None,
     reach: bool,
     quiet: bool,
     json: bool,
 ) -> None:
     from elman.settings import flat
     from elman.tasks import LABEL_TASKS
+    from elman.tasks.labelled import Labelled
+    from elman.tasks.search import find_settings, has_run
+
+    def fit(asked: LabelSettings, callbacks: Sequence[Callback]) -> Labelled:
+        return LABEL_TASKS[task](**flat(asked)).fit(data, start_from=start_from, callbacks=callbacks)
 
     display = display_for(quiet, json, unit="steps")
+    if search:
+        found = find_settings(
+            settings, fit, out, trials=search, over=search_over or (), start_from=start_from, resume=resume,
+            note=display.on_note,
+        )  # fmt: skip
+        if found is None:
+            return
+        settings, resume = found, resume and has_run(out)
     callbacks = [display, *([_reach_log(out, display)] if reach else [])]
     model = LABEL_TASKS[task](**flat(settings))
     model.fit(data, out=out, resume=resume, start_from=start_from, callbacks=callbacks)

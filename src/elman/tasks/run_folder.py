@@ -13,13 +13,14 @@ from elman import system
 from elman.errors import CheckpointError, ElmanError, SaveError, UsageError
 from elman.runtime.model import Model
 from elman.settings import flat, to_dict, update
+from elman.training import search
 from elman.training.checkpoint import CHANGEABLE
 
 #: Folder in the folder of the run, and the file in it beside the vocabulary.
 FOLDER, FILE = "run", "record.json"
 
-#: What a run that was killed at its very start may leave behind.
-REMAINS = {system.LOCK, f".{FOLDER}.part"}
+#: What may stand in a folder before a run: what one that was killed at its very start left behind, and a search.
+REMAINS = {system.LOCK, f".{FOLDER}.part", search.FOLDER}
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
