@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from elman.errors import DataError
 _UNEVEN = 0.1
 #: A channel whose spread is less than this share of its size is constant, but for rounding.
 _CONSTANT = 1e-12
+
+#: So many channels at most are shown with their changes by themselves.
+_FEW_CHANNELS = 8
 
 #: What `SeriesCodec.augment` does, and how much by itself.
 _AUGMENTATIONS = {"warp": 0.1, "scale": 0.1, "jitter": 0.05}
@@ -68,11 +71,14 @@ class SeriesCodec(SequenceCodec):
         self.frame = (features,)
 
     @classmethod
-    def fit(cls, inputs: Sequence[Raw], *, differences: bool = True, augment: str = "auto") -> SeriesCodec:
+    def fit(
+        cls, inputs: Sequence[Raw], *, differences: bool | Literal["auto"] = "auto", augment: str = "auto"
+    ) -> SeriesCodec:
         """Learn scales, channels with gaps and the usual step of ``inputs``, the training data.
 
-        ``differences`` adds how much each channel changed: with it movements of hands (Libras) were told apart in 92
-        instead of 82 of 100 cases. ``augment`` is ``auto``, ``none`` or a list of ``warp`` (time runs unevenly),
+        ``differences`` adds how much each channel changed; auto does so for at most 8 channels: movements of hands
+        (Libras, 2 channels) were told apart in 92 instead of 82 of 100 cases, voices (JapaneseVowels, 12) in 96 instead
+        of 97.5. ``augment`` is ``auto``, ``none`` or a list of ``warp`` (time runs unevenly),
         ``scale`` (channels larger and smaller) and ``jitter`` (noise), each with ``=STRENGTH`` if wanted.
         Raises `DataError` where ``inputs`` are empty, of different channels or hold what is no number.
 
@@ -92,7 +98,7 @@ class SeriesCodec(SequenceCodec):
                 )
         mean, deviation = _moments([series.values for series in found])
         change = None
-        if differences:
+        if differences is True or (differences == "auto" and channels <= _FEW_CHANNELS):
             _, change = _moments([np.diff(series.values, axis=0) for series in found])
             change = np.divide(change, deviation, out=np.zeros_like(change), where=deviation > 0)
         gaps = np.flatnonzero(np.any([np.isnan(series.values).any(0) for series in found], 0)).tolist()
