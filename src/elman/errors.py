@@ -5,6 +5,7 @@
     │   └── SettingsError           an option is unknown, malformed or in conflict with another
     ├── BackendError                a backend asked for by name cannot run this layer
     ├── DataError                   a file or an array is not what was asked for
+    │   └── ArrayError              data in memory are not; a ValueError too, as scikit-learn and NumPy have it
     ├── BundleError                 a model folder is damaged, incomplete or of another version
     ├── CheckpointError             a training run cannot be resumed from what is on disk
     ├── TrainingError               training cannot go on
@@ -44,6 +45,10 @@ class BackendError(ElmanError):
 
 class DataError(ElmanError):
     """A file or an array is not what was asked for."""
+
+
+class ArrayError(DataError, ValueError):
+    """Data in memory are not what was asked for; a ``ValueError`` too, as scikit-learn and NumPy have it."""
 
 
 class BundleError(ElmanError):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from elman.codecs.raw import Frames, Ink, Raw, Recording, Series
 from elman.data.examples import Answer, Examples, Kind, Target
-from elman.errors import DataError
+from elman.errors import ArrayError
 
 _KIND_OF: dict[type, Kind] = {str: "text", tuple: "words", Recording: "audio", Series: "series", Ink: "ink"}
 _KIND_OF[Frames] = "frames"
@@ -36,7 +36,7 @@ def from_arrays(
         kind: What the sequences are, where it cannot be seen: ``dna`` for texts that are DNA.
 
     Raises:
-        DataError: A sequence or a target is of another form than the others, or none that is known.
+        ArrayError: A sequence or a target is of another form than the others, or none that is known.
 
     >>> from_arrays(["a fine film", "a dull one"], ["good", "bad"], answer="class").kind
     'text'
@@ -46,11 +46,11 @@ def from_arrays(
     rows = _rows(inputs, lengths)
     found = [_raw(row, number) for number, row in enumerate(rows)]
     if not found:
-        raise DataError("Expected sequences, found none: 0 sample(s).")
+        raise ArrayError("Expected sequences, found none: 0 sample(s).")
     kinds = {_KIND_OF.get(type(raw)) for raw in found}
     if len(kinds) > 1 or None in kinds:
         names = ", ".join(sorted({type(raw).__name__ for raw in found}))
-        raise DataError(f"Expected sequences of one kind, found {names}.")
+        raise ArrayError(f"Expected sequences of one kind, found {names}.")
     (seen,) = kinds
     chosen: Any = "dna" if kind == "dna" and seen == "text" else seen
     return Examples(
@@ -62,23 +62,27 @@ def from_arrays(
 
 
 def targets_of(targets: Any, answer: Answer, rows: int) -> list[Target]:
-    """Targets of any form in the form of `Examples`. Raises `DataError` where they do not fit ``rows`` sequences."""
+    """Targets of any form in the form of `Examples`. Raises `ArrayError` where they do not fit ``rows`` sequences."""
     given = targets.tolist() if hasattr(targets, "tolist") else list(targets)
     if len(given) != rows:
-        raise DataError(f"{rows} sequences need as many targets, found {len(given)}.")
+        raise ArrayError(f"{rows} sequences need as many targets, found {len(given)}.")
     if answer == "class":
-        return [_label(target) for target in given]
+        return [label_of(target) for target in given]
     if answer == "numbers":
         return [np.atleast_1d(np.asarray(target, np.float64)) for target in given]
     if answer == "tags":
-        return [tuple(_label(tag) for tag in target) for target in given]
+        return [tuple(label_of(tag) for tag in target) for target in given]
     if hasattr(targets, "shape"):  # 0 and 1 for each label
         return [frozenset(str(number) for number, belongs in enumerate(row) if belongs) for row in given]
-    return [frozenset(_label(label) for label in target) for target in given]
+    return [frozenset(label_of(label) for label in target) for target in given]
 
 
-def _label(target: Any) -> str:
-    """A label as text: 1.0 and 1 are the same label."""
+def label_of(target: Any) -> str:
+    """A label as text: 1.0 and 1 are the same label.
+
+    >>> label_of(1.0), label_of(np.int64(1)), label_of("a")
+    ('1', '1', 'a')
+    """
     if isinstance(target, float) and target.is_integer():
         return str(int(target))
     return str(target)
@@ -88,11 +92,11 @@ def _rows(inputs: Any, lengths: Any) -> Iterable[Any]:
     if hasattr(inputs, "to_numpy"):  # a data frame
         inputs = inputs.to_numpy()
     if isinstance(inputs, (str, bytes)) or not isinstance(inputs, (Sequence, np.ndarray)):
-        raise DataError(f"Expected a list of sequences or an array, found {type(inputs).__name__}.")
+        raise ArrayError(f"Expected a list of sequences or an array, found {type(inputs).__name__}.")
     if lengths is None:
         return inputs
     if not isinstance(inputs, np.ndarray) or len(lengths) != len(inputs):
-        raise DataError(f"lengths belong to one padded array, a length for each of its {len(inputs)} rows.")
+        raise ArrayError(f"lengths belong to one padded array, a length for each of its {len(inputs)} rows.")
     return [row[: int(length)] for row, length in zip(inputs, lengths, strict=True)]
 
 
@@ -110,14 +114,16 @@ def _raw(row: Any, number: int) -> Raw:
             return Frames(values)
         values = np.asarray(row, np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"Sequence {number}: expected a text, words or numbers, found {row!r:.60} ({error}).") from None
+        raise ArrayError(
+            f"Sequence {number}: expected a text, words or numbers, found {row!r:.60} ({error})."
+        ) from None
     if values.ndim not in (1, 2):
-        raise DataError(
+        raise ArrayError(
             f"Sequence {number}: expected (time,) or (time, channels), found the shape {values.shape}. Reshape your "
             "data: give a list of sequences, or one array with a row for each sequence."
         )
     if np.isinf(values).any():
-        raise DataError(f"Sequence {number}: holds an infinite number (inf). Leave it out or write NaN for a gap.")
+        raise ArrayError(f"Sequence {number}: holds an infinite number (inf). Leave it out or write NaN for a gap.")
     return Series(_channels(values))
 
 

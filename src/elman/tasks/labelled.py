@@ -14,7 +14,7 @@ import numpy as np
 
 from elman import cells
 from elman.data.examples import Answer, Examples
-from elman.data.sources import read_examples
+from elman.data.sources import read_examples, read_frame
 from elman.data.splits import Parts, read_parts, split
 from elman.errors import BundleError, SettingsError
 from elman.runtime.bundle import Bundle
@@ -49,8 +49,8 @@ class Labelled(Estimator):
         super().__init__(**options)
         if self.settings.network.cell != AUTO:
             cells.find(self.settings.network.cell)
-        self.metrics: dict[str, Any] = {}
-        self.report: LabelReport | None = None
+        self._metrics: dict[str, Any] = {}
+        self._report: LabelReport | None = None
         self._model: LabelModel | None = None
         self._sample: dict[str, Any] = {}
 
@@ -71,8 +71,8 @@ class Labelled(Estimator):
         """Train on files, or on sequences in memory.
 
         Args:
-            X: A file or folder, or a list of them, with sequences and what is to be learnt of each; or sequences in
-                memory, see `elman.data.arrays.from_arrays`.
+            X: A file or folder, or a list of them, with sequences and what is to be learnt of each; a data frame with
+                columns for both, without ``y``; or sequences in memory, see `elman.data.arrays.from_arrays`.
             y: What is to be learnt of each sequence in memory.
             lengths: Valid steps of each row of one padded array.
             out: Folder for model, report, logs and checkpoints; without it all stays in memory, and no baselines are
@@ -93,8 +93,11 @@ class Labelled(Estimator):
         if y is None and _are_paths(X):
             parts = read_parts(X, asked.data, self.answer, asked.training.seed)
             source = ", ".join(Path(path).name for path in ([X] if isinstance(X, (str, Path)) else X))
+        elif y is None and hasattr(X, "columns"):
+            train = read_frame(X, asked.data, self.answer)
+            parts, source = split(train, asked.data, asked.training.seed), "a data frame"
         else:
-            train = self._learn_form(X, y, lengths)
+            train = self._to_learn(X, y, lengths)
             parts, source = split(train, asked.data, asked.training.seed), "data in memory"
         return self.fit_parts(
             parts, source=source, out=out, resume=resume, start_from=start_from, encoder=encoder, callbacks=callbacks
@@ -136,22 +139,23 @@ class Labelled(Estimator):
             encoder=encoder,
             callbacks=callbacks,
         )
-        self.settings, self._model = trained.settings, trained.model
+        self._effective, self._model = trained.settings, trained.model
         self._sample = trained.model.record(parts.train.inputs[0])
         rivals = [] if out is None or trained.stopped_early else self._rivals(parts, callbacks)
         scored = {"held_out": parts.valid, "test": parts.test}
-        self.report = self._report({name: part for name, part in scored.items() if part is not None}, rivals)
-        self.metrics = {**(self.report.figures if self.report else {}), "training": trained.training}
+        self._report = self._reported({name: part for name, part in scored.items() if part is not None}, rivals)
+        self._metrics = {**(self._report.figures if self._report else {}), "training": trained.training}
         if out is not None:
             self.save(out)
-            if self.report is not None:
-                self.report.write(out)
+            if self._report is not None:
+                self._report.write(out)
         if trained.failure is not None:
             raise trained.failure
         return self
 
     def _rivals(self, parts: Parts, callbacks: Sequence[Callback]) -> list[Rival]:
         """The baselines, fitted on the same data."""
+
         def note(text: str) -> None:
             for callback in callbacks:
                 callback.on_note(text)
@@ -164,6 +168,16 @@ class Labelled(Estimator):
             training=self.settings.training,
             note=note,
         )
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """How good the model is on held-out and test data, with the baselines, and how it was trained."""
+        return self._metrics
+
+    @property
+    def report(self) -> LabelReport | None:
+        """All that `fit` found of held-out and test data; None where there were none, and after `load`."""
+        return self._report
 
     # To say something --------------------------------------------------------------------------------------
 
@@ -195,7 +209,7 @@ class Labelled(Estimator):
     def evaluate(self, X: Any, y: Any = None, *, lengths: Any = None) -> LabelReport:  # noqa: N803
         """How good the model is on sequences whose truth is known; arguments as for `fit`."""
         examples = self.examples(X, y, lengths=lengths, with_targets=True)
-        found = self._report({"data": examples}, [])
+        found = self._reported({"data": examples}, [])
         assert found is not None
         return found
 
@@ -210,17 +224,20 @@ class Labelled(Estimator):
         """Files, or sequences in memory, as `Examples` of the kind that this model reads."""
         if isinstance(X, Examples):
             return X
+        # Groups are for dividing training data; others need not tell them.
+        data = replace(self.settings.data, group=None)
+        answer: Any = self.model.answers.kind if with_targets else None
         if y is None and _are_paths(X) and self._reads_files(X):
-            answer = self.model.answers.kind if with_targets else None
-            # Groups are for dividing training data; other files need not tell them.
-            return read_examples(X, replace(self.settings.data, group=None), answer)  # type: ignore[arg-type]
-        return self._known_form(X, y, lengths)
+            return read_examples(X, data, answer)
+        if y is None and hasattr(X, "columns") and data.target:  # what was learnt stood in a column too
+            return read_frame(X, data, answer)
+        return self._to_read(X, y, lengths)
 
     def _reads_files(self, X: Any) -> bool:  # noqa: N803
         """Whether texts are names of files: those that exist are."""
         return all(Path(path).exists() for path in ([X] if isinstance(X, (str, Path)) else X))
 
-    def _report(self, parts: dict[str, Examples], rivals: Sequence[Rival]) -> LabelReport | None:
+    def _reported(self, parts: dict[str, Examples], rivals: Sequence[Rival]) -> LabelReport | None:
         if not parts:
             return None
         return report(
@@ -255,7 +272,7 @@ class Labelled(Estimator):
         except SettingsError as error:
             raise BundleError(str(error)) from None
         found = cls(**flat(settings))
-        found.metrics, found._model, found._sample = bundle.metrics, bundle.model, bundle.sample
+        found._metrics, found._model, found._sample = bundle.metrics, bundle.model, bundle.sample
         if encoder is not None:
             from elman.tasks.label_encoder import with_encoder
 

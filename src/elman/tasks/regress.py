@@ -35,3 +35,7 @@ class Regressor(Labelled):
         """The numbers of each sequence, (n, outputs); of one number (n,)."""
         found = np.stack([each.said for each in self.predictions(X, lengths=lengths)])
         return found[:, 0] if found.shape[1] == 1 else found
+
+    def score(self, X: Any, y: Any = None, *, lengths: Any = None) -> float:  # noqa: N803
+        """The share of the variance that is explained, R2; of several numbers the mean."""
+        return float(self.evaluate(X, y, lengths=lengths).figures["data"]["model"]["r2"])  # type: ignore[arg-type]

@@ -37,3 +37,7 @@ class Tagger(Labelled):
     def predict_proba(self, X: Any, *, lengths: Any = None) -> list[NDArray[Any]]:  # noqa: N803
         """The probability of each tag at each step, (time, tags), of each sequence."""
         return [each.outputs for each in self.predictions(X, lengths=lengths)]
+
+    def score(self, X: Any, y: Any = None, *, lengths: Any = None) -> float:  # noqa: N803
+        """The share of steps whose tag is right."""
+        return float(self.evaluate(X, y, lengths=lengths).figures["data"]["model"]["accuracy"])  # type: ignore[arg-type]
