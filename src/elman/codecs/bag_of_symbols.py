@@ -84,7 +84,7 @@ class BagOfSymbols(Bag):
             counts, scale = Counts.from_json(found), [float(each) for each in found["scale"]]
             whole = len(scale) == len(counts.classes) and config["units"] in _FEATURES
             return cls(config["kind"], config["units"] if whole else "", int(config["length"]), counts, scale)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, IndexError):
             raise damaged(path, "expected names and counts of features") from None
 
     def to_config(self) -> dict[str, Any]:
@@ -178,16 +178,20 @@ class Counts:
         return ratios
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        numbers = {"total": self.total.tolist(), "classes": self.classes, "inside": self.inside.tolist()}
+        """Plain values; of each class the numbers of the features that are there, and how often."""
+        where = [np.flatnonzero(counts) for counts in self.inside]
+        inside = [[some.tolist(), counts[some].tolist()] for some, counts in zip(where, self.inside, strict=True)]
+        numbers = {"total": self.total.tolist(), "classes": self.classes, "inside": inside}
         return {"names": self.names, "sequences": self.sequences, **numbers}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Counts:
-        """What `to_json` gave. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
+        """What `to_json` gave. Raises `KeyError`, `IndexError`, `TypeError` or `ValueError` for anything else."""
         names, classes = list(found["names"]), list(found["classes"])
         total = np.array(found["total"], dtype=np.int64)
-        inside = np.array(found["inside"], dtype=np.int64).reshape(len(classes), len(names))
+        inside = np.zeros((len(classes), len(names)), dtype=np.int64)
+        for row, (some, counts) in zip(inside, found["inside"], strict=True):
+            row[some] = counts
         if total.shape != (len(names),) or len(set(names)) != len(names):
             raise ValueError("a count for each name")
         return cls(names, int(found["sequences"]), total, classes, inside)
