@@ -32,6 +32,9 @@ FEW_SEQUENCES = 500
 #: Series with fewer steps need no convolution; those with more are shortened by two.
 SHORT_SERIES, LONG_SERIES = 24, 90
 
+#: DNA with more bases is shortened too.
+LONG_DNA = 150
+
 #: Rows and columns of pixels that are left when frames become features.
 FEW_PIXELS = 4
 
@@ -194,7 +197,7 @@ def _convolutions(facts: Facts) -> str:
         return "none"
     typical = sorted(facts.lengths)[len(facts.lengths) // 2] if facts.lengths else 0
     if facts.kind == "dna":
-        return "64x7"
+        return "64x7" if typical < LONG_DNA else "64x9/2"
     if facts.kind == "audio":
         return "64x5/2"
     if facts.kind == "series" and typical >= SHORT_SERIES:
