@@ -57,9 +57,9 @@ def test_a_file_that_fails_when_it_runs_is_not_kept(tmp_path: Path, monkeypatch:
 
 def test_what_is_no_number_is_no_agreement() -> None:
     numbers, broken = np.ones((2, 3)), np.array([[1.0, np.nan, 1], [1, 1, 1]])
-    assert parity._difference(numbers, numbers + 1) == 0.5
+    assert parity.difference(numbers, numbers + 1) == 0.5
     for found, expected in [(numbers, broken), (broken, numbers), (broken, broken), (numbers, numbers[:1])]:
-        assert parity._difference(found, expected) == np.inf
+        assert parity.difference(found, expected) == np.inf
 
 
 def test_the_recorded_input_is_among_what_is_compared(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from elman import system
 from elman.errors import ExportError
 from elman.runtime.bundle import Bundle
 from elman.runtime.engine import NetworkShape
-from elman.runtime.text_model import TextModel
+from elman.runtime.label_model import LabelModel
 
 if TYPE_CHECKING:
+    from elman.export.onnx.labels import Labels
     from elman.export.onnx.model import Model
 
 __all__ = ["Exported", "to_onnx"]
@@ -55,7 +56,8 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
     Args:
         model: A layer of `elman.nn` (``Recurrent`` with any cell, your own too, ``RNN``, ``LSTM``, ``GRU``,
             ``ConvLSTM``, ``ConvGRU``, or ``Stack`` and ``Residual`` of ``Recurrent`` and torch's Linear and LayerNorm),
-            a language model (`elman.LanguageModel`, or its network), a `elman.runtime.Bundle`, or the folder of one.
+            a language model (`elman.LanguageModel`, or its network), a model of labels
+            (`elman.runtime.label_model.LabelModel`), a `elman.runtime.Bundle`, or the folder of one.
             Without torch, a list of cells with their weights, as `elman.runtime.LayerStream` takes it.
         path: The file.
 
@@ -71,6 +73,10 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
     Its outputs are ``outputs`` (batch, time, features), or ``logits`` (batch, time, symbols), zero beyond a row's
     length, and the states after each row's last valid step, ``hidden_l0_after``, ... Of images all have two more axes,
     height and width, at the end.
+
+    The file of a model of labels takes whole sequences: ``symbols`` (batch, time, fields) or ``inputs`` as its codec
+    makes them, ``lengths``, ``elapsed`` and, where it has one, ``bag`` (batch, features). It gives ``scores``, (batch,
+    answers) or (batch, time, labels), before the softmax; those of a CRF are its labels' at each step alone.
 
     Raises:
         ExportError: The package onnx is missing, the model cannot be exported, or the file gives another result than
@@ -89,6 +95,7 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
     path = Path(path)
     described = _describe(model)
     from elman.export.onnx import parity
+    from elman.export.onnx.labels import Labels
 
     content = described.content()
     difference: float | None = None
@@ -97,7 +104,7 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
         nonlocal difference
         part.write_bytes(content)
         if parity.installed():
-            difference = parity.check(part, described)
+            difference = described.check(part) if isinstance(described, Labels) else parity.check(part, described)
 
     if path.is_dir():
         raise ExportError(f"{path}: is a folder; the name of a file is needed, such as {path / 'model.onnx'}.")
@@ -105,12 +112,17 @@ def to_onnx(model: Any, path: str | Path) -> Exported:
     return Exported(path, difference)
 
 
-def _describe(model: Any) -> Model:
+def _describe(model: Any) -> Model | Labels:
     """What of a model is exported; only a torch module needs torch."""
+    from elman.export.onnx.labels import Labels
     from elman.export.onnx.model import of_cells, of_network
 
     if isinstance(model, (str, Path)):
-        model = Bundle.read(model, TextModel)
+        model = Bundle.read(model)
+    if isinstance(getattr(model, "model", None), LabelModel):
+        model = model.model
+    if isinstance(model, LabelModel):
+        return Labels(model.shape, model.tensors)
     if isinstance(model, (list, tuple)):
         return of_cells(model)
     if isinstance(model, Bundle):
@@ -126,5 +138,5 @@ def _describe(model: Any) -> Model:
             return of_module(model)
     raise ExportError(
         f"A {type(model).__name__} cannot be exported; what can is a layer of elman.nn, a language model, the "
-        "folder of a model, or a list of cells with their weights."
+        "folder of a model, a model of labels, or a list of cells with their weights."
     )

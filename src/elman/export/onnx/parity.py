@@ -46,7 +46,7 @@ def check(file: Path, model: Model) -> float:
 
     Raises `ExportError` where they differ, and where ONNX Runtime refuses the file.
     """
-    session = _session(file)
+    session = opened(file)
     rng = np.random.default_rng(0)
     worst = 0.0
     for sample in model.samples:
@@ -66,18 +66,20 @@ def check(file: Path, model: Model) -> float:
     return worst
 
 
-def _session(file: Path) -> Any:
+def opened(file: Path) -> Any:
+    """A file in ONNX Runtime. Raises `ExportError` where that refuses it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS
     options.intra_op_num_threads = 1
-    with _refusing():
+    with refusing():
         return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 @contextlib.contextmanager
-def _refusing() -> Iterator[None]:
+def refusing() -> Iterator[None]:
+    """Errors of ONNX Runtime as `ExportError`."""
     try:
         yield
     except Exception as error:  # ONNX Runtime's errors have no base of their own
@@ -103,12 +105,12 @@ def _differences(
     given = {model.takes: inputs, **(state or {})}
     given |= {} if lengths is None else {"lengths": lengths}
     given |= {} if elapsed is None else {ELAPSED: elapsed}
-    with _refusing():
+    with refusing():
         found = dict(zip((each.name for each in session.get_outputs()), session.run(None, given), strict=True))
     outputs, after = _row_by_row(model, inputs, state, lengths, elapsed)
     expected = {model.gives: outputs}
     expected |= {f"{name}_after": value for name, value in after.items()}
-    return max(_difference(found[name], value) for name, value in expected.items()), after
+    return max(difference(found[name], value) for name, value in expected.items()), after
 
 
 def _row_by_row(
@@ -131,7 +133,7 @@ def _row_by_row(
     return outputs, {name: np.concatenate([after[name] for after in rows]) for name in rows[0]}
 
 
-def _difference(found: Array, expected: Array) -> float:
+def difference(found: Array, expected: Array) -> float:
     """The largest, relative to expected values above 1; infinite where the shapes differ or one is no number."""
     if found.shape != expected.shape:
         return float("inf")

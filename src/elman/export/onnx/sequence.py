@@ -49,14 +49,16 @@ class Sequence:
         document: Where it is written.
         inputs: Name of what is given at every step, (batch, time, ...).
         images: Whether that is images.
+        whole: Sequences come whole: states begin at zero, and nobody asks for them.
 
     Attributes:
         between: Names of the axes between those of the batch and the features.
         states: Names of the states, in the order of the file.
     """
 
-    def __init__(self, document: Document, inputs: str, *, images: bool = False) -> None:
+    def __init__(self, document: Document, inputs: str, *, images: bool = False, whole: bool = False) -> None:
         self.document = document
+        self._whole = whole
         self.between = ("height", "width") if images else ()
         self.states: list[str] = []
         self._inputs = inputs
@@ -122,6 +124,9 @@ class Sequence:
     def state(self, name: str, size: int, first: Array | None) -> str:
         """A state (batch, size) as it comes in; where it is left out it is ``first`` (size,), or zeros."""
         document, default = self.document, np.zeros(size) if first is None else first
+        if self._whole:
+            sizes = document.add("Concat", self.batch, document.numbers(size), axis=0)
+            return document.add("Expand", document.weight(default[None]), sizes)
         document.input(
             name,
             ("batch", size, *self.between),
@@ -161,6 +166,19 @@ class Sequence:
         )
         shape = document.add("Concat", self.batch, self.time, axis=0)
         return self.inward(document.add("Unsqueeze", document.add("Expand", name, shape), document.numbers(2)))
+
+    def backwards(self, values: str) -> str:
+        """Values (time, batch, ...) from each row's last valid step to its first."""
+        return self.document.add("ReverseSequence", values, self.lengths, time_axis=0, batch_axis=1)
+
+    def strided(self, values: str, stride: int) -> Sequence:
+        """The sequence of values (time, batch, ...) for which only every ``stride``-th step was left."""
+        found, add, document = Sequence(self.document, values, whole=True), self.document.add, self.document
+        one = document.weight(np.array(1, np.int64))
+        found.batch, found.time = self.batch, add("Shape", values, start=0, end=1)
+        steps = add("Div", add("Sub", self.lengths, one), document.weight(np.array(stride, np.int64)))
+        found.lengths = add("Add", steps, one)
+        return found
 
     def elapsed_backwards(self) -> str:
         """The time between steps as the reverse direction meets it, (time, batch, 1), see `elman.nn.Recurrent.forward`.
