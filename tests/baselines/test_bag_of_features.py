@@ -39,7 +39,7 @@ def test_a_label_of_all_sequences_needs_no_model() -> None:
     every = made.texts(30)
     train = Examples("text", every.inputs, [frozenset(["x", str(t)]) for t in every.targets or ()], every.names)
     bag = fitted("classes", train, train.take([]))
-    assert (bag.outputs(train)[:, 2] == 1).all()
+    assert (bag.outputs(train)[:, 2] > 0.99).all()
 
 
 def test_tags_of_steps_by_those_around() -> None:

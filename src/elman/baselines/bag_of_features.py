@@ -10,14 +10,13 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 
+from elman.baselines.linear import PENALTIES, LinearModel, Rows
 from elman.codecs.bag import Bag
 from elman.codecs.raw import Raw, Series
 from elman.codecs.sequence import SequenceCodec
@@ -25,23 +24,14 @@ from elman.data.examples import Examples, Target
 from elman.errors import DataError
 from elman.runtime.answers import Answers
 
-#: Inverse strengths of the penalty to choose from; for tags, whose models take long, a weak one is good enough.
-PENALTIES, OF_TAGS = (0.01, 0.1, 1.0, 10.0), (10.0,)
-
-#: Products that logistic regression may take, and the steps of its optimiser at least and at most.
-PRODUCTS, FEWEST, MOST = 8e9, 30, 200
+#: The penalty for tags, whose models take long: a weak one is good enough.
+OF_TAGS = (10.0,)
 
 #: Numbers in a series of one length up to which it is read as it stands.
 WHOLE = 8_192
 
 #: Steps to both sides whose features belong to a tag.
 RADIUS = 2
-
-#: Probabilities count as at least this in the loss that penalties are chosen by.
-LEAST = 1e-12
-
-#: Rows of features, one for each sequence or step; sparse.
-Rows: TypeAlias = Any
 
 
 @final
@@ -54,8 +44,8 @@ class BagOfFeatures:
 
     name = "bag of features"
 
-    def __init__(self, features: _Features, model: _Linear) -> None:
-        self._features, self._model = features, model
+    def __init__(self, answers: Answers, features: _Features, model: LinearModel) -> None:
+        self._answers, self._features, self._model = answers, features, model
 
     @classmethod
     def fit(cls, answers: Answers, train: Examples, valid: Examples, codec: SequenceCodec) -> BagOfFeatures:
@@ -65,18 +55,18 @@ class BagOfFeatures:
         """
         if not len(train) or train.targets is None:
             raise DataError("A baseline needs sequences with their truth to learn from, found none.")
-        features = _StepFeatures(codec) if answers.kind == "tags" else _SequenceFeatures(train)
+        # Temperature and transitions between tags are those of the recurrent model.
+        answers = Answers.load({**answers.to_config(), "temperature": 1.0})
+        of_steps = answers.kind == "tags"
+        features = _StepFeatures(codec) if of_steps else _SequenceFeatures(train)
+        held_out = (features.of(valid.inputs), _encoded(answers, valid)) if len(valid) else None
         rows, targets = features.of(train.inputs, train.targets), _encoded(answers, train)
-        penalties = OF_TAGS if answers.kind == "tags" else PENALTIES if len(valid) else (1.0,)
-        models = [_MODELS[answers.kind](answers, rows, targets, penalty) for penalty in penalties]
-        if len(models) == 1:
-            return cls(features, models[0])
-        seen, truth = features.of(valid.inputs), _encoded(answers, valid)
-        return cls(features, min(models, key=lambda model: model.loss(seen, truth)))
+        model = LinearModel.fit(answers, rows, targets, held_out, OF_TAGS if of_steps else PENALTIES)
+        return cls(answers, features, model)
 
     def outputs(self, examples: Examples) -> Any:
         """Probabilities or numbers of new sequences: (n, outputs), or (time, outputs) of each."""
-        found = self._model.outputs(self._features.of(examples.inputs))
+        found = self._answers.outputs(self._model.scores(self._features.of(examples.inputs)))
         return self._features.apart(found, examples.inputs)
 
 
@@ -173,94 +163,3 @@ class _StepFeatures(_Features):
         """The outputs of each sequence, (time, outputs)."""
         lengths = [len(self._codec.encode(raw).values) for raw in inputs]
         return np.split(outputs, np.cumsum(lengths)[:-1])
-
-
-class _Linear(ABC):
-    """A linear model of rows; ``penalty`` is the inverse of how strongly its weights are held back."""
-
-    @abstractmethod
-    def __init__(self, answers: Answers, rows: Rows, targets: NDArray[Any], penalty: float) -> None: ...
-
-    @abstractmethod
-    def outputs(self, rows: Rows) -> NDArray[np.float64]:
-        """Probabilities or numbers, (rows, outputs)."""
-
-    @abstractmethod
-    def loss(self, rows: Rows, targets: NDArray[Any]) -> float:
-        """How bad it is on held-out rows."""
-
-
-@final
-class _Classes(_Linear):
-    """Multinomial logistic regression."""
-
-    def __init__(self, answers: Answers, rows: Rows, targets: NDArray[Any], penalty: float) -> None:
-        self._outputs = len(answers.names)
-        self._model: Any = _logistic(rows, targets, penalty)
-
-    def outputs(self, rows: Rows) -> NDArray[np.float64]:
-        found = np.zeros((rows.shape[0], self._outputs))
-        found[:, self._model.classes_] = self._model.predict_proba(rows)
-        return found
-
-    def loss(self, rows: Rows, targets: NDArray[Any]) -> float:
-        known = targets >= 0
-        chances = self.outputs(rows)[known, targets[known]]
-        return float(-np.log(np.maximum(chances, LEAST)).sum())
-
-
-@final
-class _Sets(_Linear):
-    """Logistic regression for each label by itself."""
-
-    def __init__(self, answers: Answers, rows: Rows, targets: NDArray[Any], penalty: float) -> None:
-        belongs = targets > 0.5
-        # A label that every sequence has, or none, needs no model.
-        self._models: list[Any] = [
-            float(column[0]) if column.all() or not column.any() else _logistic(rows, column, penalty)
-            for column in belongs.T
-        ]
-
-    def outputs(self, rows: Rows) -> NDArray[np.float64]:
-        columns = [
-            np.full(rows.shape[0], model) if isinstance(model, float) else model.predict_proba(rows)[:, 1]
-            for model in self._models
-        ]
-        return np.stack(columns, axis=1)
-
-    def loss(self, rows: Rows, targets: NDArray[Any]) -> float:
-        chances = np.where(targets > 0.5, self.outputs(rows), 1 - self.outputs(rows))
-        return float(-np.log(np.maximum(chances, LEAST)).sum())
-
-
-@final
-class _Numbers(_Linear):
-    """Ridge regression, in standard deviations."""
-
-    def __init__(self, answers: Answers, rows: Rows, targets: NDArray[Any], penalty: float) -> None:
-        self._answers = answers
-        known = np.isfinite(targets).all(1)
-        # Held back in proportion to the sequences that there are: penalties then mean the same for few and many.
-        self._model = Ridge(alpha=0.01 * known.sum() / penalty, solver="lsqr", tol=1e-6).fit(
-            rows[known], targets[known]
-        )
-
-    def outputs(self, rows: Rows) -> NDArray[np.float64]:
-        found = np.asarray(self._model.predict(rows), np.float64).reshape(rows.shape[0], -1)
-        return self._answers.outputs(found)
-
-    def loss(self, rows: Rows, targets: NDArray[Any]) -> float:
-        found = np.asarray(self._model.predict(rows), np.float64).reshape(rows.shape[0], -1)
-        return float(np.nansum((found - targets) ** 2))
-
-
-_MODELS: dict[str, type[_Linear]] = {"class": _Classes, "classes": _Sets, "tags": _Classes, "numbers": _Numbers}
-
-
-def _logistic(rows: Rows, targets: NDArray[Any], penalty: float) -> Any:
-    known = np.flatnonzero(targets >= 0)
-    # A good model before its optimum is good enough.
-    steps = int(np.clip(PRODUCTS / (rows.nnz * len(np.unique(targets)) + 1), FEWEST, MOST))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=penalty, max_iter=steps).fit(rows[known], targets[known])

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from elman.baselines.linear import LinearModel, loss_of
 from elman.codecs.bag import Bag
 from elman.codecs.registry import codec_for
 from elman.codecs.sequence import SequenceCodec, Steps
@@ -30,7 +31,7 @@ from elman.runtime.label_model import LabelModel
 from elman.settings import LabelSettings
 from elman.shapes import LabelShape
 from elman.tasks import labelled_budget as budget
-from elman.tasks.label_bag import EVEN, LinearBag, loss_of, weigh
+from elman.tasks.label_bag import EVEN, weigh
 from elman.tasks.label_encoder import shape_with
 from elman.tasks.label_selection import held_out_score
 from elman.tasks.label_start import Start
@@ -263,7 +264,7 @@ def _all_known(batch: SequenceBatch) -> bool:
     return bool(known.all())
 
 
-def _evaluation(encoded: Encoded, answers: Answers, beside: LinearBag | None) -> Callable[[torch.nn.Module], Score]:
+def _evaluation(encoded: Encoded, answers: Answers, beside: LinearModel | None) -> Callable[[torch.nn.Module], Score]:
     def evaluate(module: torch.nn.Module) -> Score:
         assert isinstance(module, LabelNetwork)
         scores, loss = scores_and_loss(module, encoded)
@@ -278,14 +279,14 @@ def _evaluation(encoded: Encoded, answers: Answers, beside: LinearBag | None) ->
     return evaluate
 
 
-def _linear_bag(answers: Answers, encoded: Encoded, held_out: Encoded | None) -> LinearBag:
+def _linear_bag(answers: Answers, encoded: Encoded, held_out: Encoded | None) -> LinearModel:
     """What the bag says by itself."""
     seen = None if held_out is None else (held_out.bags, np.stack(held_out.targets))
-    return LinearBag.fit(answers, encoded.bags, np.stack(encoded.targets), seen)
+    return LinearModel.fit(answers, encoded.bags, np.stack(encoded.targets), seen)
 
 
 @torch.no_grad()
-def _join(network: LabelNetwork, beside: LinearBag, answers: Answers, held_out: Encoded | None) -> None:
+def _join(network: LabelNetwork, beside: LinearModel, answers: Answers, held_out: Encoded | None) -> None:
     """Put the bag beside the trained network, each with the share that held-out data give it."""
     assert network.bag is not None
     recurrent_share, bag_share = EVEN
