@@ -52,6 +52,8 @@ def test_a_folder_for_each_class(reading: Read, tmp_path: Path) -> None:
 def test_documents_whose_names_begin_with_the_class(reading: Read) -> None:
     examples = reading({f"{label}_{n}.txt": f"{label} text {n}" for label in ("ham", "spam") for n in range(3)})
     assert examples.targets == ["ham"] * 3 + ["spam"] * 3
+    # A model that learnt from files by their names reads other files whole, be it one.
+    assert list(reading({}, None, **examples.guessed).inputs) == list(examples.inputs)
 
 
 def test_to_predict_there_may_be_no_classes(reading: Read) -> None:

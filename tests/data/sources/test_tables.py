@@ -58,6 +58,13 @@ def test_tables_as_people_leave_them(reading: Read) -> None:
     assert (examples.inputs[0], examples.targets[:2]) == ("a longer tweet of 1 words or so", ["1", "0"])
 
 
+def test_several_labels_before_a_text(reading: Read) -> None:
+    lines = {"a.txt": "__label__a __label__b one two\n__label__b three\n"}
+    assert reading(lines).targets == [{"a", "b"}, {"b"}]
+    assert reading({"a.txt": "1 a\n0.5 b c\n2 d\n"}, "numbers").targets[1] == 0.5
+    assert reading({"a.txt": "a|b one two\nb three\na|b so\n"}, "classes").targets == [{"a", "b"}, {"b"}, {"a", "b"}]
+
+
 def test_numbers_between_spaces(reading: Read) -> None:
     examples = reading({"a.txt": "  1 -1.5 3.25 0.5\n  2  4.5 6.5 0.25\n" * 3})
     assert (examples.kind, examples.targets[:2]) == ("series", ["1", "2"])

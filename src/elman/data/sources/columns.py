@@ -13,7 +13,7 @@ import numpy as np
 from elman.data.examples import Answer, Target
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
-from elman.data.sources.files import PART_NAMES
+from elman.data.sources.files import PART_NAMES, parts_of
 from elman.data.sources.table import Table, is_missing, shorten
 from elman.errors import DataError
 
@@ -98,6 +98,13 @@ def _by_name(table: Table, names: Sequence[str], roles: Roles) -> str | None:
 
 def _tells_parts(table: Table, column: str) -> bool:
     return all(str(cell).strip().lower() in PART_NAMES for cell in table.columns[column])
+
+
+def row_parts(table: Table, column: str | None) -> list[str] | None:
+    """The part of each row: by its column, else by the name of its file."""
+    if column is None:
+        return parts_of(table.files)
+    return [PART_NAMES[str(cell).strip().lower()] for cell in table.columns[column]]
 
 
 def target_by_content(table: Table, roles: Roles, answer: Answer, hint: str = "") -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from elman.data.examples import Answer, Examples
-from elman.data.sources.files import Files, SourceFile
-from elman.data.sources.folders import classes_of, parts_of
+from elman.data.sources.files import Files, SourceFile, parts_of
+from elman.data.sources.folders import classes_of
 from elman.errors import DataError
 
 if TYPE_CHECKING:

@@ -258,6 +258,12 @@ def _tarred(path: Path) -> dict[str, Callable[[], bytes]]:
     return contents
 
 
+def parts_of(files: Sequence[SourceFile]) -> list[str] | None:
+    """The part of each file, where folders or names tell of training and of others."""
+    parts = [file.part for file in files]
+    return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None
+
+
 def name_words(name: str) -> list[str]:
     """The pieces of a file's name: ``stsa.binary.train`` gives ``["stsa", "binary", "train"]``."""
     return [word for word in re.split(r"[^\w]|_", name) if word]

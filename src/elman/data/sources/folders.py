@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from elman.data.examples import Answer, Examples
+from elman.data.examples import Answer, Examples, Target
 from elman.data.sources import names
-from elman.data.sources.files import PART_NAMES, Files, SourceFile, name_words
-from elman.data.sources.lines import first_words
-from elman.data.sources.tables import kind_of_texts
+from elman.data.sources.files import PART_NAMES, Files, SourceFile, name_words, parts_of
+from elman.data.sources.lines import first_words, lines_of
+from elman.data.sources.tables import kind_for
 from elman.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,41 +29,46 @@ _FEW = 0.05
 
 def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
     """Examples of folders or files of text by class, or None where the files are of other kinds."""
-    if data.kind not in ("auto", "text", "words", "dna") or answer in ("tags", "numbers") or len(files) < 2:
+    if data.kind not in ("auto", "text", "words", "dna") or answer in ("tags", "numbers"):
+        return None
+    # A pattern says, or a model that learnt from files by their names, that each file is one text.
+    given = next((pattern for pattern in data.target if names.is_pattern(pattern)), None)
+    if len(files) < 2 and given is None:
         return None
     if any(file.suffix in _TABLES for file in files) or b"\0" in files[0].content()[:4096]:
         return None
-    inside, notes = _in_folders(files) if answer is not None else (list(files), [])
-    paths = [path_without_part(file) for file in inside]
-    given = next((pattern for pattern in data.target if names.is_pattern(pattern)), None)
-    if (given is None or answer is None) and not _documents(paths):
+    if given is None and not _documents([_path(file) for file in files]):
         return _lines_by_file(files, data, answer)
+    if answer is None:
+        texts = [_document(file, data.encoding) for file in files]
+        return Examples(kind_for(texts, data), texts, None, [file.name for file in files], parts=parts_of(files))
+    return _documents_by_name(files, given, data, answer)
+
+
+def _documents_by_name(files: Files, given: str | None, data: DataSettings, answer: Answer) -> Examples:
+    inside, notes = _in_folders(files)
+    paths = [_path(file) for file in inside]
     told = names.Told(given, data.group) if given else names.guess(paths, files.asked, data.group)
-    if told.target is None and answer is not None:
+    if told.target is None:
         raise names.nothing_told(files.asked, "text files", paths)
     texts = [_document(file, data.encoding) for file in inside]
-    learnt = {"target": (told.target,)} if told.target else {}
+    classes = names.pick_all(told.target, paths, "target")
+    kind = kind_for(texts, data)
     return Examples(
-        kind_of_texts(texts) if data.kind == "auto" else data.kind,
+        kind,
         texts,
-        names.pick_all(told.target, paths, "target") if told.target and answer is not None else None,
+        _as_asked(classes, answer),
         [file.name for file in inside],
         groups=names.pick_all(told.group, paths, "group") if told.group else None,
         parts=parts_of(inside),
         notes=(*notes, *told.notes, "Each file is a text."),
-        guessed={"kind": "text", **learnt, **({"group": told.group} if told.group else {})},
+        guessed={"kind": kind, "target": (told.target,), **({"group": told.group} if told.group else {})},
     )
 
 
-def path_without_part(file: SourceFile) -> PurePosixPath:
+def _path(file: SourceFile) -> PurePosixPath:
     """Its path without folders that say train, valid or test."""
     return PurePosixPath(*file.folders, file.path.name)
-
-
-def parts_of(files: Sequence[SourceFile]) -> list[str] | None:
-    """The part of each file, where folders or names tell of training and of others."""
-    parts = [file.part for file in files]
-    return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None
 
 
 def _in_folders(files: Files) -> tuple[list[SourceFile], list[str]]:
@@ -102,15 +107,14 @@ def _lines_by_file(files: Files, data: DataSettings, answer: Answer | None) -> E
         return None
     texts, targets, places, rows = [], [], [], []
     for file, label in zip(files, classes, strict=True):
-        lines = [(number, line.strip()) for number, line in enumerate(file.text(data.encoding).split("\n"), 1)]
-        lines = [(number, line) for number, line in lines if line]
+        lines = lines_of(file, data.encoding)
         if answer is not None and first_words([line for _, line in lines]) is not None:
             return None
         texts += [line for _, line in lines]
         places += [f"{file.name}, row {number}" for number, _ in lines]
         targets += [label] * len(lines)
         rows += [file] * len(lines)
-    kind = kind_of_texts(texts) if data.kind == "auto" else data.kind
+    kind = kind_for(texts, data)
     shown = ", ".join(sorted(set(classes))[:6]) + (
         f", ... ({len(set(classes))} in all)" if len(set(classes)) > 6 else ""
     )
@@ -118,12 +122,18 @@ def _lines_by_file(files: Files, data: DataSettings, answer: Answer | None) -> E
     return Examples(
         kind,
         texts,
-        targets if answer is not None else None,
+        _as_asked(targets, answer),
         places,
         parts=parts_of(rows),
         notes=(note,) if answer is not None else ("Each line is a sequence.",),
         guessed={"kind": kind},
     )
+
+
+def _as_asked(classes: Sequence[str], answer: Answer | None) -> list[Target] | None:
+    if answer is None:
+        return None
+    return [frozenset([label]) if answer == "classes" else label for label in classes]
 
 
 def classes_of(files: Sequence[SourceFile]) -> list[str]:

@@ -13,8 +13,7 @@ from elman.codecs.raw import Series
 from elman.data.examples import Answer, Examples, Target
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
-from elman.data.sources.columns import Roles, class_name, make_targets, target_by_content
-from elman.data.sources.files import PART_NAMES
+from elman.data.sources.columns import Roles, class_name, make_targets, row_parts, target_by_content
 from elman.data.sources.table import Table, is_missing, shorten, to_numbers
 from elman.errors import DataError
 
@@ -204,10 +203,6 @@ def _examples(
                 if is_missing(cell) and answer != "classes":
                     raise DataError(f"{heads.place(row)}: column '{column}', to be learnt, is empty. Fill it in.")
         targets = make_targets(heads, roles.target, answer, data.separator)
-    parts = [PART_NAMES[str(cell).strip().lower()] for cell in heads.columns[roles.part]] if roles.part else None
-    if parts is None:
-        of_files = [file.part for file in heads.files]
-        parts = [part or "train" for part in of_files] if "train" in of_files and len(set(of_files)) > 1 else None
     lengths = [len(one.values) for one in series]
     learnt = f", '{', '.join(roles.target)}' is to be learnt" if answer is not None else ""
     shown = ", ".join(channels[:8]) + (", ..." if len(channels) > 8 else "")
@@ -225,7 +220,7 @@ def _examples(
         [f"{heads.files[row].name}, {roles.id} {heads.columns[roles.id][row]}" for row in range(len(heads))],  # type: ignore[index]
         groups=[str(cell) for cell in heads.columns[roles.group]] if roles.group else None,
         times=list(times_of(table, roles.time)[list(firsts)]) if roles.time else None,
-        parts=parts,
+        parts=row_parts(heads, roles.part),
         channels=channels,
         outputs=tuple(roles.target) if answer == "numbers" else (),
         notes=(*roles.notes, note),

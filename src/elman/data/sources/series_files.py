@@ -15,7 +15,7 @@ from elman.data.examples import Answer, Examples, Target
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
 from elman.data.sources.columns import find_roles, make_targets, target_by_content
-from elman.data.sources.files import Files, SourceFile
+from elman.data.sources.files import Files, SourceFile, parts_of
 from elman.data.sources.items import Item, named_by_path
 from elman.data.sources.long_tables import moments, uneven
 from elman.data.sources.table import Table, read_table, shorten
@@ -182,14 +182,13 @@ def _labelled(
     if others:
         notes.append(f"Not read: {', '.join(others)}; one of them may be the --group.")
     groups = None if roles.group is None else [str(known.columns[roles.group][row]) for row in kept]
-    parts = [files[row].part for row in kept]
     return Examples(
         "series",
         [items[row].load() for row in kept],
         targets,
         [files[row].name for row in kept],
         groups=groups,
-        parts=[part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None,
+        parts=parts_of([files[row] for row in kept]),
         outputs=tuple(roles.target) if answer == "numbers" else (),
         notes=tuple(notes),
         guessed={"kind": "series", "target": roles.target, **({"group": roles.group} if roles.group else {})},

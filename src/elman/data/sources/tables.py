@@ -17,10 +17,11 @@ from elman.data.sources.columns import (
     is_text,
     make_targets,
     named_text,
+    row_parts,
     target_by_content,
     text_column,
 )
-from elman.data.sources.files import PART_NAMES, Files
+from elman.data.sources.files import Files
 from elman.data.sources.table import Table, is_missing, join, read_table
 from elman.data.sources.wide_tables import read_lists, read_wide, shape_of
 from elman.errors import DataError
@@ -123,8 +124,13 @@ def _read_texts(table: Table, roles: Roles, data: DataSettings) -> Examples:
     if all(isinstance(cell, list) for cell in table.columns[roles.inputs[0]]):
         words = [tuple(map(str, cell)) for cell in table.columns[roles.inputs[0]]]
         return Examples("words", words, None, [])
-    kind = kind_of_texts(texts) if data.kind == "auto" else data.kind
+    kind = kind_for(texts, data)
     return Examples(kind, [re.sub(r"\s", "", text) for text in texts] if kind == "dna" else texts, None, [])
+
+
+def kind_for(texts: Sequence[str], data: DataSettings) -> Kind:
+    """The kind that is asked for, or that texts look like."""
+    return kind_of_texts(texts) if data.kind == "auto" else data.kind
 
 
 #: IUPAC codes of nucleotides, gaps too.
@@ -206,7 +212,7 @@ def _complete(
         names=[table.place(row) for row in range(len(table))],
         groups=None if roles.group is None else [str(cell) for cell in table.columns[roles.group]],
         times=None if times is None or np.isnan(times).any() else list(times),
-        parts=parts_of(table, roles),
+        parts=row_parts(table, roles.part),
         outputs=tuple(roles.target) if targets and isinstance(targets[0], np.ndarray) else (),
         notes=(*roles.notes, *notes, _sentence(roles, examples, targets is not None)),
         guessed=_guessed(roles, examples.kind),
@@ -223,14 +229,6 @@ def _guessed(roles: Roles, kind: Kind) -> dict[str, str | tuple[str, ...]]:
     if roles.group is not None:
         options["group"] = roles.group
     return options
-
-
-def parts_of(table: Table, roles: Roles) -> list[str] | None:
-    """The part of each row: by its column, else by the name of its file."""
-    if roles.part is not None:
-        return [PART_NAMES[str(cell).strip().lower()] for cell in table.columns[roles.part]]
-    parts = [file.part for file in table.files]
-    return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None
 
 
 def _sentence(roles: Roles, examples: Examples, learns: bool) -> str:

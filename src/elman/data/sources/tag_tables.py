@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from elman.data.examples import Examples
 from elman.data.sources import column_names, long_tables
 from elman.data.sources.column_names import plain
-from elman.data.sources.columns import class_name, find_roles, named_text
+from elman.data.sources.columns import class_name, find_roles, named_text, row_parts
 from elman.data.sources.files import PART_NAMES
 from elman.data.sources.table import Table, is_missing
 from elman.errors import DataError
@@ -39,14 +39,12 @@ def read(table: Table, data: DataSettings) -> Examples:
     targets = [_items(cell) for cell in table.columns[tags]]
     for row, (here, there) in enumerate(zip(inputs, targets, strict=True)):
         same_length(table.place(row), here, there)
-    part = _part_column(table)
-    parts = [PART_NAMES[str(cell).lower()] for cell in table.columns[part]] if part else _file_parts(table)
     return Examples(
         "words",
         inputs,
         targets,
         [table.place(row) for row in range(len(table))],
-        parts=parts,
+        parts=row_parts(table, _part_column(table)),
         notes=(f"Column '{words}' holds the words, '{tags}' their tags.",),
         guessed={"kind": "words", "input_column": (words,), "target": (tags,)},
     )
@@ -125,14 +123,12 @@ def _over_rows(table: Table, words: str, tags: str, data: DataSettings) -> Examp
     for row, cell in enumerate(table.columns[tags]):
         if is_missing(cell):
             raise DataError(f"{table.place(row)}: column '{tags}', the tag, is empty. Fill it in.")
-    part = _part_column(table)
-    parts = [PART_NAMES[str(table.columns[part][row]).lower()] for row in starts] if part else None
     return Examples(
         "words",
         [tuple(str(cell) for cell in table.columns[words][a:b]) for a, b in zip(starts, ends, strict=True)],
         [tuple(class_name(cell) for cell in table.columns[tags][a:b]) for a, b in zip(starts, ends, strict=True)],
         [table.place(row) for row in starts],
-        parts=parts or _file_parts(table.take(starts)),
+        parts=row_parts(table.take(starts), _part_column(table)),
         notes=(f"Column '{words}' holds the words, '{tags}' their tags, '{by}' says which are one sentence.",),
         guessed={"kind": "words", "input_column": (words,), "target": (tags,), "id_column": by},
     )
@@ -143,8 +139,3 @@ def _part_column(table: Table) -> str | None:
     if column and all(str(cell).lower() in PART_NAMES for cell in table.columns[column]):
         return column
     return None
-
-
-def _file_parts(table: Table) -> list[str] | None:
-    parts = [file.part for file in table.files]
-    return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None

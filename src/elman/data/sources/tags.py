@@ -9,8 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from elman.data.examples import Answer, Examples, Kind, Target
-from elman.data.sources.files import PART_NAMES, Files, SourceFile
-from elman.data.sources.folders import parts_of
+from elman.data.sources.files import PART_NAMES, Files, SourceFile, parts_of
 from elman.data.sources.tag_tables import same_length
 from elman.errors import DataError
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from elman.codecs.raw import Series
 from elman.data.examples import Answer, Examples, Target
-from elman.data.sources.files import Files, SourceFile
-from elman.data.sources.folders import parts_of
+from elman.data.sources.files import Files, SourceFile, parts_of
 from elman.data.sources.long_tables import moments
 from elman.data.sources.wide_tables import shape_of
 from elman.errors import DataError
