@@ -11,6 +11,7 @@ from elman.codecs import TextCodec
 from elman.export import write_bundle
 from elman.runtime import Engine, NetworkShape, TextModel
 from elman.settings import LanguageModelSettings, to_dict
+from elman.training.events import Callback, Progress
 
 TEXT = "The same input may produce different outputs, depending on what came before: naïve or not.\nSo it goes.\n"
 
@@ -59,3 +60,14 @@ def bundle(folder: Path, kind: str = "characters", cell: str = "lstm", **changes
         sample=model.record(symbols.encode(TEXT)),
     )  # fmt: skip
     return folder
+
+
+class StopAt(Callback):
+    """Ends the process's work at a step, as a kill would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step(self, progress: Progress) -> None:
+        if progress.step == self.step:
+            raise KeyboardInterrupt

@@ -15,7 +15,6 @@ from elman.errors import BundleError, CheckpointError, DataError, SaveError, Set
 from elman.tasks import language_model
 from elman.tasks.language_model import LanguageModel, TextData
 from elman.tasks.language_model_training import Objective, build, score_texts
-from elman.training.events import Callback, Progress
 from elman.training.problem import Loss
 
 TEXT = "".join(f"{i} and {i} make {2 * i}.\n" for i in range(150))
@@ -36,17 +35,6 @@ def book(tmp_path: Path) -> Path:
 @pytest.fixture
 def trained(tmp_path: Path) -> LanguageModel:
     return LanguageModel.load(small_models.bundle(tmp_path / "trained"))
-
-
-class StopAt(Callback):
-    """Ends the process's work at a step, as a kill would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_step(self, progress: Progress) -> None:
-        if progress.step == self.step:
-            raise KeyboardInterrupt
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
@@ -74,7 +62,7 @@ def test_a_resumed_run_ends_with_the_bits_of_one_that_never_stopped(step: int, b
     options = {**SMALL, "steps": 40, "batch_size": 8, "window": 20, "weight_drop": 0.2, "checkpoint_every": 0}
     LanguageModel(**options).fit(book, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        LanguageModel(**options).fit(book, out=tmp_path / "cut", callbacks=[StopAt(step)])
+        LanguageModel(**options).fit(book, out=tmp_path / "cut", callbacks=[small_models.StopAt(step)])
     LanguageModel(**options).fit(book, out=tmp_path / "cut", resume=True)
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(np.array_equal(whole[name], cut[name]) for name in whole)
@@ -165,7 +153,7 @@ def test_any_cell_trains_resumes_and_is_saved(cell: str, book: Path, tmp_path: P
     options = {**SMALL, "steps": 6, "cell": cell}
     LanguageModel(**options).fit(book, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        LanguageModel(**options).fit(book, out=tmp_path / "cut", callbacks=[StopAt(3)])
+        LanguageModel(**options).fit(book, out=tmp_path / "cut", callbacks=[small_models.StopAt(3)])
     LanguageModel(**options).fit(book, out=tmp_path / "cut", resume=True)
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(np.array_equal(whole[name], cut[name]) for name in whole)

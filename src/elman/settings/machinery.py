@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 import types
@@ -63,15 +64,21 @@ def option(default: Any, help: str, *, at_least: float | None = None, at_most: f
 
 def fields_of(settings: type[Any] | Any) -> Iterator[tuple[str | None, dataclasses.Field[Any], Any]]:
     """Yield ``(section, field, annotation)`` for every option of a settings class, sections opened."""
-    cls = settings if isinstance(settings, type) else type(settings)
+    yield from _fields_of(settings if isinstance(settings, type) else type(settings))
+
+
+@functools.cache
+def _fields_of(cls: type[Any]) -> list[tuple[str | None, dataclasses.Field[Any], Any]]:
+    found: list[tuple[str | None, dataclasses.Field[Any], Any]] = []
     hints = typing.get_type_hints(cls)
     for item in dataclasses.fields(cls):
         annotation = hints[item.name]
         if dataclasses.is_dataclass(annotation):
             inner = typing.get_type_hints(annotation)
-            yield from ((item.name, leaf, inner[leaf.name]) for leaf in dataclasses.fields(annotation))
+            found += [(item.name, leaf, inner[leaf.name]) for leaf in dataclasses.fields(annotation)]
         else:
-            yield None, item, annotation
+            found.append((None, item, annotation))
+    return found
 
 
 def update(settings: Settings, values: Mapping[str, Any], source: str = "the call") -> Settings:
