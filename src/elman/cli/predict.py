@@ -107,7 +107,9 @@ def _rows(model: Labelled, examples: Examples, top: int, stream: bool) -> Iterat
         parts = pieces(raw, PIECES)
         for number, piece in enumerate(parts, 1):
             so_far = live.push(piece)
-            if so_far is not None and number < len(parts):
+            if number < len(parts) and live.engine.shape.whole:
+                so_far = live.so_far()
+            if number < len(parts) and so_far is not None:
                 yield {"read": number / len(parts)} | label_rows.row(name, so_far, answers, top)
         yield {"read": 1.0} | label_rows.row(name, live.flush(), answers, top)
 

@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar, final
 
-import numpy as np
-
 from elman.codecs.raw import Raw, joined
 from elman.codecs.sequence import SequenceCodec, SequenceEncoder, Steps
 from elman.runtime.backends import Array
@@ -33,7 +31,7 @@ class LabelStream(Session, Generic[Answer]):
     does not depend on how the sequence was cut.
 
     A model that needs the whole sequence (`lookahead` None; `explain` says why) keeps what comes and answers at
-    `flush`. ``stream.fork().flush()`` is what any model says as if the sequence ended here.
+    `flush`; `so_far` asks any model on the way, which then reads all again.
 
     Args:
         engine: The network.
@@ -43,11 +41,10 @@ class LabelStream(Session, Generic[Answer]):
     """
 
     format = {"format": "elman-label-stream", "version": "1"}  # noqa: RUF012 - never changed
-    own = ("encoder.", "steps.", "raw.")
+    own = ("encoder.", "kept.")
 
     _encoder: SequenceEncoder
-    _steps: list[Steps]
-    _raw: list[Raw]
+    _kept: list[Raw]
 
     def __init__(
         self,
@@ -78,9 +75,14 @@ class LabelStream(Session, Generic[Answer]):
             What is said of the sequence so far, or where the model says something of every step, of the new steps.
             None where nothing can be said yet.
         """
-        if self._bag is not None:
-            self._raw.append(chunk)
+        if self.engine.shape.whole:
+            self._kept.append(chunk)
+            return None
         return self._read(self._encoder.push(chunk))
+
+    def so_far(self) -> Answer:
+        """What is said as if the sequence ended here; the stream goes on as if nobody had asked."""
+        return self._of_all() if self.engine.shape.whole else self.fork().flush()
 
     def flush(self) -> Answer:
         """Read what was still held back: the sequence has ended.
@@ -88,30 +90,26 @@ class LabelStream(Session, Generic[Answer]):
         Returns what is said of the whole sequence; where the model says something of every step and did so on the way,
         of the steps that `push` has not told. `reset` begins the next sequence.
         """
-        found = self._read(self._encoder.flush())
         if self.engine.shape.whole:
-            steps = self._together() or self._codec.encoder().flush()
-            bags = None if self._bag is None else self._bag.transform([joined(self._raw)])
-            return self._answer(self.engine.scores([steps], bags)[0])
-        if found is None:  # nothing was read at all
-            return self._answer(self.engine.scores([self._codec.encoder().flush()])[0])
-        return found
+            return self._of_all()
+        found = self._read(self._encoder.flush())
+        return self._of_nothing() if found is None else found
 
     def _read(self, steps: Steps) -> Answer | None:
-        if self.engine.shape.whole:
-            self._steps.append(steps)
-            return None
         scores, self._state = self.engine.read(steps, self._state)
         return None if scores is None else self._answer(scores)
 
-    def _together(self) -> Steps | None:
-        """All steps that were kept."""
-        kept = [steps for steps in self._steps if len(steps.values)]
-        if not kept:
-            return None
-        timed = all(steps.elapsed is not None for steps in kept)
-        elapsed = np.concatenate([steps.elapsed for steps in kept if steps.elapsed is not None]) if timed else None
-        return Steps(np.concatenate([steps.values for steps in kept]), elapsed)
+    def _of_all(self) -> Answer:
+        """What is said of all that was kept."""
+        if not self._kept and self._bag is None:
+            return self._of_nothing()
+        raw = joined(self._kept)
+        bags = None if self._bag is None else self._bag.transform([raw])
+        return self._answer(self.engine.scores([self._codec.encode(raw)], bags)[0])
+
+    def _of_nothing(self) -> Answer:
+        """What is said of a sequence without a step."""
+        return self._answer(self.engine.scores([self._codec.encoder().flush()])[0])
 
     # What is remembered ------------------------------------------------------------------------------------
 
@@ -120,20 +118,17 @@ class LabelStream(Session, Generic[Answer]):
 
     def _begin(self) -> None:
         self._encoder = self._codec.encoder()
-        self._steps, self._raw = [], []
+        self._kept = []
 
     def _held(self) -> tuple[Arrays, dict[str, str]]:
         arrays: Arrays = {}
         plain = {
             "encoder": attributes(self._encoder, "encoder", arrays),
-            "steps": [apart(part, f"steps.{number}", arrays) for number, part in enumerate(self._together() or ())],
-            "raw": apart(self._raw, "raw", arrays),
+            "kept": apart(self._kept, "kept", arrays),
         }
         return arrays, {"held": json.dumps(plain)}
 
     def _take(self, arrays: Arrays, texts: Mapping[str, str]) -> None:
         plain = json.loads(texts["held"])
         set_attributes(self._encoder, plain["encoder"], arrays)
-        if plain["steps"]:
-            self._steps = [Steps(*(together(part, arrays) for part in plain["steps"]))]
-        self._raw = together(plain["raw"], arrays)
+        self._kept = together(plain["kept"], arrays)
