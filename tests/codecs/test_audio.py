@@ -132,7 +132,7 @@ def test_damaged_configurations_are_refused(change: dict[str, object], tmp_path:
 
 @pytest.mark.parametrize("features", ["log-mel", "mfcc"])
 def test_every_augmentation_does_something_and_the_seed_decides(features: str) -> None:
-    for name in ("tempo=0.3", "tract", "level", "noise=1", "masks=0.3", "auto"):
+    for name in ("tempo=0.3", "tract", "level", "colour", "noise=1", "masks=0.3", "auto"):
         codec = AudioCodec.fit(TRAIN, features=features, augment=name)
         steps = codec.encode(TRAIN[0])
         kept = steps.values.copy()

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.augmentation import read_between, strengths
+from elman.codecs.augmentation import read_between, smooth_noise, strengths
 from elman.codecs.mel import cosines, longer_tract, mel_filters
 from elman.codecs.raw import Raw, Recording
 from elman.codecs.resampling import Resampler
@@ -34,8 +34,11 @@ _ONSET = 20.0
 #: Frames that are computed at once.
 _BLOCK = 2048
 
+#: Where, evenly over the mel bands, the colour of a sound is drawn.
+_COLOURS = 5
+
 #: What `AudioCodec.augment` does, and how much by itself; the docstring says in which units.
-_AUGMENTATIONS = {"tempo": 0.15, "tract": 0.1, "level": 3.0, "noise": 0.3, "masks": 0.1}
+_AUGMENTATIONS = {"tempo": 0.15, "tract": 0.1, "level": 3.0, "colour": 6.0, "noise": 0.3, "masks": 0.1}
 
 
 @final
@@ -105,9 +108,10 @@ class AudioCodec(SequenceCodec):
         ``features`` auto takes log-mel, ``rate`` auto the commonest of the recordings, ``loudness`` auto relative
         levels; ``kept`` is as it is. ``augment`` is ``auto``, ``none`` or a list of these, each with ``=STRENGTH`` if
         wanted: ``tempo`` (slower or faster by up to this share), ``tract`` (frequencies stretched by up to this share,
-        as by another speaker), ``level`` (louder or softer, its standard deviation in dB), ``noise`` (share of the
-        sequences that get some), ``masks`` (SpecAugment: the longest, as a share of time and of frequency). Raises
-        `DataError` where there is no sound, `SettingsError` where ``mels`` are too many.
+        as by another speaker), ``level`` (louder or softer, its standard deviation in dB), ``colour`` (some frequencies
+        louder than others, as by another microphone, in dB), ``noise`` (share of the sequences that get some),
+        ``masks`` (SpecAugment: the longest, as a share of time and of frequency). Raises `DataError` where there is no
+        sound, `SettingsError` where ``mels`` are too many.
         """
         recordings = [_checked(raw) for raw in inputs]
         rates = Counter(recording.rate for recording in recordings if len(recording.samples))
@@ -206,14 +210,14 @@ class AudioCodec(SequenceCodec):
         return Steps(((features - self.mean) / self.deviation).astype(np.float32))
 
     def augment(self, steps: Steps, rng: np.random.Generator) -> Steps:
-        """The recording as if said faster or slower, by another vocal tract, louder or softer, in noise, with holes.
+        """The recording as if said faster or slower, by another vocal tract, elsewhere, in noise, with holes.
 
         All of this happens to the spectrum (of cepstra: to the smooth one that they stand for), the holes last, as in
         SpecAugment (Park et al. 2019): two bands and two stretches of time are set to the mean of the training data.
         """
         if not len(steps.values):
             return steps
-        tempo, tract, level, noise, masks = (self.augmentations.get(name, 0.0) for name in _AUGMENTATIONS)
+        tempo, tract, level, colour, noise, masks = (self.augmentations.get(name, 0.0) for name in _AUGMENTATIONS)
         features = steps.values * self.deviation + self.mean
         decibels = features if self.features == "log-mel" else features @ self._cosines
         if tempo:
@@ -224,6 +228,8 @@ class AudioCodec(SequenceCodec):
             decibels = read_between(decibels.T, places).T
         if level:
             decibels = decibels + rng.normal(0, level)
+        if colour:
+            decibels = decibels + smooth_noise(self.mels, _COLOURS, colour, rng)
         if noise and rng.random() < noise:
             decibels = _noisy(decibels, rng)
         floor = self.floor if self.onset is None else -np.inf
