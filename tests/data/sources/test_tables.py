@@ -65,6 +65,40 @@ def test_several_labels_before_a_text(reading: Read) -> None:
     assert reading({"a.txt": "a|b one two\nb three\na|b so\n"}, "classes").targets == [{"a", "b"}, {"b"}, {"a", "b"}]
 
 
+def test_labels_in_a_table_of_their_own(reading: Read) -> None:
+    steps = "series_id,step,x,y\n" + "".join(f"{n},{k},{n + k},{k}\n" for n in range(4) for k in range(3))
+    labels = "series_id,group_id,surface\n" + "".join(f"{n},g{n % 2},{'ab'[n // 2]}\n" for n in range(4))
+    test = "series_id,step,x,y\n9,0,1,2\n9,1,1,2\n"
+    files = {"X_train.csv": steps, "y_train.csv": labels, "X_test.csv": test}
+    examples = reading(files, target=("surface",))
+    assert (examples.targets, examples.groups) == (["a", "a", "b", "b"], ["g0", "g1"] * 2)
+    assert examples.channels == ("x", "y")
+
+
+def test_whole_numbers_name_classes(reading: Read) -> None:
+    assert reading({"a.csv": "text,label\na b,1.0\nc,2.00e+00\n"}).targets == ["1", "2"]
+    assert reading({"a.csv": "text,label\na b,01\nc,02\n"}).targets == ["01", "02"]
+
+
+def test_a_joined_id(reading: Read) -> None:
+    rows = "".join(f"{who},{what},{t},{t}.5\n" for who in "ab" for what in ("run", "walk") for t in (0, 1, 2))
+    files = {"a.csv": "subject,activity,time,acc\n" + rows}
+    with pytest.raises(
+        DataError, match=r"each row looks like a step at the time 'time', .* such as --id-column subject"
+    ):
+        reading(files)
+    examples = reading(files, id_column="subject+activity")
+    assert examples.targets == ["run", "walk"] * 2
+    assert examples.groups == ["a", "a", "b", "b"]
+
+
+def test_wide_tables_of_patients_that_come_again(reading: Read) -> None:
+    rows = "".join(f"{n // 3},{'ab'[n % 2]}," + ",".join(f"{n}.{k}" for k in range(6)) + "\n" for n in range(9))
+    examples = reading({"a.csv": "patient_id,label," + ",".join(f"t{k}" for k in range(6)) + "\n" + rows})
+    assert (len(examples), examples.inputs[0].values.shape) == (9, (6, 1))
+    assert examples.groups == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
+
+
 def test_numbers_between_spaces(reading: Read) -> None:
     examples = reading({"a.txt": "  1 -1.5 3.25 0.5\n  2  4.5 6.5 0.25\n" * 3})
     assert (examples.kind, examples.targets[:2]) == ("series", ["1", "2"])
@@ -105,6 +139,12 @@ def test_a_column_of_parts_groups_and_times(reading: Read) -> None:
     assert examples.targets is not None
     assert [float(target[0]) for target in examples.targets] == [5, 1]
     assert examples.outputs == ("stars",)
+
+
+def test_the_description_is_read_before_the_title(reading: Read) -> None:
+    examples = reading({"a.csv": "Title,Description,class\nAn a,The longer,x\nA b,So long,y\n"})
+    assert examples.inputs == ["The longer", "So long"]
+    assert examples.notes[-1].endswith("Not read: Title.")
 
 
 def test_several_labels(reading: Read) -> None:

@@ -6,21 +6,28 @@ import re
 
 TARGET = (
     "label", "labels", "class", "classes", "target", "targets", "class_label", "class_name", "category", "sentiment",
-    "intent", "y", "output", "gold", "topic", "polarity", "answer", "species", "activity", "emotion", "language",
+    "intent", "gold", "topic", "polarity", "answer", "species", "activity", "emotion", "language",
     "rating", "stars", "score", "tag", "tags", "ner_tags", "pos_tags", "slots",
+    "output", "y",
 )  # fmt: skip
 INPUT = (
     "text", "sentence", "review", "document", "content", "body", "comment", "message", "tweet", "utterance", "query",
-    "question", "phrase", "headline", "sequence", "seq", "dna", "input", "x", "tokens", "words", "word", "name",
-    "surname", "title", "description", "series", "values", "signal",
+    "question", "question_text", "comment_text", "phrase", "description", "sequence", "seq", "dna", "input", "x",
+    "tokens", "words", "word", "headline", "title", "name", "surname", "series", "values", "signal",
 )  # fmt: skip
 ID = (
     "id", "case", "case_id", "series_id", "sequence_id", "seq_id", "sample_id", "example_id", "recording",
     "recording_id", "trial", "trial_id", "session", "session_id", "instance", "window", "window_id", "unit", "track",
     "sentence_id", "sentence #", "sent_id", "doc_id", "case_index",
 )  # fmt: skip
-TIME = ("time", "timestamp", "t", "date", "datetime", "step", "frame", "seconds", "ms", "reading_id", "time_index")
-GROUP = ("speaker", "writer", "subject", "patient", "participant", "person", "user", "author", "group")
+TIME = (
+    "time", "timestamp", "t", "date", "datetime", "step", "frame", "seconds", "ms", "reading_id", "time_index",
+    "measurement_number", "time_step", "timestep", "tick",
+)  # fmt: skip
+GROUP = (
+    "speaker", "writer", "subject", "patient", "participant", "person", "user", "author", "group", "speaker_id",
+    "writer_id", "subject_id", "patient_id", "participant_id", "person_id", "user_id", "author_id", "group_id",
+)  # fmt: skip
 PART = ("split", "part", "set", "subset", "partition", "fold")
 #: The channel of a value, in tables with one value a row.
 CHANNEL = ("channel", "dim", "dim_id", "dimension", "sensor", "variable", "dim_index")

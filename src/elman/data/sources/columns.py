@@ -14,7 +14,7 @@ from elman.data.examples import Answer, Target
 from elman.data.sources import column_names
 from elman.data.sources.column_names import plain
 from elman.data.sources.files import PART_NAMES, parts_of
-from elman.data.sources.table import Table, is_missing, shorten
+from elman.data.sources.table import Table, is_missing, shorten, to_numbers
 from elman.errors import DataError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def find_roles(table: Table, data: DataSettings, answer: Answer | None) -> Roles
     """The roles that options and names give; the target also where only its content tells. Raises `DataError`."""
     roles = Roles(inputs=tuple(table.find(name, "input-column") for name in data.input_column))
     roles.target = _given_target(table, data, answer)
-    roles.id = table.find(data.id_column, "id-column") if data.id_column else None
+    roles.id = _id_column(table, data.id_column) if data.id_column else None
     roles.time = _given(table, data.time_column, "time-column", answer)
     roles.group = _given(table, data.group, "group", answer)
     roles.part = _by_name(table, column_names.PART, roles)
@@ -65,13 +65,23 @@ def find_roles(table: Table, data: DataSettings, answer: Answer | None) -> Roles
         roles.part = None
     if not roles.target:
         # Where some data have a target, it is no input either.
-        named = _by_name(table, column_names.TARGET, roles)
+        # Beside x and z, y is no answer.
+        names = [name for name in column_names.TARGET if name != "y" or "z" not in map(plain, table.columns)]
+        named = _by_name(table, names, roles)
         roles.target = (named,) if named else ()
     roles.id = roles.id or _by_name(table, column_names.ID, roles)
     roles.time = roles.time or _by_name(table, column_names.TIME, roles)
     roles.group = roles.group or _by_name(table, column_names.GROUP, roles)
     roles.channel = _by_name(table, column_names.CHANNEL, roles)
     return roles
+
+
+def _id_column(table: Table, name: str) -> str:
+    """The column that an option names; ``subject+trial`` joins two."""
+    if "+" in name and plain(name) not in map(plain, table.columns):
+        pieces = [table.columns[table.find(piece, "id-column")] for piece in name.split("+")]
+        table.columns[name] = [" ".join(map(str, cells)) for cells in zip(*pieces, strict=True)]
+    return table.find(name, "id-column")
 
 
 def _given(table: Table, name: str | None, option: str, answer: Answer | None) -> str | None:
@@ -126,6 +136,8 @@ def target_by_content(table: Table, roles: Roles, answer: Answer, hint: str = ""
             f"{table.name}: no column looks like the {what} to learn; the columns are {_listed(table.columns)}."
             f" Say which with --target NAME.{hint}"
         )
+    if answer == "class" and len(fitting) > 1 and all(_is_flag(table.columns[column]) for column in fitting):
+        hint += " If several of them may hold at once, name them all, each with --target."
     raise DataError(
         f"{table.name}: {len(fitting)} columns could hold the {what} to learn: {_described(table, fitting)}."
         f" Say which with --target, such as --target {fitting[-1]}.{hint}"
@@ -233,6 +245,10 @@ def make_targets(table: Table, target: Sequence[str], answer: Answer, separator:
         return [
             frozenset(map(class_name, cell if isinstance(cell, list) else _parted(cell, separator))) for cell in cells
         ]
+    if any(re.search(r"[.eE]", str(cell)) for cell in cells[:1]):  # 1.0 and 1.00e+00 are the class 1
+        whole = to_numbers(cells)
+        if whole is not None and np.all(whole % 1 == 0):
+            return [str(int(number)) for number in whole]
     return [class_name(cell) for cell in cells]
 
 

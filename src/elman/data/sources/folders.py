@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -76,11 +77,15 @@ def _in_folders(files: Files) -> tuple[list[SourceFile], list[str]]:
     unknown = [file for file in files if _UNLABELLED.intersection(map(str.lower, file.folders))]
     notes = [f"{len(unknown)} files in {unknown[0].folders[-1]} have no class and are left out."] if unknown else []
     labelled = [file for file in files if file not in set(unknown)]
-    outside = [file for file in labelled if not file.folders]
+    usual, _ = Counter(len(file.folders) for file in labelled).most_common(1)[0]
+    outside = {file for file in labelled if len(file.folders) < usual}
     if not outside or len(outside) > _FEW * len(labelled):
         return labelled, notes
-    notes.append(f"Not read: {', '.join(file.name for file in outside[:3])}, beside the folders of all others.")
-    return [file for file in labelled if file.folders], notes
+    some = sorted(file.name for file in outside)
+    notes.append(
+        f"Not read: {', '.join(some[:3])}{', ...' if len(some) > 3 else ''}, beside the folders of all others."
+    )
+    return [file for file in labelled if file not in outside], notes
 
 
 def _documents(paths: Sequence[PurePosixPath]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Rows of a series on average, from which repeated values of a column are taken for its name.
 _FEWEST_STEPS = 2.0
+#: Columns that count, from which they are steps.
+_FEWEST_COUNTED = 5
 #: Steps of time that differ less than this, relatively, are even.
 _EVEN = 1e-3
 
@@ -30,12 +34,23 @@ def is_long(table: Table, roles: Roles, data: DataSettings) -> bool:
     """Whether rows belong together: an id that the user names, or one that repeats."""
     if data.id_column is not None:
         return True
+    if _steps_in_columns(table, roles):
+        return False
+    if roles.id is None and roles.group is not None and plain(roles.group).endswith("_id"):
+        roles.id, roles.group = roles.group, None  # one series for each of them
     if roles.id is None:
         roles.id = next((c for c in table.columns if c not in roles.named() and plain(c).endswith("_id")), None)
     if roles.id is None:
         return False
     names = {str(cell) for cell in table.columns[roles.id] if not is_missing(cell)}
     return len(table) >= _FEWEST_STEPS * len(names)
+
+
+def _steps_in_columns(table: Table, roles: Roles) -> bool:
+    """Whether most columns count, as ``t0, t1, t2, ...`` in a wide table do."""
+    free = [column for column in table.columns if column not in roles.named()]
+    stems = Counter(re.sub(r"\d+$", "", column) for column in free if re.search(r"\d$", column))
+    return bool(stems) and max(stems.values()) >= max(_FEWEST_COUNTED, len(free) / 2)
 
 
 def read(table: Table, roles: Roles, data: DataSettings, answer: Answer | None) -> Examples:

@@ -23,6 +23,8 @@ from elman.errors import DataError, nearest
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "nil"})
 #: Rows by which a file is judged before it is read.
 _LOOK = 200
+#: So many sentences do not have the same number of commas.
+_SENTENCES = 10
 #: Fewer numbers between spaces on a line may be a label and a text.
 _FEWEST_SPACED = 3
 _SEPARATORS = ("\t", ",", ";", "|")
@@ -176,6 +178,34 @@ def join(tables: Sequence[Table], name: str) -> Table:
     )
 
 
+def merge(tables: Sequence[Table], name: str) -> Table:
+    """`join`; but where one table tells more of what another's column names, such as labels of ids, beside it."""
+    forms: dict[frozenset[str], list[Table]] = {}
+    for table in tables:
+        forms.setdefault(frozenset(table.columns), []).append(table)
+    if len(forms) != 2 or not all(table.header for table in tables):
+        return join(tables, name)
+    one, other = (join(group, name) for group in forms.values())
+    for rows, about in ((one, other), (other, one)):
+        for key in set(rows.columns) & set(about.columns):
+            row_of = {str(cell): row for row, cell in enumerate(about.columns[key])}
+            found = [row_of.get(str(cell)) for cell in rows.columns[key]]
+            if len(row_of) == len(about) < len(rows) and any(row is not None for row in found):
+                return _beside(rows, about, found, name)
+    return join(tables, name)
+
+
+def _beside(rows: Table, about: Table, found: Sequence[int | None], name: str) -> Table:
+    """``rows`` with what ``about`` tells of each; without files of which it tells nothing."""
+    told = {rows.files[row].name for row, place in enumerate(found) if place is not None}
+    kept = [row for row in range(len(rows)) if rows.files[row].name in told]
+    columns = {column: [cells[row] for row in kept] for column, cells in rows.columns.items()}
+    for column, cells in about.columns.items():
+        if column not in columns:
+            columns[column] = [None if (place := found[row]) is None else cells[place] for row in kept]
+    return Table(name, columns, [rows.files[row] for row in kept], [rows.lines[row] for row in kept])
+
+
 # ---- separated values
 
 
@@ -225,7 +255,7 @@ def _separator(file: SourceFile, text: str, certain: bool) -> str | None:
     """The character between fields: that with which the first rows have the same number of fields, two or more."""
     head = "\n".join(text.split("\n", _LOOK)[:_LOOK])
     preferred = "\t" if file.suffix in (".tsv", ".tab") else ","
-    best, best_share = None, 0.0
+    best, best_share, best_width = None, 0.0, 0
     for separator in sorted(_SEPARATORS, key=lambda mark: mark != preferred):
         if separator not in head:
             continue
@@ -233,15 +263,17 @@ def _separator(file: SourceFile, text: str, certain: bool) -> str | None:
         width, count = Counter(map(len, rows)).most_common(1)[0]
         share = count / len(rows) if width > 1 else 0.0
         if share > best_share:
-            best, best_share = separator, share
+            best, best_share, best_width = separator, share, width
     if certain:
         # A file of one column has no separator; any does.
         return best or preferred
-    return best if best_share == 1 and not (best == "," and _prose(head)) else None
+    return best if best_share == 1 and not (best == "," and _prose(head, best_width)) else None
 
 
-def _prose(head: str) -> bool:
-    """Whether commas are followed by spaces and words, as in sentences."""
+def _prose(head: str, width: int) -> bool:
+    """Whether commas are followed by spaces and words, as in sentences; hardly where all of many lines have several."""
+    if width > 2 and head.count("\n") > _SENTENCES:
+        return False
     return head.count(", ") > 0.5 * head.count(",") and not re.search(r"\d, *-?\d", head)
 
 
@@ -348,11 +380,11 @@ def _listed(file: SourceFile, whole: Any) -> list[Any]:
         return whole
     if isinstance(whole, dict):
         lists = [value for value in whole.values() if isinstance(value, list)]
-        if lists and len(lists) == len(whole) and len({len(value) for value in lists}) == 1:
-            return [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
         rows = [value for value in lists if value and isinstance(value[0], dict)]
         if len(rows) == 1:
             return rows[0]
+        if lists and len(lists) == len(whole) and len({len(value) for value in lists}) == 1:
+            return [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
     raise DataError(f"{file.name}: expected a list of objects, one a sequence, found {type(whole).__name__}.")
 
 

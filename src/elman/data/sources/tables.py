@@ -22,7 +22,7 @@ from elman.data.sources.columns import (
     text_column,
 )
 from elman.data.sources.files import Files
-from elman.data.sources.table import Table, is_missing, join, read_table
+from elman.data.sources.table import Table, is_missing, merge, read_table
 from elman.data.sources.wide_tables import read_lists, read_wide, shape_of
 from elman.errors import DataError
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Share of rows without an answer or an input that may be left out; more of them are no accident.
 _FEW = 0.1
+#: So few numbers beside a time are what was measured then, and no series.
+_FEW_STEPS = 10
 #: Other kinds that have tables of their own, read before these.
 _ELSEWHERE = ("audio", "ink", "frames")
 
@@ -46,7 +48,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
             return None
         tables.append(table)
     files.one_set()
-    return examples_of(join(tables, files.asked), data, answer)
+    return examples_of(merge(tables, files.asked), data, answer)
 
 
 def _worth(table: Table, data: DataSettings) -> bool:
@@ -62,6 +64,8 @@ def examples_of(table: Table, data: DataSettings, answer: Answer | None) -> Exam
     layout = _layout(table, roles, data)
     if layout == "long":
         return long_tables.read(table, roles, data, answer)
+    if layout == "wide":
+        _no_steps(table, roles)
     if layout == "text" and not roles.inputs:
         roles.inputs = (_the_text(table, roles),)
     if answer is not None and not roles.target:
@@ -94,6 +98,21 @@ def _layout(table: Table, roles: Roles, data: DataSettings) -> str:
     if text:
         return "text"
     return "long" if long_tables.is_long(table, roles, data) else "wide"
+
+
+def _no_steps(table: Table, roles: Roles) -> None:
+    """Raise `DataError` where rows have a time and few numbers: steps of series of which nothing says the name."""
+    free = [column for column in table.columns if column not in roles.named()]
+    numbers = [column for column in free if table.is_numeric(column)]
+    if roles.time is None or not table.header or not 0 < len(numbers) < _FEW_STEPS:
+        return
+    others = [column for column in (roles.group, *free) if column is not None and column not in numbers]
+    example = "+".join(others[:2] + list(roles.target)[: 2 - len(others[:2])])
+    raise DataError(
+        f"{table.name}: each row looks like a step at the time '{roles.time}', with {', '.join(numbers[:4])}, but no"
+        " column says which rows are one series. Say which with --id-column, where two may be joined"
+        + (f", such as --id-column {example}." if example else ".")
+    )
 
 
 def _holds_series(cells: Sequence[Any]) -> bool:
@@ -214,7 +233,7 @@ def _complete(
         times=None if times is None or np.isnan(times).any() else list(times),
         parts=row_parts(table, roles.part),
         outputs=tuple(roles.target) if targets and isinstance(targets[0], np.ndarray) else (),
-        notes=(*roles.notes, *notes, _sentence(roles, examples, targets is not None)),
+        notes=(*roles.notes, *notes, _sentence(table, roles, examples, targets is not None)),
         guessed=_guessed(roles, examples.kind),
     )
 
@@ -231,9 +250,11 @@ def _guessed(roles: Roles, kind: Kind) -> dict[str, str | tuple[str, ...]]:
     return options
 
 
-def _sentence(roles: Roles, examples: Examples, learns: bool) -> str:
+def _sentence(table: Table, roles: Roles, examples: Examples, learns: bool) -> str:
     learnt = f", '{', '.join(roles.target)}' is to be learnt" if learns else ""
     if examples.kind == "series":
         return f"Each row is a series, {shape_of(examples.inputs)}{learnt}."
     what = {"dna": "DNA", "words": "words"}.get(examples.kind, "text")
-    return f"Column '{', '.join(roles.inputs)}' is the {what}{learnt}."
+    others = [name for name in table.columns if name not in roles.named()]
+    rest = f" Not read: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}." if others else ""
+    return f"Column '{', '.join(roles.inputs)}' is the {what}{learnt}.{rest}"
