@@ -96,7 +96,7 @@ def values_tried(
             _panel(axes, [point for point in points if name in point.options], name, higher=higher)
             if name in logarithmic:
                 axes.set_xscale("log")
-                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
                 axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
                 axes.xaxis.set_minor_locator(NullLocator())
         for axes in panels[:, 0]:

@@ -137,7 +137,7 @@ class LabelReport:
         if len(part.figures) > 1:
             found["figures"] = figures_beside(
                 {who: _with_interval(figures, scorer.main) for who, figures in part.figures.items()},
-                f"{scorer.headings[scorer.main][:1].upper()}{scorer.headings[scorer.main][1:]} on {where}",
+                f"{_capital(scorer.headings[scorer.main])} on {where}",
                 percent=scorer.main in PERCENT,
             )
         if part.confusion is not None:
@@ -188,7 +188,8 @@ class LabelReport:
         name, part = self._last
         scorer = self._scorer
         figure = _shown(part.figures[MODEL], scorer.main)
-        return f"{scorer.headings[scorer.main]} {figure} on {_many(part.figures[MODEL])} of {TITLES.get(name, name)}."
+        heading = _capital(scorer.headings[scorer.main])
+        return f"{heading} {figure} on {_many(part.figures[MODEL])} of {TITLES.get(name, name)}."
 
 
 def report(
@@ -265,6 +266,10 @@ def _report_on(scorer: Scorer, part: Part, rivals: Sequence[Rival]) -> PartRepor
     return PartReport(
         figures, scorer.rows(part), scorer.mistakes(part), scorer.confusion(part), scorer.reliability(part)
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _plain(value: Any) -> Any:
