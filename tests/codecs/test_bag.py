@@ -107,6 +107,13 @@ def test_pairs_of_words_have_an_order() -> None:
     assert other[bag.names.index("not good")] == 0
 
 
+def test_long_words_share_their_beginnings() -> None:
+    bag = Bag.fit(["touching film", "a touched one", "toucan"], CLASSES[:3], "words")
+    assert "touch…" in bag.names
+    assert "touca…" not in bag.names  # of one sequence only
+    assert bag.transform(["touchingly"]).toarray()[0, bag.names.index("touch…")] > 0
+
+
 def test_aligned_dna_counts_what_stands_where() -> None:
     aligned = Bag.fit(SAMPLES["dna"], CLASSES, "dna")
     assert "2GT" in aligned.names

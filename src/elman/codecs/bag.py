@@ -1,6 +1,7 @@
 """`Bag`: what is in a sequence, wherever it stands; for the baseline without memory, and beside a recurrent summary.
 
-- Text and words: words and pairs of neighbours; of names, pieces of 1 to 5 characters.
+- Text and words: words, pairs of neighbours, and the first letters of long words; of names, pieces of 1 to 5
+  characters.
 - DNA: k-mers of 1 to 5 bases; of sequences that are aligned, also which bases and pairs stand where.
 - Sound, series, ink and pictures: of every channel mean, spread, quantiles, slope and changes, and the means of the
   four quarters.

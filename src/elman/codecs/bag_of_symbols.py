@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Characters of the longest piece of a name, bases of the longest k-mer.
 _LONGEST = 5
+#: Letters of a word that count by themselves, and the mark after them: rare words share them with better known ones.
+_STEM, _MORE = 5, "\N{HORIZONTAL ELLIPSIS}"
 #: Pairs and pieces that fewer sequences have tell nothing that can be trusted.
 _LEAST = 2
 #: Features that are kept, those that tell most.
@@ -111,7 +113,7 @@ class BagOfSymbols(Bag):
 
     def describe(self) -> str:
         """One sentence on the features."""
-        what = {"words": "words and pairs of words", "characters": f"pieces of up to {_LONGEST} characters"}
+        what = {"words": "words, their beginnings and pairs", "characters": f"pieces of up to {_LONGEST} characters"}
         dna = f"k-mers of up to {_LONGEST} bases" + (" and what stands where" if self.length else "")
         weighed = "and what naive Bayes makes of them" if self.counts.classes else "weighed by how rare they are"
         return f"A bag of {len(self):,} features: {what.get(self.units, dna)}, {weighed}."
@@ -206,6 +208,7 @@ def _present(found: Sequence[Set[str]], number: Mapping[str, int]) -> scipy.spar
 def _word_features(raw: Raw, length: int) -> Iterable[str]:
     words = [fold(word) for word in words_of(raw)]
     yield from words
+    yield from (f"{word[:_STEM]}{_MORE}" for word in words if len(word) > _STEM)
     yield from (f"{one} {other}" for one, other in pairwise(words))
 
 
@@ -232,8 +235,8 @@ _FEATURES: dict[str, Callable[[Raw, int], Iterable[str]]] = {
 
 
 def _is_long(name: str, units: str) -> bool:
-    """Whether a feature is more than one word, character or base."""
-    return " " in name if units == "words" else len(name) > 1
+    """Whether a feature is not a single word, character or base."""
+    return (" " in name or name.endswith(_MORE)) if units == "words" else len(name) > 1
 
 
 def _units(inputs: Sequence[Raw], kind: str) -> str:
