@@ -13,7 +13,7 @@ from typing import Any
 
 from elman.cells import CELLS, Cell, Ops
 from elman.cells.cell import STATISTICS
-from elman.settings import LanguageModelSettings, describe, fields_of
+from elman.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings, describe, fields_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,15 +24,32 @@ def table(columns: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
+#: What has options, under the heading that its own ones have in the docs, and the sections that stand there.
+OPTIONS: list[tuple[str, type[Any], tuple[str | None, ...]]] = [
+    ("Training", LanguageModelSettings, ("training",)),
+    ("Language models", LanguageModelSettings, ("text", "network", None)),
+    ("Labels", ClassifierSettings, ("data", "input", "network")),
+    ("Labels: classify", ClassifierSettings, (None,)),
+    ("Labels: tag", TaggerSettings, (None,)),
+]
+
+
 def options() -> str:
-    """One table per section of the settings, in the order of the code."""
-    sections: dict[str, list[list[str]]] = {}
-    for section, leaf, annotation in fields_of(LanguageModelSettings):
-        default = "none" if leaf.default is None else str(leaf.default)
-        row = [f"`--{leaf.name.replace('_', '-')}`", describe(annotation), f"`{default}`", leaf.metadata["help"]]
-        sections.setdefault(section or "general", []).append(row)
+    """One table per section of the settings, in the order of `OPTIONS`."""
     columns = ["Option", "Takes", "Default", "Meaning"]
-    return "\n".join(f"## {name.capitalize()}\n\n{table(columns, rows)}" for name, rows in sections.items())
+    parts = []
+    for heading, settings, sections in OPTIONS:
+        parts.append(f"## {heading}\n")
+        for section in sections:
+            rows = [_option(leaf, annotation) for of, leaf, annotation in fields_of(settings) if of == section]
+            title = f"### {heading}: {section}\n\n" if section and len(sections) > 1 else ""
+            parts.append(title + table(columns, rows))
+    return "\n".join(parts)
+
+
+def _option(leaf: dataclasses.Field[Any], annotation: Any) -> list[str]:
+    default = "none" if leaf.default in (None, ()) else str(leaf.default)
+    return [f"`--{leaf.name.replace('_', '-')}`", describe(annotation), f"`{default}`", leaf.metadata["help"]]
 
 
 #: Sizes at which the table of cells counts parameters: features of the input, and units.
