@@ -64,6 +64,13 @@ def test_long_rows_come_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(rows for rows, _ in sizes) == 150
 
 
+def test_many_pixels_come_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_NUMBERS", 600)
+    frames = [Steps(np.zeros((5, 3, 4, 2), np.float32))] * 8
+    assert [each.inputs.shape[:2] for each in scoring_batches(frames)] == [(5, 5), (3, 5)]
+    assert not list(scoring_batches([]))
+
+
 def test_a_variant_is_drawn_by_row_and_epoch() -> None:
     def augment(steps: Steps, rng: np.random.Generator) -> Steps:
         return Steps(steps.values + rng.integers(1000, 9000))

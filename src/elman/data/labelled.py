@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias, final
@@ -29,8 +30,8 @@ POOL = 32
 #: Share by which a length is varied before rows are sorted by it, so that rows meet others in every epoch.
 JITTER = 0.1
 
-#: Steps of a batch, padding included, beyond which it gets fewer rows.
-MOST_STEPS = 65_536
+#: Steps of a batch, padding included, and numbers in them, beyond which it gets fewer rows.
+MOST_STEPS, MOST_NUMBERS = 65_536, 2**24
 
 #: Rows of a batch where nothing is learnt.
 SCORED_ROWS = 64
@@ -46,7 +47,7 @@ class LabelledBatches:
     Args:
         steps: The sequences. One without steps is read as one step of zeros.
         targets: What is known of each, see `Targets`.
-        batch_size: Rows of a batch; fewer where they are long (`MOST_STEPS`).
+        batch_size: Rows of a batch; fewer where they are long (`MOST_STEPS`) or of many pixels (`MOST_NUMBERS`).
         seed: Of the order and of ``augment``.
         augment: Makes a variant of a sequence that has the same label, with random numbers of this row in this epoch
             (`elman.codecs.SequenceCodec.augment`). It keeps the number of steps where each has a label.
@@ -75,6 +76,7 @@ class LabelledBatches:
         self._steps, self._targets, self._bags, self._weights = steps, targets, bags, weights
         self._batch_size, self._seed, self._augment = batch_size, seed, augment
         self._lengths = np.array([len(each.values) for each in steps])
+        self._most_steps = _most_steps(steps)
         self._plan = lru_cache(maxsize=2)(self._new_plan)
 
     def steps_in(self, epoch: int) -> int:
@@ -105,7 +107,7 @@ class LabelledBatches:
         for begin in range(0, len(order), pool):
             rows = order[begin : begin + pool]
             rows = rows[np.argsort(sort_by[rows], kind="stable")]
-            batches.extend(_cut(rows, self._lengths, self._batch_size))
+            batches.extend(_cut(rows, self._lengths, self._batch_size, self._most_steps))
         return [batches[number] for number in rng.permutation(len(batches))]
 
 
@@ -114,7 +116,9 @@ def scoring_batches(
 ) -> Iterator[SequenceBatch]:
     """All sequences once, sorted by length, for scoring; ``ids`` says which ones they are."""
     lengths = np.array([len(each.values) for each in steps], np.int64)
-    for rows in _cut(np.argsort(lengths, kind="stable"), lengths, SCORED_ROWS):
+    if not len(steps):
+        return
+    for rows in _cut(np.argsort(lengths, kind="stable"), lengths, SCORED_ROWS, _most_steps(steps)):
         yield make_batch(
             [steps[row] for row in rows],
             None if targets is None else [targets[row] for row in rows],
@@ -178,12 +182,19 @@ def make_batch(
     )
 
 
-def _cut(rows: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
+def _most_steps(steps: Sequence[Steps]) -> int:
+    """Steps that a batch of such sequences may have."""
+    return min(MOST_STEPS, MOST_NUMBERS // max(1, math.prod(steps[0].values.shape[1:])))
+
+
+def _cut(
+    rows: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, most_steps: int
+) -> Iterator[NDArray[np.int64]]:
     """Sorted rows in batches that are not too large."""
     begin = 0
     while begin < len(rows):
         end = min(begin + batch_size, len(rows))
-        while end > begin + 1 and lengths[rows[begin:end]].max() * (end - begin) > MOST_STEPS:
+        while end > begin + 1 and lengths[rows[begin:end]].max() * (end - begin) > most_steps:
             end -= 1
         yield rows[begin:end]
         begin = end
