@@ -234,8 +234,9 @@ class Labelled(Estimator):
         return self._to_read(X, y, lengths)
 
     def _reads_files(self, X: Any) -> bool:  # noqa: N803
-        """Whether texts are names of files: those that exist are."""
-        return all(Path(path).exists() for path in ([X] if isinstance(X, (str, Path)) else X))
+        """Whether texts are names of files: paths are, and texts that name what exists."""
+        several = [X] if isinstance(X, (str, Path)) else X
+        return all(isinstance(path, Path) or Path(path).exists() for path in several)
 
     def _reported(self, parts: dict[str, Examples], rivals: Sequence[Rival]) -> LabelReport | None:
         if not parts:

@@ -238,9 +238,21 @@ def test_what_was_guessed_reads_other_files_the_same_way(reading: Read, tmp_path
     assert (same.kind, same.input_column, same.target, same.group) == ("text", ("body",), ("Kind",), "user")
     (tmp_path / "b.csv").write_text("body,about\nfive,long and longer\n")
     assert list(read_examples(tmp_path / "b.csv", same, None).inputs) == ["five"]
-    (tmp_path / "c.csv").write_text("0.5,1.5,2\n2.5,3.5,4\n")
-    wide = read_examples(tmp_path / "c.csv", DataSettings(kind="series", target=("1",)), None)
-    assert wide.inputs[0].values.tolist() == [[0.5], [1.5], [2]]
+
+
+def test_columns_without_names_are_counted(reading: Read, tmp_path: Path) -> None:
+    examples = reading({"a.csv": "1,0.5,5.5,6.5\n2,7.5,8.5,9.5\n" * 3})
+    same = settled(DataSettings(), examples)
+    assert same.target == ("1 of 4",)
+    for content in ("0,1.5,2\n2,3.5,4\n", "1,0,1.5,2\n2,2,3.5,4\n"):  # without the answer and with it
+        (tmp_path / "a.csv").write_text(content)
+        found = read_examples(tmp_path / "a.csv", same, None)
+        assert [one.values[:, 0].tolist() for one in found.inputs] == [[0, 1.5, 2], [2, 3.5, 4]]
+    with pytest.raises(DataError, match="--target expects 4 columns, found 5"):
+        reading({"a.csv": "1,1,0,1.5,2\n2,2,3.5,4,1\n"}, target=same.target)
+    texts = settled(DataSettings(), reading({"a.csv": '1,"a, b"\n0,c d\n1,e\n'}))
+    (tmp_path / "a.csv").write_text('"One, two"\n"Three, four"\n')
+    assert reading({}, None, input_column=texts.input_column).inputs == ["One, two", "Three, four"]
 
 
 def test_data_frames() -> None:

@@ -55,7 +55,7 @@ class Roles:
 
 def find_roles(table: Table, data: DataSettings, answer: Answer | None) -> Roles:
     """The roles that options and names give; the target also where only its content tells. Raises `DataError`."""
-    roles = Roles(inputs=tuple(table.find(name, "input-column") for name in data.input_column))
+    roles = Roles(inputs=_given_inputs(table, data, answer))
     roles.target = _given_target(table, data, answer)
     roles.id = _id_column(table, data.id_column) if data.id_column else None
     roles.time = _given(table, data.time_column, "time-column", answer)
@@ -91,12 +91,18 @@ def _given(table: Table, name: str | None, option: str, answer: Answer | None) -
     return table.find(name, option)
 
 
+def _given_inputs(table: Table, data: DataSettings, answer: Answer | None) -> tuple[str, ...]:
+    if answer is None and len(table.columns) == 1 == len(data.input_column):
+        return tuple(table.columns)  # to predict, the text alone may be there
+    return tuple(table.find(name, "input-column") for name in data.input_column)
+
+
 def _given_target(table: Table, data: DataSettings, answer: Answer | None) -> tuple[str, ...]:
     if answer is None:  # to predict, a target may be there or not
         known = {plain(column): column for column in table.columns}
-        found = tuple(known[plain(name)] for name in data.target if plain(name) in known)
-        # Columns without names are shifted where the answer is left out; labels are no fractions.
-        return found if table.header or not any(_has_fraction(table.columns[name]) for name in found) else ()
+        if not table.header:  # columns are shifted where the answer is left out
+            known = {f"{column} of {len(table.columns)}": column for column in table.columns}
+        return tuple(known[plain(name)] for name in data.target if plain(name) in known)
     return tuple(table.find(name, "target") for name in data.target)
 
 

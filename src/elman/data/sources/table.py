@@ -60,7 +60,11 @@ class Table:
         return f"{self.files[row].name}, row {self.lines[row]}"
 
     def find(self, name: str, option: str) -> str:
-        """The column that an option names, whatever its case. Raises `DataError`."""
+        """The column that an option names, whatever its case; ``1 of 33`` where none has a name. Raises `DataError`."""
+        if not self.header and (match := re.fullmatch(r"(\d+) of (\d+)", name)):
+            if int(match[2]) != len(self.columns):
+                raise DataError(f"{self.name}: --{option} expects {match[2]} columns, found {len(self.columns)}.")
+            name = match[1]
         for column in self.columns:
             if column == name or plain(column) == plain(name):
                 return column

@@ -234,17 +234,18 @@ def _complete(
         parts=row_parts(table, roles.part),
         outputs=tuple(roles.target) if targets and isinstance(targets[0], np.ndarray) else (),
         notes=(*roles.notes, *notes, _sentence(table, roles, examples, targets is not None)),
-        guessed=_guessed(roles, examples.kind),
+        guessed=_guessed(table, roles, examples.kind),
     )
 
 
-def _guessed(roles: Roles, kind: Kind) -> dict[str, str | tuple[str, ...]]:
+def _guessed(table: Table, roles: Roles, kind: Kind) -> dict[str, str | tuple[str, ...]]:
     """The options that say what these roles say; names of rows and times are not needed to read them."""
     options: dict[str, str | tuple[str, ...]] = {"kind": kind}
+    width = "" if table.header else f" of {len(table.columns)}"
     if roles.inputs and kind != "series":
-        options["input_column"] = tuple(roles.inputs)
+        options["input_column"] = tuple(name + width for name in roles.inputs)
     if roles.target:
-        options["target"] = tuple(roles.target)
+        options["target"] = tuple(name + width for name in roles.target)
     if roles.group is not None:
         options["group"] = roles.group
     return options
