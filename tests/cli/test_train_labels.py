@@ -113,3 +113,12 @@ def test_settings_are_searched_first(elman: Shell, files: dict[str, Path], tmp_p
     code, _, err = elman("train", "classify", files["classify"], "--out", out, *options)
     assert code == 1
     assert "is in use" in err
+
+
+def test_reach_is_logged(elman: Shell, files: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = [*SMALL, "--steps", "2", "--units", "characters", "--bag", "false"]
+    code, _, err = elman("train", "classify", files["classify"], "--out", out, "--reach", "--quiet", *options)
+    assert code == 0, err
+    table = (out / "reach.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[0] for row in table] == ["step", "0", "2"]

@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,6 +26,7 @@ from elman.data.splits import Parts
 from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.metrics.calibration import temperature
 from elman.nn.labels import LabelNetwork, as_function
+from elman.nn.subject import Subject
 from elman.runtime.answers import Answers
 from elman.runtime.backends import Array
 from elman.runtime.label_model import LabelModel
@@ -35,12 +37,17 @@ from elman.tasks.label_bag import EVEN, weigh
 from elman.tasks.label_encoder import shape_with
 from elman.tasks.label_selection import held_out_score
 from elman.tasks.label_start import Start
+from elman.tasks.label_subject import subject
 from elman.tasks.run_folder import RunRecord, own_folder, start_folder
 from elman.tasks.training_run import goes_on, put_weights, tensors_of, train
+from elman.training.checkpoint import own_random_numbers
 from elman.training.events import Callback
 from elman.training.problem import Loss, Score
 
 Record: TypeAlias = RunRecord[LabelModel, Any]
+
+#: Held-out sequences, and steps of each, for whoever looks at the network while it trains.
+LOOKED_AT, LOOKED_AT_STEPS = 4, 250
 
 
 @dataclass(frozen=True)
@@ -223,6 +230,7 @@ def _train(
         folder=folder,
         resume=resume,
         callbacks=callbacks,
+        look=partial(_look, network, model, parts.valid or parts.train),
     )
     if beside is not None:
         _join(network, beside, model.answers, held_out)
@@ -235,6 +243,12 @@ def _train(
     figures = outcome.figures(record.source, record.sha256, encoded.length)
     figures["sequences"] = len(encoded.steps)
     return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure)
+
+
+def _look(network: LabelNetwork, model: LabelModel, examples: Examples) -> Subject:
+    """The network as it is, for whoever looks at it while it trains."""
+    with own_random_numbers():
+        return subject(replace(model, tensors=tensors_of(network)), examples, LOOKED_AT_STEPS, LOOKED_AT, "labels")
 
 
 def scores_and_loss(network: LabelNetwork, encoded: Encoded) -> tuple[list[Array], float]:
