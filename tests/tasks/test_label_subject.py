@@ -11,7 +11,8 @@ import label_networks
 import tolerances
 from elman.errors import DataError
 from elman.nn.subject import Subject
-from elman.tasks.label_subject import subject
+from elman.tasks.label_subject import subject, subject_of
+from elman.tasks.labelled_training import build
 
 
 def look(answer: str = "class", steps: int = 20, batch: int = 2, **changes: Any) -> Subject:
@@ -71,6 +72,18 @@ def test_convolutions_leave_every_few_steps() -> None:
     of = look(convolutions=((6, 3, 2), (5, 3, 2)))
     assert of.time == 5
     assert "".join(of.labels[0]).replace("␣", " ") == label_networks.TEXT[:20:4]
+
+
+def test_a_network_that_is_trained_is_left_as_it_is() -> None:
+    model, examples = label_networks.model()
+    network = build(model.shape, model.tensors, dropout_input=0.5).train()
+    of = subject_of(network, model, examples, steps=20, batch=2, title="model")
+    expected = subject(model, examples, steps=20, batch=2, title="model")
+    assert torch.equal(of.inputs, expected.inputs)
+    assert network.training
+    with torch.no_grad():
+        network.head.bias.add_(1)
+    assert torch.equal(of.loss_of(of.run()[0]), expected.loss_of(expected.run()[0]))
 
 
 def test_gradients_of_what_it_says_flow() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,14 @@ def subject(model: LabelModel, examples: Examples, steps: int, batch: int, title
     """
     network = LabelNetwork(model.shape, encoder=None if model.encoder is None else _Encoder(model.encoder))
     put_weights(network, {name: value for name, value in model.tensors.items() if not name.startswith("encoder.")})
-    network.eval()
+    return subject_of(network, model, examples, steps, batch, title)
+
+
+def subject_of(
+    network: LabelNetwork, model: LabelModel, examples: Examples, steps: int, batch: int, title: str
+) -> Subject:
+    """`subject` of a network as it is now, with a model's codec and answers; it is copied, and may be trained on."""
+    network = copy.deepcopy(network).cpu().eval()
     chosen = _chosen(model, examples, steps, batch)
     question = _question(model, chosen)
     with torch.no_grad():

@@ -37,7 +37,7 @@ from elman.tasks.label_bag import EVEN, weigh
 from elman.tasks.label_encoder import shape_with
 from elman.tasks.label_selection import held_out_score
 from elman.tasks.label_start import Start
-from elman.tasks.label_subject import subject
+from elman.tasks.label_subject import subject_of
 from elman.tasks.run_folder import RunRecord, own_folder, start_folder
 from elman.tasks.training_run import goes_on, put_weights, tensors_of, train
 from elman.training.checkpoint import own_random_numbers
@@ -248,7 +248,7 @@ def _train(
 def _look(network: LabelNetwork, model: LabelModel, examples: Examples) -> Subject:
     """The network as it is, for whoever looks at it while it trains."""
     with own_random_numbers():
-        return subject(replace(model, tensors=tensors_of(network)), examples, LOOKED_AT_STEPS, LOOKED_AT, "labels")
+        return subject_of(network, model, examples, LOOKED_AT_STEPS, LOOKED_AT, "labels")
 
 
 def scores_and_loss(network: LabelNetwork, encoded: Encoded) -> tuple[list[Array], float]:
