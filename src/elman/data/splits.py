@@ -37,7 +37,11 @@ class Parts:
 
 def read_parts(paths: Path | str | Iterable[Path | str], data: DataSettings, answer: Answer, seed: int = 0) -> Parts:
     """`read_examples` of ``paths`` and of the files for validation and test that ``data`` names, and `split`."""
-    examples = read_examples(paths, data, answer)
+    return with_own_files(read_examples(paths, data, answer), data, answer, seed)
+
+
+def with_own_files(examples: Examples, data: DataSettings, answer: Answer, seed: int = 0) -> Parts:
+    """`split` of examples that are read already, with the files for validation and test that ``data`` names."""
     same = replace(settled(data, examples), group=None)  # which only the training data need to tell
     valid = None if data.valid is None else read_examples(data.valid, same, answer)
     test = None if data.test is None else read_examples(data.test, same, answer)

@@ -17,8 +17,8 @@ from elman.codecs.raw import Raw
 from elman.codecs.registry import codec_for
 from elman.codecs.sequence import SequenceCodec
 from elman.data.examples import Answer, Examples, Kind
-from elman.data.sources import read_examples
-from elman.data.splits import Parts, read_parts
+from elman.data.sources import gather, read_examples
+from elman.data.splits import Parts, with_own_files
 from elman.errors import DataError
 from elman.settings import (
     ClassifierSettings,
@@ -39,6 +39,10 @@ _TASKS: dict[str, tuple[str, type[LabelSettings]]] = {
     "tags": ("tag", TaggerSettings),
     "numbers": ("regress", RegressorSettings),
 }
+#: What is asked for, in this order; several classes are found by asking for one.
+_ASKED: tuple[Answer, ...] = ("class", "tags", "numbers")
+#: Kinds of files that have no tag for every step.
+_UNTAGGED = frozenset({"arrays", "series", "FASTA", "recordings", "pictures", "video", "ink"})
 #: More different numbers than these are a quantity, not names of classes.
 _MOST_CLASSES = 20
 #: Sequences from which steps are made to be looked at, and those that are shown.
@@ -123,15 +127,33 @@ def survey(paths: Sequence[Path], data: DataSettings, task: str | None = None) -
 
     Raises `DataError` where nothing can be learnt of them, with what would help.
     """
-    answers = [name for name, (called, _) in _TASKS.items() if task in (None, called) and name != "classes"]
-    answer: Answer = _answer(paths, data) if len(answers) > 1 else answers[0]  # type: ignore[assignment]
-    parts = read_parts(paths, data, answer)
+    answer, examples = _found(paths, data, task)
+    parts = with_own_files(examples, data, answer)
     if parts.train.targets and isinstance(parts.train.targets[0], frozenset):
         answer = "classes"
     settings = update(_TASKS[answer][1](), {**_typed(data), **parts.train.guessed})
     some = parts.train.take(_spread(len(parts.train), _FITTED))
-    codec = codec_for(some.kind, some.inputs, settings.input)
-    return Survey(tuple(paths), answer, parts, settings, codec)
+    return Survey(tuple(paths), answer, parts, settings, codec_for(some.kind, some.inputs, settings.input))
+
+
+def _found(paths: Sequence[Path], data: DataSettings, task: str | None) -> tuple[Answer, Examples]:
+    """What can be learnt: a tag for every word, else numbers where they name no classes, else classes."""
+    given: list[Answer] = [answer for answer in _ASKED if _TASKS[answer][0] == task]
+    if given:
+        return given[0], read_examples(paths, data, given[0])
+    if not _UNTAGGED.intersection(gather(paths).kinds()):
+        tags = _tried(paths, data, "tags")
+        if isinstance(tags, Examples) and any(len(each) > 1 for each in tags.targets or () if isinstance(each, tuple)):
+            return "tags", tags
+    classes = _tried(paths, data, "class")
+    if isinstance(classes, Examples) and not _quantities(classes):
+        return "class", classes
+    numbers = _tried(paths, data, "numbers")
+    if isinstance(numbers, Examples):
+        return "numbers", numbers
+    if isinstance(classes, DataError):
+        raise classes
+    return "class", classes
 
 
 def _spread(rows: int, most: int) -> NDArray[np.int64]:
@@ -142,22 +164,6 @@ def _spread(rows: int, most: int) -> NDArray[np.int64]:
 def _typed(data: DataSettings) -> dict[str, Any]:
     usual = flat(DataSettings())
     return {name: value for name, value in flat(data).items() if value != usual[name]}
-
-
-def _answer(paths: Sequence[Path], data: DataSettings) -> Answer:
-    """What can be learnt: a tag for every word, else numbers where they name no classes, else classes."""
-    tags = _tried(paths, data, "tags")
-    if isinstance(tags, Examples) and any(isinstance(words, tuple) and len(words) > 1 for words in tags.inputs):
-        return "tags"
-    classes = _tried(paths, data, "class")
-    if isinstance(classes, Examples) and not _quantities(classes):
-        return "class"
-    numbers = _tried(paths, data, "numbers")
-    if isinstance(numbers, Examples):
-        return "numbers"
-    if isinstance(classes, DataError):
-        raise classes
-    return "class"
 
 
 def _tried(paths: Sequence[Path], data: DataSettings, answer: Answer) -> Examples | DataError:
