@@ -28,6 +28,12 @@ UNIVERSAL = (
 def test_words_and_tags_in_many_forms(name: str, content: str, reading: Read) -> None:
     examples = reading({name: content}, "tags")
     assert (examples.kind, list(examples.inputs), examples.targets) == ("words", WORDS, TAGS)
+    again = reading({}, None, **examples.guessed)
+    assert (again.kind, again.targets) == ("words", None)
+    assert [" ".join(words) if isinstance(words, tuple) else words for words in again.inputs] == [
+        "fly to new york",
+        "go",
+    ]
 
 
 def test_parallel_files(reading: Read) -> None:
@@ -44,6 +50,10 @@ def test_parallel_files(reading: Read) -> None:
     assert reading(files, "classes", separator="#").targets[1] == {"other", "flight"}
     assert reading(files, "classes", target=("seq.out",)).targets[:2] == [{"city"}, frozenset()]
     assert reading(files, None).targets is None
+
+
+def test_words_alone_are_cut_as_they_were_learnt(reading: Read) -> None:
+    assert reading({"seq.in": "to st. louis\n"}, None, kind="words").inputs == [("to", "st.", "louis")]
 
 
 def test_universal_dependencies(reading: Read) -> None:

@@ -58,8 +58,8 @@ def _worth(table: Table, data: DataSettings) -> bool:
 
 def examples_of(table: Table, data: DataSettings, answer: Answer | None) -> Examples:
     """The sequences of a table, with all that its columns tell. Raises `DataError` where that is not clear."""
-    if answer == "tags":
-        return tag_tables.read(table, data)
+    if answer == "tags" or (answer is None and tag_tables.holds_words(table, data)):
+        return tag_tables.read(table, data, learns=answer is not None)
     roles = find_roles(table, data, answer)
     layout = _layout(table, roles, data)
     if layout == "long":

@@ -21,33 +21,51 @@ _WORDS = ("tokens", "words", "word", "token", "text", "sentence", "form")
 _TAGS = ("tags", "ner_tags", "labels", "tag", "ner", "label", "slots", "pos_tags", "pos", "upos")
 
 
-def read(table: Table, data: DataSettings) -> Examples:
-    """Words and their tags. Raises `DataError` where it is not clear which columns hold them."""
-    if data.kind == "series" or (data.kind == "auto" and _measures(table, data)):
+def read(table: Table, data: DataSettings, learns: bool = True) -> Examples:
+    """Words and, where they are to be learnt, their tags. Raises `DataError` where it is not clear what they are."""
+    if learns and (data.kind == "series" or (data.kind == "auto" and _measures(table, data))):
         return _of_series(table, data)
     words = table.find(data.input_column[0], "input-column") if data.input_column else _named(table, _WORDS)
-    tags = table.find(data.target[0], "target") if data.target else _named(table, _TAGS)
-    if words is None or tags is None:
-        missing, option = ("words", "--input-column") if words is None else ("tags", "--target")
-        raise DataError(
-            f"{table.name}: no column is called like {missing}; the columns are {', '.join(table.columns)}."
-            f" Say which with {option} NAME."
-        )
+    if words is None:
+        raise _unnamed(table, "words", "--input-column")
+    tags = None
+    if learns:
+        tags = table.find(data.target[0], "target") if data.target else _named(table, _TAGS)
+        if tags is None:
+            raise _unnamed(table, "tags", "--target")
     if data.id_column is not None or _one_word_a_row(table, words):
         return _over_rows(table, words, tags, data)
     inputs = [_items(cell) for cell in table.columns[words]]
-    targets = [_items(cell) for cell in table.columns[tags]]
+    targets = inputs if tags is None else [_items(cell) for cell in table.columns[tags]]
     for row, (here, there) in enumerate(zip(inputs, targets, strict=True)):
         same_length(table.place(row), here, there)
     return Examples(
         "words",
         inputs,
-        targets,
+        targets if learns else None,
         [table.place(row) for row in range(len(table))],
         parts=row_parts(table, _part_column(table)),
-        notes=(f"Column '{words}' holds the words, '{tags}' their tags.",),
-        guessed={"kind": "words", "input_column": (words,), "target": (tags,)},
+        notes=(f"Column '{words}' holds the words" + (f", '{tags}' their tags." if tags else "."),),
+        guessed={"kind": "words", "input_column": (words,), **({"target": (tags,)} if tags else {})},
     )
+
+
+def _unnamed(table: Table, what: str, option: str) -> DataError:
+    return DataError(
+        f"{table.name}: no column is called like {what}; the columns are {', '.join(table.columns)}."
+        f" Say which with {option} NAME."
+    )
+
+
+def holds_words(table: Table, data: DataSettings) -> bool:
+    """Whether a table to predict holds cut words, in lists or a word in each row."""
+    if data.kind not in ("auto", "words"):
+        return False
+    if data.kind == "words" and data.id_column is not None:
+        return True
+    words = data.input_column[0] if data.input_column else _named(table, _WORDS)
+    first = next((cell for cell in table.columns.get(words or "", ()) if not is_missing(cell)), None)
+    return isinstance(first, list) and all(isinstance(item, str) for item in first)
 
 
 def _measures(table: Table, data: DataSettings) -> bool:
@@ -101,7 +119,7 @@ def _items(cell: Any) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def _over_rows(table: Table, words: str, tags: str, data: DataSettings) -> Examples:
+def _over_rows(table: Table, words: str, tags: str | None, data: DataSettings) -> Examples:
     """A word a row; the sentence's number or name in a column, maybe only in its first row."""
     by = table.find(data.id_column, "id-column") if data.id_column else _named(table, column_names.ID)
     if by is None:
@@ -120,17 +138,19 @@ def _over_rows(table: Table, words: str, tags: str, data: DataSettings) -> Examp
             f"{table.place(0)}: column '{by}' is empty, so nothing says to which sentence this word belongs."
         )
     ends = [*starts[1:], len(table)]
-    for row, cell in enumerate(table.columns[tags]):
+    for row, cell in enumerate(table.columns[tags] if tags else ()):
         if is_missing(cell):
             raise DataError(f"{table.place(row)}: column '{tags}', the tag, is empty. Fill it in.")
+    spans = list(zip(starts, ends, strict=True))
+    learnt = f", '{tags}' their tags" if tags else ""
     return Examples(
         "words",
-        [tuple(str(cell) for cell in table.columns[words][a:b]) for a, b in zip(starts, ends, strict=True)],
-        [tuple(class_name(cell) for cell in table.columns[tags][a:b]) for a, b in zip(starts, ends, strict=True)],
+        [tuple(str(cell) for cell in table.columns[words][start:end]) for start, end in spans],
+        [tuple(class_name(cell) for cell in table.columns[tags][start:end]) for start, end in spans] if tags else None,
         [table.place(row) for row in starts],
         parts=row_parts(table.take(starts), _part_column(table)),
-        notes=(f"Column '{words}' holds the words, '{tags}' their tags, '{by}' says which are one sentence.",),
-        guessed={"kind": "words", "input_column": (words,), "target": (tags,), "id_column": by},
+        notes=(f"Column '{words}' holds the words{learnt}, '{by}' says which are one sentence.",),
+        guessed={"kind": "words", "input_column": (words,), "id_column": by, **({"target": (tags,)} if tags else {})},
     )
 
 

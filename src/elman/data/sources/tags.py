@@ -41,7 +41,8 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
     if data.kind not in ("auto", "text", "words"):
         return None
     names = {_name(file) for file in files}
-    if names & set(_WORD_FILES) and names & {*_TAG_FILES, *_LABEL_FILES}:
+    words_alone = answer is None and data.kind == "words" and names <= set(_WORD_FILES)
+    if words_alone or (names & set(_WORD_FILES) and names & {*_TAG_FILES, *_LABEL_FILES}):
         return _parallel(files, data, answer)
     if answer in ("tags", None) and all(_in_columns(file, data) for file in files):
         files.one_set()
