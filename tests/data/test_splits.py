@@ -46,6 +46,19 @@ def test_every_row_is_in_one_part_and_every_class_keeps_its_share(
                 assert abs(counts[label] - share * n) < 2.5
 
 
+def test_rare_labels_and_large_numbers_keep_their_share() -> None:
+    labels = [frozenset({"common", "rare"} if row % 10 == 0 else {"common"}) for row in range(100)]
+    parts = split(texts(labels), DataSettings(held_out=0.2))
+    assert parts.valid is not None
+    assert sum("rare" in target for target in parts.valid.targets or ()) == 2
+    numbers = [np.array([float(row % 37)]) for row in range(200)]
+    parts = split(texts(numbers), DataSettings(held_out=0.2))
+    assert parts.valid is not None
+    held_out = np.concatenate(list(parts.valid.targets or ()))
+    assert abs(held_out.mean() - np.mean(numbers)) < 1
+    assert "small and large" in parts.sentences[0]
+
+
 def test_the_seed_decides() -> None:
     def names(seed: int) -> list[str]:
         parts = split(texts(["a", "b"] * 50), DataSettings(test_share=0.2), seed)

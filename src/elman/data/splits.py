@@ -18,6 +18,8 @@ from elman.errors import DataError, SettingsError
 if TYPE_CHECKING:
     from elman.settings import DataSettings
 
+#: Numbers are divided so that each of so many stretches of them keeps its share.
+_TENTHS = 10
 #: So many classes may have one sequence each; more are names.
 _FEW_CLASSES = 20
 #: Duplicates that are named in a sentence.
@@ -142,11 +144,27 @@ def _draw(
     return drawn
 
 
-def _classes(examples: Examples, rows: NDArray[np.int64]) -> NDArray[Any]:
-    """The class of each row as a number; one for all where the answers are no classes."""
-    if examples.targets is None or not isinstance(examples.targets[0], str):
-        return np.zeros(len(rows), dtype=np.int64)
-    return np.unique([examples.targets[row] for row in rows], return_inverse=True)[1]
+def _classes(examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each row, equal where the answers are alike; every part gets its share of each.
+
+    The class; of several labels the rarest; the tenth of all numbers in which a number lies; one for all where the
+    answers are tags or unknown.
+    """
+    targets = [examples.targets[row] for row in rows] if examples.targets is not None else []
+    if targets and isinstance(targets[0], (str, frozenset)):
+        counts = Counter(_labels(targets))
+        names = [
+            min(several, key=lambda label: (counts[label], label), default="") for several in map(_as_set, targets)
+        ]
+        return np.unique(names, return_inverse=True)[1]
+    if targets and isinstance(targets[0], np.ndarray):
+        ranks = np.argsort(np.argsort([float(np.mean(target)) for target in targets], kind="stable"))
+        return ranks * min(_TENTHS, len(rows)) // len(rows)
+    return np.zeros(len(rows), dtype=np.int64)
+
+
+def _as_set(target: Any) -> frozenset[str]:
+    return target if isinstance(target, frozenset) else frozenset([target])
 
 
 def _stratified(examples: Examples, rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -200,14 +218,13 @@ def _whole_groups(
 
 
 def _counts(parts: Parts, manner: str) -> str:
-    how = {
-        "ratio": "drawn so that each class keeps its share",
-        "group": "whole groups",
-        "time": "the latest",
-        "given": "as the data say",
-    }[manner]
-    if manner == "ratio" and not (parts.train.targets and isinstance(parts.train.targets[0], str)):
-        how = "drawn at random"
+    first = parts.train.targets[0] if parts.train.targets else None
+    drawn = "at random"
+    if isinstance(first, (str, frozenset)):
+        drawn = "so that each class keeps its share"
+    elif isinstance(first, np.ndarray):
+        drawn = "so that small and large numbers keep their share"
+    how = {"ratio": f"drawn {drawn}", "group": "whole groups", "time": "the latest", "given": "as the data say"}[manner]
     held = [f"{len(part):,} {name}" for part, name in ((parts.valid, "held out"), (parts.test, "for the test")) if part]
     return f"{len(parts.train):,} sequences to train on" + (f", {' and '.join(held)} ({how})." if held else ".")
 
