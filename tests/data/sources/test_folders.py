@@ -49,6 +49,16 @@ def test_a_folder_for_each_class(reading: Read, tmp_path: Path) -> None:
     assert again.names[0].endswith("all.tar.xz/set/test/neg/0.txt")
 
 
+def test_two_documents_of_each_class(reading: Read) -> None:
+    examples = reading({f"{label}/{n}.txt": f"{label} text\nof two lines" for label in ("neg", "pos") for n in "ab"})
+    assert examples.targets == ["neg", "neg", "pos", "pos"]
+    assert len(examples) == 4
+
+
+def test_a_file_of_lines_in_a_folder_for_each_class(reading: Read) -> None:
+    assert reading({f"{label}/all.txt": "one\ntwo\n" for label in ("neg", "pos")}).targets == ["neg"] * 2 + ["pos"] * 2
+
+
 def test_documents_whose_names_begin_with_the_class(reading: Read) -> None:
     examples = reading({f"{label}_{n}.txt": f"{label} text {n}" for label in ("ham", "spam") for n in range(3)})
     assert examples.targets == ["ham"] * 3 + ["spam"] * 3

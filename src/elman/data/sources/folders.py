@@ -92,7 +92,7 @@ def _documents(paths: Sequence[PurePosixPath]) -> bool:
     """Whether each file is one text: several in each of several folders, or names that count, as ``pos_1``."""
     folders = {path.parent for path in paths}
     if len(folders) > 1:
-        return len(paths) > 2 * len(folders)
+        return len(paths) >= 2 * len(folders)
     starts = {re.split(r"\d", path.stem)[0].strip("_-. ") for path in paths}
     counted = all(re.search(r"\d", path.stem) for path in paths)
     return counted and 2 <= len(starts) <= len(paths) / 2
