@@ -64,6 +64,17 @@ def test_a_class_of_one_sequence_alone_still_has_a_probability() -> None:
     assert bag.outputs(train).shape == (30, 3)
 
 
+def test_a_bag_that_was_fitted_already_is_taken_as_it_is() -> None:
+    train, valid = made.texts(60), made.texts(20, 1)
+    once = fitted("class", train, valid)
+    answers = Answers.fit("class", train.targets or ())
+    codec = codec_for("text", train.inputs, InputSettings())
+    known = (once._features._bag, once._model)  # type: ignore[attr-defined]
+    again = BagOfFeatures.fit(answers, train, valid, codec, known)
+    assert again._model is once._model
+    assert (again.outputs(valid) == once.outputs(valid)).all()
+
+
 def test_nothing_to_learn_from() -> None:
     train = made.texts(4)
     codec = codec_for("text", train.inputs, InputSettings())

@@ -48,17 +48,28 @@ class BagOfFeatures:
         self._answers, self._features, self._model = answers, features, model
 
     @classmethod
-    def fit(cls, answers: Answers, train: Examples, valid: Examples, codec: SequenceCodec) -> BagOfFeatures:
+    def fit(
+        cls,
+        answers: Answers,
+        train: Examples,
+        valid: Examples,
+        codec: SequenceCodec,
+        known: tuple[Bag, LinearModel] | None = None,
+    ) -> BagOfFeatures:
         """Fit to ``train``, the penalty chosen on ``valid``; where that is empty, the middle one is taken.
 
-        ``codec`` makes steps of sequences, for tags. Raises `DataError` where there is nothing to learn from.
+        ``codec`` makes steps of sequences, for tags. ``known`` is the bag with its model where it was fitted already.
+        Raises `DataError` where there is nothing to learn from.
         """
         if not len(train) or train.targets is None:
             raise DataError("A baseline needs sequences with their truth to learn from, found none.")
         # Temperature and transitions between tags are those of the recurrent model.
         answers = Answers.load({**answers.to_config(), "temperature": 1.0})
         of_steps = answers.kind == "tags"
-        features = _StepFeatures(codec) if of_steps else _SequenceFeatures(train)
+        bag, model = known or (None, None)
+        features = _StepFeatures(codec) if of_steps else _SequenceFeatures(train, bag)
+        if model is not None and features.are_a_bag:
+            return cls(answers, features, model)
         held_out = (features.of(valid.inputs), _encoded(answers, valid)) if len(valid) else None
         rows, targets = features.of(train.inputs, train.targets), _encoded(answers, train)
         model = LinearModel.fit(answers, rows, targets, held_out, OF_TAGS if of_steps else PENALTIES)
@@ -77,6 +88,9 @@ def _encoded(answers: Answers, examples: Examples) -> NDArray[Any]:
 
 
 class _Features(ABC):
+    #: Whether the rows are those of a bag, and nothing beside it.
+    are_a_bag = False
+
     @abstractmethod
     def of(self, inputs: Sequence[Raw], targets: Sequence[Target] | None = None) -> Rows:
         """The rows of sequences; ``targets`` are given with those that the features were fitted to."""
@@ -90,8 +104,8 @@ class _Features(ABC):
 class _SequenceFeatures(_Features):
     """A row for each sequence: its bag, and of series of one length all that was measured."""
 
-    def __init__(self, train: Examples) -> None:
-        self._bag = Bag.fit(train.inputs, train.targets, train.kind)
+    def __init__(self, train: Examples, bag: Bag | None = None) -> None:
+        self._bag = bag or Bag.fit(train.inputs, train.targets, train.kind)
         self._length, self._mean, self._deviation = 0, np.zeros(0), np.ones(0)
         shapes = {raw.values.shape if isinstance(raw, Series) else (0, 0) for raw in train.inputs}
         length, channels = shapes.pop()
@@ -102,6 +116,7 @@ class _SequenceFeatures(_Features):
                 warnings.simplefilter("ignore", RuntimeWarning)
                 self._mean, spread = np.nan_to_num(np.nanmean(values, 0)), np.nanstd(values, 0)
             self._deviation = np.where(spread > 0, spread, 1.0)
+        self.are_a_bag = not self._length
 
     def of(self, inputs: Sequence[Raw], targets: Sequence[Target] | None = None) -> Rows:
         """The bag, and scaled numbers where nothing was measured 0."""

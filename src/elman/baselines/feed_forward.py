@@ -5,7 +5,7 @@ What a recurrent network reaches beyond it is owed to memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -42,8 +42,6 @@ PIXELS = 16
 
 #: Steps read in training, all in all, and epochs at least and at most.
 STEPS_READ, FEWEST, MOST, PATIENCE = 4_000_000, 3, 60, 6
-
-Encode = Callable[[Examples], Sequence[Steps]]
 
 
 @final
@@ -150,8 +148,8 @@ class FeedForward:
 
     name = "feed-forward"
 
-    def __init__(self, network: FeedForwardNetwork, answers: Answers, encode: Encode) -> None:
-        self.network, self._answers, self._encode = network, answers, encode
+    def __init__(self, network: FeedForwardNetwork, answers: Answers, codec: SequenceCodec) -> None:
+        self.network, self._answers, self._codec = network, answers, codec
 
     @classmethod
     def fit(
@@ -162,19 +160,17 @@ class FeedForward:
         codec: SequenceCodec,
         *,
         training: TrainingSettings | None = None,
-        encode: Encode | None = None,
     ) -> FeedForward:
         """Train on ``train`` until ``valid`` is no longer scored better; arguments as `elman.tasks.label_report` has.
 
         Raises `DataError` where there is nothing to train on.
         """
-        encode = encode or (lambda examples: [codec.encode(raw) for raw in examples.inputs])
         if not len(train) or train.targets is None:
             raise DataError("A baseline needs sequences with their truth to learn from, found none.")
         asked = training or TrainingSettings()
         # Temperature and transitions between tags are those of the recurrent model.
         answers = Answers.load({**answers.to_config(), "temperature": 1.0})
-        steps = encode(train)
+        steps = _steps_of(train, codec)
         with torch.random.fork_rng():
             torch.manual_seed(asked.seed)
             network = _network_for(answers, codec, steps)
@@ -189,13 +185,13 @@ class FeedForward:
             seed=asked.seed,
             augment=codec.augment if codec.symbols else None,
         )
-        held_out = _HeldOut(answers, encode(valid), _encoded(answers, valid)) if len(valid) else None
+        held_out = _HeldOut(answers, _steps_of(valid, codec), _encoded(answers, valid)) if len(valid) else None
         Trainer(settings).fit(network, _Objective(answers.head), batches, held_out)
-        return cls(network.cpu(), answers, encode)
+        return cls(network.cpu(), answers, codec)
 
     def outputs(self, examples: Examples) -> Any:
         """Probabilities or numbers of new sequences: (n, outputs), or (time, outputs) of each."""
-        found = [self._answers.outputs(scores) for scores in scores_of(self.network, self._encode(examples))]
+        found = [self._answers.outputs(scores) for scores in scores_of(self.network, _steps_of(examples, self._codec))]
         return found if self.network.each_step else np.stack(found)
 
 
@@ -228,6 +224,10 @@ def _some_frames(steps: Sequence[Steps]) -> Tensor:
 def _epochs(steps: Sequence[Steps]) -> int:
     total = sum(len(each.values) for each in steps)
     return int(np.clip(STEPS_READ // max(1, total), FEWEST, MOST))
+
+
+def _steps_of(examples: Examples, codec: SequenceCodec) -> list[Steps]:
+    return [codec.encode(raw) for raw in examples.inputs]
 
 
 def _encoded(answers: Answers, examples: Examples) -> list[NDArray[Any]]:

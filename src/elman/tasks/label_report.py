@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from elman.codecs.sequence import SequenceCodec, Steps
+from elman.codecs.sequence import SequenceCodec
 from elman.errors import DataError, SaveError, TrainingError
 from elman.metrics.calibration import Reliability
 from elman.plots import Block, Page, Picture, Section, Table, Text, png, svg
@@ -27,6 +27,8 @@ from elman.tasks.label_figures import SCORERS, Figures, LabelRow, Mistake, Numbe
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from elman.baselines.linear import LinearModel
+    from elman.codecs.bag import Bag
     from elman.data.examples import Examples
     from elman.settings import TrainingSettings
 
@@ -222,7 +224,7 @@ def fit_rivals(
     codec: SequenceCodec,
     *,
     training: TrainingSettings | None = None,
-    encode: Callable[[Examples], Sequence[Steps]] | None = None,
+    bag: tuple[Bag, LinearModel] | None = None,
     note: Callable[[str], None] | None = None,
 ) -> list[Rival]:
     """Fit both baselines on ``train``, their settings chosen on ``valid``: a bag of features, a feed-forward network.
@@ -233,17 +235,17 @@ def fit_rivals(
         valid: What decides between settings, and when the network has learnt enough.
         codec: What the feed-forward network reads through.
         training: Whose seed, threads and device hold for it.
-        encode: Gives the steps of sequences; where left out, ``codec`` encodes each.
+        bag: Of the network, with the model that was fitted on it already.
         note: Receives a sentence about one that could not be fitted, and why.
     """
     from elman.baselines.bag_of_features import BagOfFeatures
     from elman.baselines.feed_forward import FeedForward
 
     def fit_bag() -> Rival:
-        return BagOfFeatures.fit(answers, train, valid, codec)
+        return BagOfFeatures.fit(answers, train, valid, codec, bag)
 
     def fit_network() -> Rival:
-        return FeedForward.fit(answers, train, valid, codec, training=training, encode=encode)
+        return FeedForward.fit(answers, train, valid, codec, training=training)
 
     found: list[Rival] = []
     for name, fit in ((BagOfFeatures.name, fit_bag), (FeedForward.name, fit_network)):

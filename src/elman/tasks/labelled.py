@@ -28,6 +28,7 @@ from elman.tasks.label_report import LabelReport, Rival, fit_rivals, report
 if TYPE_CHECKING:
     from torch import nn
 
+    from elman.baselines.linear import LinearModel
     from elman.nn.subject import Subject
     from elman.training.events import Callback
 
@@ -141,7 +142,10 @@ class Labelled(Estimator):
         )
         self._effective, self._model = trained.settings, trained.model
         self._sample = trained.model.record(parts.train.inputs[0])
-        rivals = [] if out is None or trained.stopped_early else self._rivals(parts, callbacks)
+        self._metrics = {"training": trained.training}
+        if out is not None:  # baselines take a while: the model is safe before
+            self.save(out)
+        rivals = [] if out is None or trained.stopped_early else self._rivals(parts, trained.beside, callbacks)
         scored = {"held_out": parts.valid, "test": parts.test}
         self._report = self._reported({name: part for name, part in scored.items() if part is not None}, rivals)
         self._metrics = {**(self._report.figures if self._report else {}), "training": trained.training}
@@ -153,7 +157,7 @@ class Labelled(Estimator):
             raise trained.failure
         return self
 
-    def _rivals(self, parts: Parts, callbacks: Sequence[Callback]) -> list[Rival]:
+    def _rivals(self, parts: Parts, beside: LinearModel | None, callbacks: Sequence[Callback]) -> list[Rival]:
         """The baselines, fitted on the same data."""
 
         def note(text: str) -> None:
@@ -166,6 +170,7 @@ class Labelled(Estimator):
             parts.train.take([]) if parts.valid is None else parts.valid,
             self.model.codec,
             training=self.settings.training,
+            bag=None if self.model.bag is None or beside is None else (self.model.bag, beside),
             note=note,
         )
 

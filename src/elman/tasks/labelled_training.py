@@ -52,12 +52,13 @@ LOOKED_AT, LOOKED_AT_STEPS = 4, 250
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training run leaves behind."""
+    """What a training run leaves behind; ``beside`` is the bag's own model, where the network has a bag."""
 
     settings: Any
     model: LabelModel
     training: dict[str, Any]
     failure: NonFiniteLossError | None
+    beside: LinearModel | None
 
     @property
     def stopped_early(self) -> bool:
@@ -242,7 +243,7 @@ def _train(
     model = replace(model, answers=answers, tensors=tensors, encoder=made)
     figures = outcome.figures(record.source, record.sha256, encoded.length)
     figures["sequences"] = len(encoded.steps)
-    return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure)
+    return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure, beside)
 
 
 def _look(network: LabelNetwork, model: LabelModel, examples: Examples) -> Subject:
