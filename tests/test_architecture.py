@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import labelled_examples
 import small_models
+from elman.tasks import Classifier
 
 HEAVY = {"torch", "lightning_fabric"}
 LEFT_WING = [
@@ -70,6 +72,21 @@ stream = model.stream(backend={backend!r})
 stream.push("The same")
 stream.push_symbol(3)
 assert stream.engine.backend == {backend!r}
+""")
+    assert loaded == set()
+
+
+def test_a_saved_model_of_labels_runs_without_torch(tmp_path: Path) -> None:
+    known = labelled_examples.texts(20)
+    Classifier(steps=1, hidden_size=4, bidirectional=False, bag=True).fit_examples(known).save(tmp_path / "model")
+    loaded = heavy_modules_after(f"""
+import elman
+model = elman.load({str(tmp_path / "model")!r})
+model.predict(["a fine film"])
+model.evaluate(["a fine film", "a dull one"], ["good", "bad"])
+stream = model.stream()
+stream.push("a fine ")
+stream.flush()
 """)
     assert loaded == set()
 

@@ -13,6 +13,19 @@ from hypothesis import strategies as st
 import small_models
 from elman.errors import BundleError, SaveError
 from elman.runtime import Bundle
+from elman.runtime.bundle import MODELS
+from elman.runtime.label_model import LabelModel
+from elman.tasks import TASKS
+
+
+def test_every_task_has_its_kind_of_model() -> None:
+    assert set(MODELS) == set(TASKS)
+
+
+def test_a_model_of_another_task_is_refused(tmp_path: Path) -> None:
+    folder = small_models.bundle(tmp_path / "model")
+    with pytest.raises(BundleError, match="task 'language-model', which cannot do this"):
+        Bundle.read(folder, LabelModel)
 
 
 @pytest.mark.parametrize("kind", ["characters", "bytes", "words", "bpe"])
