@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from writing import keep, number, percent, run, table
+from writing import keep, percent, run, table
 
 import elman
 from elman import diagnostics
@@ -93,7 +93,6 @@ def lesson(folder: Path) -> dict[str, float]:
     texts = {
         "chances": table(["After", "a verb for one", "a verb for many"], lines),
         "found": f"> {found}\n",
-        "difference": f"{number(pair.difference)}\n",
     }
     keep(folder, {"pasts": found.plot()}, texts, figures)
     return figures

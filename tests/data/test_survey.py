@@ -44,6 +44,11 @@ def test_without_the_comment_signs_it_holds_every_option(tmp_path: Path) -> None
     ("files", "task", "answer"),
     [
         ({"a.conll": "fly O\nyork B\n\ngo O\n\nso O\n"}, "tag", "tags"),
+        (
+            {"a.csv": "id,t,x,label\n" + "".join(f"{n // 2},{n % 2},{n},{n // 6}\n" for n in range(12))},
+            "classify",
+            "class",
+        ),
         ({"a.csv": "text,score\n" + "".join(f"row {n},{n / 8}\n" for n in range(12))}, "regress", "numbers"),
         ({"a.csv": "text,stars\n" + "".join(f"row {n},{n % 5}\n" for n in range(20))}, "classify", "class"),
         ({"a.jsonl": '{"text": "x y", "labels": ["a"]}\n{"text": "z", "labels": []}\n' * 3}, "classify", "classes"),

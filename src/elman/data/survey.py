@@ -143,7 +143,10 @@ def _found(paths: Sequence[Path], data: DataSettings, task: str | None) -> tuple
         return given[0], read_examples(paths, data, given[0])
     if not _UNTAGGED.intersection(gather(paths).kinds()):
         tags = _tried(paths, data, "tags")
-        if isinstance(tags, Examples) and any(len(each) > 1 for each in tags.targets or () if isinstance(each, tuple)):
+        # The same tag at every step is the class of the sequence.
+        if isinstance(tags, Examples) and any(
+            len(set(each)) > 1 for each in tags.targets or () if isinstance(each, tuple)
+        ):
             return "tags", tags
     classes = _tried(paths, data, "class")
     if isinstance(classes, Examples) and not _quantities(classes):

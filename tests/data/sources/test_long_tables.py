@@ -28,6 +28,14 @@ def test_uneven_times_and_dates(reading: Read) -> None:
     assert (examples.channels, examples.targets) == (("heart",), ["0", "1"])
 
 
+def test_columns_that_name_a_series_together_are_no_channels(reading: Read) -> None:
+    rows = "".join(
+        f"{who},{trial},{step},{who + trial + step},{trial}\n" for who in (0, 1) for trial in (0, 1) for step in (0, 1)
+    )
+    examples = reading({"a.csv": "subject,trial,t,x,label\n" + rows}, id_column="subject+trial")
+    assert (examples.channels, examples.targets) == (("x",), ["0", "1", "0", "1"])
+
+
 def test_a_tag_for_each_step(reading: Read) -> None:
     rows = ["a,1,7,run", "a,0,5,walk", "b,0,1,walk", "b,1,2,walk", "b,2,3,run"]
     examples = reading({"a.csv": "session_id,time,acc,activity\n" + "\n".join(rows) + "\n"}, "tags")

@@ -63,10 +63,11 @@ def read(table: Table, roles: Roles, data: DataSettings, answer: Answer | None) 
     constant = {roles.id, roles.group, roles.part, *(roles.target if answer != "tags" else ())}
     if roles.channel is not None and answer != "tags":
         return _one_value_a_row(table, roles, rows, answer, data)
+    no_channels = roles.named() | set(roles.id.split("+"))
     channels = list(roles.inputs) or [
         column
         for column in table.columns
-        if column not in roles.named() and plain(column) not in column_names.INDEX and _measured(table, column, roles)
+        if column not in no_channels and plain(column) not in column_names.INDEX and _measured(table, column, roles)
     ]
     if not channels:
         raise DataError(
