@@ -28,6 +28,12 @@ def test_parts_by_name(reading: Read) -> None:
     assert examples.names[3].endswith("X_test[0]")
 
 
+def test_more_channels_than_steps_are_said(reading: Read) -> None:
+    notes = reading({"a.npz": npz(X=np.zeros((4, 3, 50)), y=[1, 2, 1, 2])}).notes
+    assert any("if the arrays are (cases, channels, time), turn them round" in note for note in notes)
+    assert len(reading({"a.npz": npz(X=CASES, y=[1, 2, 1, 2])}).notes) == 1
+
+
 def test_padding_goes_and_gaps_stay(reading: Read) -> None:
     cases = CASES[:2].copy()
     cases[0, 2:], cases[1, 0, 0] = np.nan, np.nan

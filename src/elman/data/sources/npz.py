@@ -63,9 +63,19 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         groups=groups if len(groups) == len(inputs) else None,
         parts=parts if len(set(parts)) > 1 else None,
         outputs=_outputs(targets) if answer == "numbers" else (),
-        notes=(f"{len(inputs)} series, {shape_of(inputs)}: arrays are (cases, time, channels).",),
+        notes=(f"{len(inputs)} series, {shape_of(inputs)}: arrays are (cases, time, channels).", *_turned(inputs)),
         guessed={"kind": "series"},
     )
+
+
+def _turned(series: Sequence[Series]) -> list[str]:
+    """A hint where there are more channels than steps."""
+    steps, channels = series[0].values.shape
+    if channels <= steps:
+        return []
+    return [
+        f"{channels} channels are many for {steps} steps: if the arrays are (cases, channels, time), turn them round."
+    ]
 
 
 def _arrays(file: SourceFile) -> Iterator[tuple[str, NDArray[Any]]]:
