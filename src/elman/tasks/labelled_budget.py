@@ -19,9 +19,9 @@ SomeSettings = TypeVar("SomeSettings", bound=LabelSettings)
 #: Without any limit a run reads about so many steps, within these numbers of passes over the data.
 DEFAULT_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000_000, 5, 100
 
-#: Updates of the weights where whole texts are learnt, and where every word or character has something to say; passes
-#: over small and large sets; symbols that may be read in all.
-TEXT_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 1_200, 4_000, (5, 30), 10_000_000
+#: Updates of the weights for each bit that a class of a text tells, and where every word or character has something to
+#: say; fewest and most passes; symbols that may be read in all.
+TEXT_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 900, 4_000, (4, 30), 10_000_000
 
 #: Signals are all but text. So many updates of the weights, and passes over large sets at least.
 SIGNAL_UPDATES, SIGNAL_EPOCHS = 1_000, 12
@@ -77,7 +77,7 @@ def resolve(settings: SomeSettings, facts: Facts) -> SomeSettings:
         chosen["epochs"] = epochs(facts, int(chosen["batch_size"]))
     _fill(chosen, cell="lstm" if text else "gru", num_layers=1, bidirectional=True, hidden_size=_hidden_size(facts))
     _fill(chosen, pooling="mean+max", convolutions=_convolutions(facts), embedding_size=100)
-    _fill(chosen, dropout=0.5 if text else 0.4, dropout_input=_input_dropout(facts), dropout_words=0.1 if text else 0.0)
+    _fill(chosen, dropout=0.5 if text else 0.4, dropout_input=_input_dropout(facts), dropout_words=_word_dropout(facts))
     _fill(chosen, bag=(text or facts.kind == "dna") and facts.answers.kind != "tags")
     # Small networks are slower on two threads, and a probe of the machine would take longer than many a training.
     _fill(chosen, threads=1, precision="32")
@@ -155,8 +155,11 @@ def _batch_size(facts: Facts) -> int:
 
 
 def _epochs_of_text(facts: Facts, batch_size: int) -> int:
-    """Few passes where words of a sentence are summed up, which is soon learnt by heart; more for tags and names."""
-    wanted = TEXT_UPDATES if _in_words(facts) and facts.answers.kind != "tags" else SYMBOL_UPDATES
+    """Few passes where sentences are of two classes, which is soon learnt by heart; more for many classes and tags."""
+    if _in_words(facts) and facts.answers.kind != "tags":
+        wanted = TEXT_UPDATES * math.log2(max(2, len(facts.answers.names)))
+    else:
+        wanted = SYMBOL_UPDATES
     fewest, most = TEXT_EPOCHS
     passes = wanted / max(1, math.ceil(facts.sequences / batch_size))
     return round(max(fewest, min(most, passes, TEXT_STEPS / max(1, facts.steps))))
@@ -167,6 +170,13 @@ def _input_dropout(facts: Facts) -> float:
     if not _is_text(facts):
         return 0.0
     return 0.4 if _in_words(facts) else 0.1
+
+
+def _word_dropout(facts: Facts) -> float:
+    """More where one answer is found from many words than where each step has its own."""
+    if not _is_text(facts):
+        return 0.0
+    return 0.2 if _in_words(facts) and facts.answers.kind != "tags" else 0.1
 
 
 def _is_text(facts: Facts) -> bool:
