@@ -11,6 +11,7 @@ of movie reviews", ICLR workshop 2015.
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Any
 
@@ -23,12 +24,16 @@ from elman.runtime.answers import Answers
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 
+#: Nats that all held-out sequences together must lose by the even factors before one part alone is taken, or a scale
+#: two times as large: a handful of them says little.
+DOUBT = 1.0
+
 #: The factors where nothing is held out.
 EVEN = (0.7, 0.7)
 
 
 def weigh(answers: Answers, recurrent: Scores, bag: Scores, truth: NDArray[Any]) -> tuple[float, float]:
-    """The factors of the recurrent part's and the bag's scores that give the lowest loss.
+    """The factors of the recurrent part's and the bag's scores that give the lowest loss, even ones in doubt.
 
     >>> import numpy as np
     >>> from elman.runtime.answers import ClassAnswers
@@ -37,6 +42,16 @@ def weigh(answers: Answers, recurrent: Scores, bag: Scores, truth: NDArray[Any])
     >>> u > 0
     True
     """
-    scales = (1.0,) if answers.head == "linear" else SCALES
-    pairs = [(scale * share, scale * (1 - share)) for scale, share in product(scales, SHARES)]
-    return min(pairs, key=lambda pair: loss_of(answers, pair[0] * recurrent + pair[1] * bag, truth))
+
+    def cost(choice: tuple[float, float]) -> float:
+        scale, share = choice
+        factors = _factors(scale, share)
+        doubt = (2 * share - 1) ** 2 + (0.0 if linear else math.log2(scale / sum(EVEN)) ** 2)
+        return len(truth) * loss_of(answers, factors[0] * recurrent + factors[1] * bag, truth) + DOUBT * doubt
+
+    linear = answers.head == "linear"
+    return _factors(*min(product((1.0,) if linear else SCALES, SHARES), key=cost))
+
+
+def _factors(scale: float, share: float) -> tuple[float, float]:
+    return scale * share, scale * (1 - share)
