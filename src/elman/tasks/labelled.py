@@ -147,7 +147,8 @@ class Labelled(Estimator):
             self.save(out)
         rivals = [] if out is None or trained.stopped_early else self._rivals(parts, trained.beside, callbacks)
         scored = {"held_out": parts.valid, "test": parts.test}
-        self._report = self._reported({name: part for name, part in scored.items() if part is not None}, rivals)
+        known = {name: part for name, part in scored.items() if part is not None}
+        self._report = self._reported(known, rivals, source)
         self._metrics = {**(self._report.figures if self._report else {}), "training": trained.training}
         if out is not None:
             self.save(out)
@@ -214,7 +215,7 @@ class Labelled(Estimator):
     def evaluate(self, X: Any, y: Any = None, *, lengths: Any = None) -> LabelReport:  # noqa: N803
         """How good the model is on sequences whose truth is known; arguments as for `fit`."""
         examples = self.examples(X, y, lengths=lengths, with_targets=True)
-        found = self._reported({"data": examples}, [])
+        found = self._reported({"data": examples}, [], f"{len(examples):,} sequences")
         assert found is not None
         return found
 
@@ -243,14 +244,14 @@ class Labelled(Estimator):
         several = [X] if isinstance(X, (str, Path)) else X
         return all(isinstance(path, Path) or Path(path).exists() for path in several)
 
-    def _reported(self, parts: dict[str, Examples], rivals: Sequence[Rival]) -> LabelReport | None:
+    def _reported(self, parts: dict[str, Examples], rivals: Sequence[Rival], source: str) -> LabelReport | None:
         if not parts:
             return None
         return report(
             self.model.answers,
             {name: self._scored(part) for name, part in parts.items()},
             rivals=rivals,
-            title=f"{self.task}: {self.settings.network.cell}",
+            title=f"{self.task.capitalize()} {source}, by {self.settings.network.cell}",
         )
 
     def _scored(self, examples: Examples) -> Part:
