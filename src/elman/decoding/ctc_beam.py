@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman.decoding.ctc import checked_frames
+from elman.decoding.largest import largest
 from elman.decoding.prefix import Prefix, Transcript, in_common
 from elman.decoding.scorers import Scorer
 from elman.errors import DataError, SettingsError
@@ -157,9 +158,7 @@ def _best(
     stay: NDArray[np.float64], grow: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The rows of ``stay`` (n,), and rows and columns of ``grow`` (n, symbols), that are the largest of all."""
-    scores = np.concatenate([stay, grow.ravel()])
-    best = np.arange(len(scores)) if count >= len(scores) else np.argpartition(-scores, count - 1)[:count]
-    best = np.sort(best[scores[best] > -np.inf])
+    best = largest(np.concatenate([stay, grow.ravel()]), count)
     first_grown = np.searchsorted(best, len(stay))
     parents, symbols = np.divmod(best[first_grown:] - len(stay), grow.shape[1])
     return best[:first_grown], parents, symbols
