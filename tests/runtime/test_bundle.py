@@ -24,7 +24,7 @@ def test_every_task_has_its_kind_of_model() -> None:
 
 def test_a_model_of_another_task_is_refused(tmp_path: Path) -> None:
     folder = small_models.bundle(tmp_path / "model")
-    with pytest.raises(BundleError, match="task 'language-model', which cannot do this"):
+    with pytest.raises(BundleError, match="task 'language-model'; a model of labels is needed here"):
         Bundle.read(folder, LabelModel)
 
 

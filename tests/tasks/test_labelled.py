@@ -145,7 +145,7 @@ def test_a_model_starts_from_a_language_model(sentences: Examples, tmp_path: Pat
 
 
 def test_only_a_language_model_is_a_start(run: Path, sentences: Examples) -> None:
-    with pytest.raises(BundleError, match="task 'classify', which cannot do this"):
+    with pytest.raises(BundleError, match="task 'classify'; a language model is needed here"):
         Classifier().fit_examples(sentences, start_from=run)
 
 

@@ -26,11 +26,12 @@ def explain(
 
     if folder is not None:
         from elman.runtime import Bundle, TextModel
-        from elman.tasks.language_model_training import build
+        from elman.tasks import labelled_training, language_model_training
 
-        engine = Bundle.read(folder, TextModel).model.engine()
-        typer.echo(f"As a stream, without torch\n\nBackend {engine.explain()}\n\n\nAs layers of torch\n")
-        typer.echo(explained(build(engine.shape)))
+        model = Bundle.read(folder).model
+        training = language_model_training if isinstance(model, TextModel) else labelled_training
+        typer.echo(f"As a stream, without torch\n\nBackend {model.engine().explain()}\n\n\nAs layers of torch\n")
+        typer.echo(explained(training.build(model.shape)))
     elif cell is not None:
         layer = Recurrent(cell, inputs, hidden, layers, bidirectional=bidirectional)
         typer.echo(explained(layer))

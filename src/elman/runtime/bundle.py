@@ -78,7 +78,7 @@ class Bundle(Generic[AnyModel]):
         config = read_config(folder)
         kind = _model_class(folder, config["task"])
         if not issubclass(kind, expected):
-            raise BundleError(f"{folder}: is a model for the task '{config['task']}', which cannot do this.")
+            raise BundleError(f"{folder}: is for the task '{config['task']}'; a {expected.called} is needed here.")
         try:
             model = kind.load(folder, config, _read_tensors(folder / "model.safetensors"))
         except DataError as error:

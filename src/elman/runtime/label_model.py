@@ -58,6 +58,8 @@ class LabelModel(Model):
             it, as it is a program.
     """
 
+    called = "model of labels"
+
     shape: LabelShape
     codec: SequenceCodec
     answers: Answers

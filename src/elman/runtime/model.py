@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from elman.runtime.backends import Array
 
@@ -16,6 +16,9 @@ class Model(ABC):
     Attributes:
         tensors: The weights by name, float32; empty where they are yet to be learnt.
     """
+
+    #: What it is called where people read.
+    called: ClassVar[str] = "model"
 
     tensors: dict[str, Array]
 

@@ -32,6 +32,8 @@ class TextModel(Model):
         tensors: The weights.
     """
 
+    called = "language model"
+
     shape: NetworkShape
     codec: TextCodec
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
