@@ -95,7 +95,8 @@ class TransducerBeam:
     At each frame the hypotheses may say up to ``most`` symbols, one more at a time, of which the ``beam`` best go on,
     and then the blank; what gave the same symbols is one hypothesis, with the sum of the probabilities, and the
     ``beam`` best of these go on to the next frame. Those that fall behind the ``beam`` best that are done with the
-    frame say nothing more. With a beam of everything the result is exact but for alignments with more symbols at a frame.
+    frame say nothing more. With a beam of everything the result is exact but for alignments with more symbols at a
+    frame.
 
     Frames may come in any cuts: the result is the same. A new sequence begins after `flush`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from elman.metrics.calibration import Reliability, reliability, temperature
+from elman.metrics.captions import cider_d
 from elman.metrics.intervals import bootstrap, wilson
 from elman.metrics.labels import Counts, accuracy, confusion, matthews
 from elman.metrics.language import bits_per_symbol, perplexity
@@ -17,6 +18,7 @@ __all__ = [
     "are_spans",
     "bits_per_symbol",
     "bootstrap",
+    "cider_d",
     "confusion",
     "find_spans",
     "mae",
