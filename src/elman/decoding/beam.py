@@ -169,14 +169,14 @@ class _Search:
 
     def read(self, log_probabilities: NDArray[Any], attention: NDArray[Any] | None) -> tuple[Numbers, Numbers]:
         """One step of all rows; return the rows that go on, and with which symbols."""
-        sentences, hypotheses = self.log_probabilities.shape
-        totals = self._totals(log_probabilities)
+        (sentences, hypotheses), vocabulary = self.log_probabilities.shape, log_probabilities.shape[-1]
+        candidates = self._candidates(log_probabilities)
         self._see(attention)
-        values, parents, symbols = _likeliest(totals, 2 * self.beam)
+        values, parents, symbols = _likeliest(*candidates, 2 * self.beam)
         ends = symbols == self.end
         self._finish(values, parents, ends & (np.arange(ends.shape[1]) < self.beam) & (values > -np.inf))
         # At most `hypotheses` of the likeliest are ends, so enough of the others are there.
-        others = np.argsort(ends, axis=1, kind="stable")[:, : min(self.beam, hypotheses * (totals.shape[2] - 1))]
+        others = np.argsort(ends, axis=1, kind="stable")[:, : min(self.beam, hypotheses * (vocabulary - 1))]
         values = np.take_along_axis(values, others, 1)
         parents, symbols = np.take_along_axis(parents, others, 1), np.take_along_axis(symbols, others, 1)
         going = self._can_get_better(values)
@@ -198,21 +198,25 @@ class _Search:
         attention = None if done.attention is None else done.attention[row]
         return Output(done.symbols[row].tolist(), score, float(done.log_probabilities[row]), attention)
 
-    def _totals(self, log_probabilities: NDArray[Any]) -> Floats:
-        """The ln p of every hypothesis with every symbol next, (sentences, hypotheses, symbols)."""
+    def _candidates(self, log_probabilities: NDArray[Any]) -> tuple[Floats, Numbers]:
+        """The likeliest symbols of every hypothesis and ln p with them, (sentences, hypotheses, candidates)."""
         sentences, hypotheses = self.log_probabilities.shape
         if log_probabilities.ndim != 2 or len(log_probabilities) != sentences * hypotheses:
             raise DataError(
                 f"expected log-probabilities ({sentences * hypotheses}, symbols) of a step, found the shape "
                 f"{log_probabilities.shape}."
             )
-        if np.isnan(log_probabilities).any():
-            raise DataError("expected log-probabilities, found NaN. The weights may be damaged.")
         each = log_probabilities.reshape(sentences, hypotheses, -1)
-        totals = np.asarray(self.log_probabilities[..., None] + each, np.float64)
+        first = max(each.shape[2] - 2 * self.beam, 0)
+        symbols = np.sort(np.argpartition(each, first, axis=2)[..., first:], axis=2)
+        values = np.take_along_axis(each, symbols, 2).astype(np.float64)
+        # NaN is sorted behind all numbers, so it is among the candidates.
+        if np.isnan(values).any():
+            raise DataError("expected log-probabilities, found NaN. The weights may be damaged.")
         must_end = self.longest[self.sentences] <= self.symbols.shape[2]
-        totals[np.ix_(must_end, np.ones(hypotheses, bool), np.arange(each.shape[2]) != self.end)] = -np.inf
-        return totals
+        values[must_end] = -np.inf
+        values[must_end, :, 0], symbols[must_end, :, 0] = each[must_end, :, self.end], self.end
+        return self.log_probabilities[..., None] + values, symbols
 
     def _see(self, attention: NDArray[Any] | None) -> None:
         """Keep the attention of this step, (sentences, hypotheses, symbols so far, places)."""
@@ -258,12 +262,9 @@ class _Search:
             self.attention = self.attention[places, parents]
 
 
-def _likeliest(totals: Floats, count: int) -> tuple[Floats, Numbers, Numbers]:
+def _likeliest(totals: Floats, symbols: Numbers, count: int) -> tuple[Floats, Numbers, Numbers]:
     """The largest totals of each sentence, the largest first, with their hypotheses and symbols, (sentences, count)."""
     flat = totals.reshape(len(totals), -1)
-    count = min(count, flat.shape[1])
-    places = np.sort(np.argpartition(-flat, count - 1, axis=1)[:, :count], axis=1)
-    values = np.take_along_axis(flat, places, 1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    parents, symbols = np.divmod(np.take_along_axis(places, order, 1), totals.shape[2])
-    return np.take_along_axis(values, order, 1), parents, symbols
+    places = np.argsort(-flat, axis=1, kind="stable")[:, :count]
+    chosen = np.take_along_axis(symbols.reshape(flat.shape), places, 1)
+    return np.take_along_axis(flat, places, 1), places // totals.shape[2], chosen

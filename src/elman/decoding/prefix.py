@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple, final
-from weakref import WeakValueDictionary
+from weakref import ref
 
 _NUMBERS = count()
 
@@ -41,13 +41,15 @@ class Prefix:
         self.symbol = symbol
         self.length: int = 0 if parent is None else parent.length + 1
         self.number = next(_NUMBERS)
-        self._children: WeakValueDictionary[int, Prefix] = WeakValueDictionary()
+        self._children: dict[int, ref[Prefix]] = {}
 
     def child(self, symbol: int) -> Prefix:
         """This beginning with one symbol more."""
-        found = self._children.get(symbol)
+        known = self._children.get(symbol)
+        found = None if known is None else known()
         if found is None:
-            self._children[symbol] = found = Prefix(self, symbol)
+            found = Prefix(self, symbol)
+            self._children[symbol] = ref(found)
         return found
 
     def symbols(self) -> list[int]:
