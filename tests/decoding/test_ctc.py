@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.decoding.ctc import GreedyCTC, Segment, align, frames_needed, greedy, misfits
+from elman.decoding.ctc import GreedyCTC, Segment, align, frames_needed, greedy, misfits, words
 from elman.errors import DataError
 from tolerances import ROUNDING
 
@@ -77,6 +77,15 @@ def test_the_alignment_is_the_best_of_all_paths(seed: int, time: int, transcript
 
 def test_confidence_is_a_mean_over_frames() -> None:
     assert Segment(0, 2, 4, 2 * math.log(0.5)).confidence == pytest.approx(0.5, rel=ROUNDING)
+
+
+def test_words_stand_between_separators() -> None:
+    half, quarter = math.log(0.5), math.log(0.25)
+    said = [Segment(2, 0, 1, half), Segment(0, 1, 3, 2 * half), Segment(1, 5, 6, quarter), Segment(2, 6, 7, half)]
+    found = words([*said, Segment(2, 8, 9, half), Segment(1, 9, 10, quarter)], separator=2)
+    assert [one[:3] for one in found] == [([0, 1], 1, 6), ([1], 9, 10)]
+    assert [one.confidence for one in found] == pytest.approx([(0.5 * 0.5 * 0.25) ** (1 / 3), 0.25], rel=ROUNDING)
+    assert words([], separator=2) == words(said[:1], separator=2) == []
 
 
 def test_what_does_not_fit() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from elman.decoding.beam import Penalties, beam_search
-from elman.decoding.ctc import align, greedy, misfits
+from elman.decoding.ctc import align, greedy, misfits, words
 from elman.decoding.ctc_beam import PrefixBeam
 from elman.decoding.sampling import Sampling, generate
 from elman.decoding.scorers import Fused, Words
@@ -26,4 +26,5 @@ __all__ = [
     "misfits",
     "transducer_loss",
     "viterbi",
+    "words",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple, final
 
 import numpy as np
@@ -32,6 +32,18 @@ class Segment(NamedTuple):
         0.5
         """
         return math.exp(self.log_probability / (self.after - self.first))
+
+
+class Word(NamedTuple):
+    """Symbols without a separator between them, from the first frame of the first to the last of the last.
+
+    ``confidence`` is the geometric mean of the probabilities over the frames of its symbols, from 0 to 1.
+    """
+
+    symbols: list[int]
+    first: int
+    after: int
+    confidence: float
 
 
 class Misfit(NamedTuple):
@@ -188,6 +200,23 @@ def align(log_probabilities: ArrayLike, transcript: Sequence[int]) -> list[Segme
         return []
     places = _best_places(frames, target, blank)
     return [_segment(frames, places, number, int(symbol)) for number, symbol in enumerate(target)]
+
+
+def words(segments: Iterable[Segment], separator: int) -> list[Word]:
+    """The words of a transcript with their times: what `greedy` or `align` found, between separators.
+
+    >>> words([Segment(4, 0, 1, 0.0), Segment(1, 2, 4, 0.0), Segment(9, 4, 5, 0.0), Segment(3, 6, 7, 0.0)], separator=9)
+    [Word(symbols=[4, 1], first=0, after=4, confidence=1.0), Word(symbols=[3], first=6, after=7, confidence=1.0)]
+    """
+    found = []
+    for is_separator, group in groupby(segments, key=lambda one: one.symbol == separator):
+        if not is_separator:
+            inside = list(group)
+            frames = sum(one.after - one.first for one in inside)
+            mean = sum(one.log_probability for one in inside) / frames
+            symbols = [one.symbol for one in inside]
+            found.append(Word(symbols, inside[0].first, inside[-1].after, math.exp(mean)))
+    return found
 
 
 def _best_places(frames: NDArray[np.float64], target: NDArray[np.int64], blank: int) -> NDArray[np.int64]:
