@@ -23,6 +23,9 @@ DEFAULT_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000_000, 5, 100
 #: say; fewest and most passes; symbols that may be read in all.
 TEXT_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 900, 4_000, (4, 30), 10_000_000
 
+#: Words of a document, not a sentence.
+DOCUMENT = 150
+
 #: Signals are all but text. So many updates of the weights, and passes over large sets at least.
 SIGNAL_UPDATES, SIGNAL_EPOCHS = 1_000, 12
 
@@ -78,7 +81,12 @@ def resolve(settings: SomeSettings, facts: Facts) -> SomeSettings:
     _fill(chosen, cell="lstm" if text else "gru", num_layers=2 if facts.kind == "ink" else 1)
     _fill(chosen, bidirectional=True, hidden_size=_hidden_size(facts))
     _fill(chosen, pooling="mean+max", convolutions=_convolutions(facts), embedding_size=100)
-    _fill(chosen, dropout=0.5 if text else 0.4, dropout_input=_input_dropout(facts), dropout_words=_word_dropout(facts))
+    _fill(
+        chosen,
+        dropout=0.4 if not text else 0.3 if _is_document(facts) else 0.5,
+        dropout_input=_input_dropout(facts),
+        dropout_words=_word_dropout(facts),
+    )
     _fill(chosen, bag=_takes_bag(facts, whole=bool(chosen["bidirectional"])))
     # Small networks are slower on two threads, and a probe of the machine would take longer than many a training.
     _fill(chosen, threads=1, precision="32")
@@ -151,7 +159,8 @@ def convolutions(text: str) -> tuple[Convolution, ...]:
 def _batch_size(facts: Facts) -> int:
     """Small where sequences are few, so that one pass makes some steps, and where every step has a tag."""
     if _is_text(facts):
-        return max(4, min(16 if facts.answers.kind == "tags" else 32, facts.sequences // 20))
+        most = 16 if facts.answers.kind == "tags" else 8 if _is_document(facts) else 32
+        return max(4, min(most, facts.sequences // 20))
     return 16 if facts.sequences < FEW_SEQUENCES else 32
 
 
@@ -170,18 +179,28 @@ def _input_dropout(facts: Facts) -> float:
     """Much where a word tells in several ways what it is, little for characters, of which each counts."""
     if not _is_text(facts):
         return 0.0
+    if _is_document(facts):
+        return 0.2
     return 0.4 if _in_words(facts) else 0.1
 
 
 def _word_dropout(facts: Facts) -> float:
     """More where one answer is found from many words than where each step has its own."""
-    if not _is_text(facts):
+    if not _is_text(facts) or _is_document(facts):
         return 0.0
     return 0.2 if _in_words(facts) and facts.answers.kind != "tags" else 0.1
 
 
 def _is_text(facts: Facts) -> bool:
     return facts.kind in ("text", "words")
+
+
+def _is_document(facts: Facts) -> bool:
+    """Whether texts are so long that what a word tells arrives thinly.
+
+    Of 650 words and little hidden, a network begins to learn after 500 updates; with much hidden it does not.
+    """
+    return _in_words(facts) and facts.answers.kind != "tags" and facts.steps >= DOCUMENT * facts.sequences
 
 
 def _in_words(facts: Facts) -> bool:
@@ -202,11 +221,13 @@ def _epochs_of_signals(facts: Facts, batch_size: int) -> int:
 def _convolutions(facts: Facts) -> str:
     """What lies within a few steps is found before the recurrence; long sequences are shortened on the way.
 
-    Steps of text are looked at one by one: words say by themselves what they are.
+    Steps of text are looked at one by one: words say by themselves what they are. Documents are shortened.
     """
     if facts.answers.kind == "tags":
         return "none"
     typical = sorted(facts.lengths)[len(facts.lengths) // 2] if facts.lengths else 0
+    if _is_document(facts):
+        return "96x5/4"
     if facts.kind == "dna":
         return "64x7" if typical < LONG_DNA else "64x9/2"
     if facts.kind == "audio":
