@@ -19,8 +19,7 @@ SomeSettings = TypeVar("SomeSettings", bound=LabelSettings)
 #: Without any limit a run reads about so many steps, within these numbers of passes over the data.
 DEFAULT_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000_000, 5, 100
 
-#: Updates of the weights for each bit that a class of a text tells, and where every word or character has something to
-#: say; fewest and most passes; symbols that may be read in all.
+#: Updates of the weights for each bit that a class of a sentence tells, and of all other texts; fewest and most passes; symbols that may be read in all.
 TEXT_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 900, 4_000, (4, 30), 10_000_000
 
 #: Words of a document, not a sentence.
@@ -165,11 +164,10 @@ def _batch_size(facts: Facts) -> int:
 
 
 def _epochs_of_text(facts: Facts, batch_size: int) -> int:
-    """Few passes where sentences are of two classes, which is soon learnt by heart; more for many classes and tags."""
-    if _in_words(facts) and facts.answers.kind != "tags":
+    """Few passes where sentences are of two classes, which is soon learnt by heart; else more."""
+    wanted: float = SYMBOL_UPDATES
+    if _in_words(facts) and facts.answers.kind != "tags" and not _is_document(facts):
         wanted = TEXT_UPDATES * math.log2(max(2, len(facts.answers.names)))
-    else:
-        wanted = SYMBOL_UPDATES
     fewest, most = TEXT_EPOCHS
     passes = wanted / max(1, math.ceil(facts.sequences / batch_size))
     return round(max(fewest, min(most, passes, TEXT_STEPS / max(1, facts.steps))))
