@@ -19,7 +19,8 @@ SomeSettings = TypeVar("SomeSettings", bound=LabelSettings)
 #: Without any limit a run reads about so many steps, within these numbers of passes over the data.
 DEFAULT_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000_000, 5, 100
 
-#: Updates of the weights for each bit that a class of a sentence tells, and of all other texts; fewest and most passes; symbols that may be read in all.
+#: Updates of the weights for each bit that a class of a sentence tells, and of all other texts; fewest and most passes;
+#: symbols that may be read in all.
 TEXT_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 900, 4_000, (4, 30), 10_000_000
 
 #: Words of a document, not a sentence.
