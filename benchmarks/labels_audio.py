@@ -40,7 +40,8 @@ def official(data: Path, run: int) -> Parts:
     """Takes 0 to 4 for the test, two more held out."""
     examples, _, take = recordings(data)
     test, valid = take < TEST_TAKES, (take >= TEST_TAKES) & (take < VALID_TAKES)
-    return Parts(*(examples.take(np.flatnonzero(part)) for part in (~test & ~valid, valid, test)))
+    train, held_out, tested = (examples.take(np.flatnonzero(part)) for part in (~test & ~valid, valid, test))
+    return Parts(train, held_out, tested)
 
 
 def unseen(data: Path, run: int) -> Parts:

@@ -119,7 +119,8 @@ def particles(data: Path, run: int) -> Parts:
         outputs=("mean of the next 24 hours",),
     )
     when = year[np.array(chosen)]
-    return Parts(*(whole.take(np.flatnonzero(part)) for part in (when < 2013, when == 2013, when == 2014)))
+    train, valid, test = (whole.take(np.flatnonzero(part)) for part in (when < 2013, when == 2013, when == 2014))
+    return Parts(train, valid, test)
 
 
 def actions(data: Path, run: int) -> Parts:
@@ -158,7 +159,8 @@ def ridge(data: Path) -> float:
 
 def _flat(part: Examples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Windows as rows, gaps filled with what was measured before, and the truth."""
-    filled = [pd.DataFrame(series.values).ffill().bfill().to_numpy().ravel() for series in part.inputs]
+    series = [each for each in part.inputs if isinstance(each, Series)]
+    filled = [pd.DataFrame(each.values).ffill().bfill().to_numpy().ravel() for each in series]
     assert part.targets is not None
     return np.stack(filled), np.concatenate(list(part.targets))
 

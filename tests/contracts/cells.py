@@ -12,7 +12,7 @@ import torch
 
 from elman.cells import Cell, initialise, make
 from elman.cells.activations import OtherActivations
-from elman.cells.modifiers import Clipped, RecurrentDropout, Zoneout
+from elman.cells.modifiers import Clipped, RecurrentDropout, UpdateDropout, Zoneout
 from elman.nn.backends import KERNELS
 
 
@@ -92,6 +92,7 @@ ROWS = (
     Row("lstm", around=(partial(Zoneout, states=("hidden", "cell")),)),
     Row("lstm", {"projection_size": 2}, around=(RecurrentDropout,)),
     Row("gru_before", around=(RecurrentDropout,)),
+    Row("gru_before", around=(UpdateDropout,)),
     Row("rnn_relu", around=(partial(Clipped, bound=0.7),)),
     Row(
         "lstm",

@@ -19,7 +19,9 @@ class DataSettings:
     )
     input_column: tuple[str, ...] = option((), "Column of the sequence, or of what is measured; may be repeated.")
     target: tuple[str, ...] = option((), "Column of what is to be learnt; may be repeated.")
-    id_column: str | None = option(None, "Column that says which rows of a long table are one sequence; names of two are joined by +.")
+    id_column: str | None = option(
+        None, "Column that says which rows of a long table are one sequence; names of two are joined by +."
+    )
     time_column: str | None = option(None, "Column of the time of a row, or by which --split time goes.")
     group: str | None = option(
         None, "Column, or pattern over file names, of who or what a sequence belongs to; a group is never split."
