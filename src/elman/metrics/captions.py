@@ -35,7 +35,7 @@ def cider_d(given: Sequence[Sequence[str]], references: Sequence[Sequence[Sequen
 
     .. math::
         \mathrm{CIDEr\text{-}D}(c) = \frac{10}{4 m} \sum_{n=1}^{4} \sum_{j=1}^{m} e^{-(|c| - |r_j|)^2 / (2 \cdot 6^2)}
-        \frac{\sum_{w} \min(g_w(c), g_w(r_j)) \, g_w(r_j)}{\lVert g^n(c) \rVert \, \lVert g^n(r_j) \rVert}
+        \frac{\sum_{w} \min(g_w(c), g_w(r_j)) \, g_w(r_j)}{\| g^n(c) \| \, \| g^n(r_j) \|}
 
     where w runs over the n-grams of n words, and a fraction with a norm of 0 is 0. Words that are in the references of
     every image weigh nothing, so a set of one image scores 0. Words are compared as they are given: the paper takes
