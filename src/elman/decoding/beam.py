@@ -47,7 +47,7 @@ class Penalties:
     r"""How outputs of different lengths are compared.
 
     .. math::
-        s(y) = \frac{\ln p(y \mid x)}{((5 + |y|) / 6)^\alpha} + \beta \sum_i \ln \min\Big(\sum_j a_{ji}, 1\Big)
+        s(y) = \frac{\ln p(y \mid x)}{((5 + |y|) / 6)^\alpha} + \beta \sum_i \ln \min\left(\sum_j a_{ji}, 1\right)
 
     where a_ji is the attention of symbol j to place i of the source, and the end counts as a symbol of y. Places
     without any attention count as if they had 1e-6.
