@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+import label_networks
 import tolerances
 from elman.data import SequenceBatch
 from elman.errors import DataError, SettingsError
@@ -24,25 +25,9 @@ def shape(**changes: Any) -> LabelShape:
     })  # fmt: skip
 
 
-FRAMES = {"symbols": (), "embedding_sizes": (), "frame": (4,)}
-PIXELS = {"symbols": (), "embedding_sizes": (), "frame": (6, 5, 2), "frame_convolutions": ((3, 3, 2), (4, 3, 1))}
-CONVOLVED = {"convolutions": ((6, 3, 2), (5, 4, 1))}
-STRANDS = {"symbols": (4,), "embedding_sizes": (3,), "two_strands": (3, 2, 1, 0)}
-
-SHAPES: dict[str, dict[str, Any]] = {
-    "symbols": {},
-    "symbols, both directions": {"bidirectional": True},
-    "frames": FRAMES,
-    "convolved": CONVOLVED,
-    "convolved, both directions": {**CONVOLVED, "bidirectional": True},
-    "pixels": PIXELS,
-    "two strands": STRANDS,
-    "two strands of frames, by step": {**FRAMES, "two_strands": (3, 2, 1, 0), "pooling": ()},
-    "a bag": {"bag": 7},
+SHAPES: dict[str, dict[str, Any]] = label_networks.SHAPES | {
     "tags": {"pooling": (), "bidirectional": True},
     "crf": {"pooling": (), "head": "crf"},
-    "irregular time": {**FRAMES, "cell": "cfc", "bidirectional": True},
-    "irregular time, convolved": {**FRAMES, **CONVOLVED, "cell": "phased_lstm"},
 }
 
 
@@ -120,7 +105,7 @@ def test_padding_changes_neither_loss_nor_gradient(changes: dict[str, Any]) -> N
 
 
 def test_the_other_strand_scores_the_same() -> None:
-    of = shape(**STRANDS)
+    of = shape(**label_networks.STRANDS)
     made, batch = network(of), sequences(of)
     other = (3 - batch.inputs).clone()
     for row, length in enumerate(LENGTHS.tolist()):

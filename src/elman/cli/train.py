@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -81,104 +81,76 @@ def language_model(
     for name, figures in model.metrics["held_out"].items():
         bits, perplexity = figures["bits_per_character"], figures["perplexity"]
         typer.echo(f"held-out text, {name}: {bits:.4f} bits per character, perplexity {perplexity:.4g}")
-    if model.metrics["training"]["stopped_by"] == "interrupt":
-        typer.echo(f"The best model so far is in {out}. The same command with --resume goes on.")
-    else:
-        typer.echo(f"The model is in {out}. Try: elman generate {out}")
+    _say_where(model.metrics, out, f"The model is in {out}. Try: elman generate {out}")
 
 
-@with_settings(ClassifierSettings())
-def classify(
-    settings: ClassifierSettings,
-    data: DataArgument,
-    out: OutOption,
-    resume: ResumeOption = False,
-    start_from: FromOption = None,
-    search: SearchOption = 0,
-    search_over: OverOption = None,
-    reach: ReachOption = False,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Train a network to say what a sequence is: elman train classify reviews.csv --out runs/reviews."""
-    _train_labels("classify", settings, data, out, resume, start_from, search, search_over, reach, quiet, json)
+def _labels_command(task: str, default: LabelSettings, about: str) -> Callable[..., None]:
+    """The command that trains a task of labels; ``about`` is its help."""
 
+    def command(
+        settings: LabelSettings,
+        data: DataArgument,
+        out: OutOption,
+        resume: ResumeOption = False,
+        start_from: FromOption = None,
+        search: SearchOption = 0,
+        search_over: OverOption = None,
+        reach: ReachOption = False,
+        quiet: QuietOption = False,
+        json: JsonOption = False,
+    ) -> None:
+        from elman.settings import flat
+        from elman.tasks import LABEL_TASKS
+        from elman.tasks.labelled import Labelled
+        from elman.tasks.search import find_settings, has_run
 
-@with_settings(TaggerSettings())
-def tag(
-    settings: TaggerSettings,
-    data: DataArgument,
-    out: OutOption,
-    resume: ResumeOption = False,
-    start_from: FromOption = None,
-    search: SearchOption = 0,
-    search_over: OverOption = None,
-    reach: ReachOption = False,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Train a network to say what every step of a sequence is: elman train tag queries.conll --out runs/slots."""
-    _train_labels("tag", settings, data, out, resume, start_from, search, search_over, reach, quiet, json)
+        def fit(asked: LabelSettings, callbacks: Sequence[Callback]) -> Labelled:
+            return LABEL_TASKS[task](**flat(asked)).fit(data, start_from=start_from, callbacks=callbacks)
 
-
-@with_settings(RegressorSettings())
-def regress(
-    settings: RegressorSettings,
-    data: DataArgument,
-    out: OutOption,
-    resume: ResumeOption = False,
-    start_from: FromOption = None,
-    search: SearchOption = 0,
-    search_over: OverOption = None,
-    reach: ReachOption = False,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Train a network to say how much, of a sequence: elman train regress air.csv --out runs/air."""
-    _train_labels("regress", settings, data, out, resume, start_from, search, search_over, reach, quiet, json)
-
-
-def _train_labels(
-    task: str,
-    settings: LabelSettings,
-    data: list[Path],
-    out: Path,
-    resume: bool,
-    start_from: Path | None,
-    search: int,
-    search_over: list[str] | None,
-    reach: bool,
-    quiet: bool,
-    json: bool,
-) -> None:
-    from elman.settings import flat
-    from elman.tasks import LABEL_TASKS
-    from elman.tasks.labelled import Labelled
-    from elman.tasks.search import find_settings, has_run
-
-    def fit(asked: LabelSettings, callbacks: Sequence[Callback]) -> Labelled:
-        return LABEL_TASKS[task](**flat(asked)).fit(data, start_from=start_from, callbacks=callbacks)
-
-    display = display_for(quiet, json, unit="steps")
-    if search:
-        found = find_settings(
-            settings, fit, out, trials=search, over=search_over or (), start_from=start_from, resume=resume,
-            note=display.on_note,
-        )  # fmt: skip
-        if found is None:
+        display = display_for(quiet, json, unit="steps")
+        if search:
+            found = find_settings(
+                settings, fit, out, trials=search, over=search_over or (), start_from=start_from, resume=resume,
+                note=display.on_note,
+            )  # fmt: skip
+            if found is None:
+                return
+            settings, resume = found, resume and has_run(out)
+        callbacks = [display, *([_reach_log(out, display)] if reach else [])]
+        model = LABEL_TASKS[task](**flat(settings))
+        model.fit(data, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
+        if quiet or json:
             return
-        settings, resume = found, resume and has_run(out)
-    callbacks = [display, *([_reach_log(out, display)] if reach else [])]
-    model = LABEL_TASKS[task](**flat(settings))
-    model.fit(data, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
-    if quiet or json:
-        return
-    for line in model.report.lines() if model.report else []:
-        typer.echo(line)
-    if model.metrics["training"]["stopped_by"] == "interrupt":
-        typer.echo(f"The best model so far is in {out}. The same command with --resume goes on.")
-    else:
-        typer.echo(f"The model is in {out}, with its report. Try: elman predict {out} DATA")
+        for line in model.report.lines() if model.report else []:
+            typer.echo(line)
+        _say_where(model.metrics, out, f"The model is in {out}, with its report. Try: elman predict {out} DATA")
+
+    command.__doc__ = about
+    return with_settings(default)(command)
+
+
+classify = _labels_command(
+    "classify",
+    ClassifierSettings(),
+    "Train a network to say what a sequence is: elman train classify reviews.csv --out runs/reviews.",
+)
+tag = _labels_command(
+    "tag",
+    TaggerSettings(),
+    "Train a network to say what every step of a sequence is: elman train tag queries.conll --out runs/slots.",
+)
+regress = _labels_command(
+    "regress",
+    RegressorSettings(),
+    "Train a network to say how much, of a sequence: elman train regress air.csv --out runs/air.",
+)
+
+
+def _say_where(metrics: Mapping[str, Any], out: Path, done: str) -> None:
+    """The last line of a training: ``done``, or how to go on with one that was interrupted."""
+    if metrics["training"]["stopped_by"] == "interrupt":
+        done = f"The best model so far is in {out}. The same command with --resume goes on."
+    typer.echo(done)
 
 
 def _reach_log(out: Path, display: Callback) -> Callback:
