@@ -19,7 +19,7 @@ demo: $(VENV)/.base
 	$(VENV)/bin/elman demo
 
 test: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist worksteal
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

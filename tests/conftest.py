@@ -19,6 +19,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return  # of several processes the first one sets up what all share
     # Compiled code of the tests is not kept among the user's, and none of the user's is taken.
     kept = tempfile.TemporaryDirectory(prefix="elman-cache-")
     config.add_cleanup(kept.cleanup)

@@ -1,4 +1,4 @@
-"""What networks are made of, without a weight and without torch: all that a model folder says of its network."""
+"""What a network from sequences to labels is made of."""
 
 from __future__ import annotations
 
