@@ -17,7 +17,7 @@ from elman.codecs.bpe import passages
 from elman.codecs.text import without_surrogates
 from elman.errors import DataError, SettingsError
 
-KINDS = ["characters", "bytes", "words", "bpe"]
+KINDS = ["characters", "bytes", "words", "symbols", "bpe"]
 LEARNT_FROM = "Σ the cat sat on the mat\nthe naïve cat ate 37 €, 'twas the 🐈's  \tmat.\n\n  end ΟΔΟΣ\r\n" * 3
 
 # Small alphabets make the interesting neighbourhoods (spaces, line ends, multi-byte characters) likely.
@@ -107,14 +107,14 @@ def test_ids_are_int64_and_within_the_vocabulary(kind: str) -> None:
 def test_names_are_printable(kind: str) -> None:
     codec = learnt(kind)
     assert len(codec.symbols) == len(codec)
-    assert all(name and (name.isprintable() or kind == "words") for name in codec.symbols)
+    assert all(name and (name.isprintable() or kind in ("words", "symbols")) for name in codec.symbols)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_lower_case(kind: str) -> None:
     codec = learnt(kind, lowercase=True)
-    np.testing.assert_array_equal(codec.encode("THE Cat\n"), codec.encode("the cat\n"))
-    assert codec.decode(codec.encode("THE Cat\n")) == "the cat\n"
+    np.testing.assert_array_equal(codec.encode("THE Cat"), codec.encode("the cat"))
+    assert codec.decode(codec.encode("THE Cat")) == "the cat"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,6 +151,14 @@ def test_unknown_words_and_the_word_unk_are_one() -> None:
 def test_most_frequent_words_with_ties_in_alphabetical_order() -> None:
     assert TextCodec.fit("words", ["b a c", " c"], 4).symbols[2:] == ["c", "a"]
     assert len(TextCodec.fit("words", ["b a c"], 10_000)) == 5
+
+
+def test_symbols_are_all_that_stands_between_white_space() -> None:
+    codec = TextCodec.fit("symbols", ["T UW1\tB  IY1\n", "<eos> B"], 2)
+    assert codec.symbols == ["<unk>", "B", "IY1", "T", "UW1"]
+    assert codec.encode(" T\nZH UW1 ").tolist() == [3, 0, 4]
+    assert codec.decode([1, 0, 2]) == "B <unk> IY1"
+    assert codec.unknown_symbols("ZH B ZH") == ["ZH"]
 
 
 def test_a_word_waits_for_its_white_space() -> None:
@@ -211,6 +219,8 @@ def test_empty_text_teaches_nothing(kind: str) -> None:
         ("characters", "vocabulary.json", b'["<unk>", "a"]', "has 2 symbols, the configuration says 3"),
         ("words", "vocabulary.json", b'["<unk>", "a", "b"]', "begin with <unk> and <eos>"),
         ("words", "vocabulary.json", b'["<unk>", "<eos>", "a b"]', "without white space"),
+        ("symbols", "vocabulary.json", b'["<unk>", "b", "a"]', "sorted symbols"),
+        ("symbols", "vocabulary.json", b'["<unk>", "a b", "c"]', "without white space"),
         ("bpe", "tokenizer.json", None, "is missing"),
         ("bpe", "tokenizer.json", b"{}", "not a byte-level tokenizer"),
         ("bpe", "tokenizer.json", b'{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}', "all 256 bytes"),

@@ -15,7 +15,7 @@ from elman.codecs.sequence import Steps
 from elman.codecs.text_steps import TextSteps
 from elman.errors import DataError, SettingsError
 
-UNITS = ["characters", "bytes", "words", "bpe"]
+UNITS = ["characters", "bytes", "words", "symbols", "bpe"]
 LEARNT = {
     unit: TextSteps.fit(["the naïve cat", "the cat's hat"], units=unit, vocabulary_size=300, lowercase=unit == "bytes")
     for unit in UNITS

@@ -4,6 +4,7 @@ codec        a symbol is                     unknown symbols     lookahead of th
 bytes        one byte of the UTF-8 form      none                0
 characters   one Unicode code point          id 0, ``<unk>``     0
 words        a word between white space      id 0, ``<unk>``     None: until the white space after the word
+symbols      as words, but all of them       id 0, ``<unk>``     None: until the white space after the symbol
 bpe          a piece of a word, in bytes     none                None: until the white space after the word
 """
 
@@ -57,8 +58,7 @@ class TextCodec(ABC):
     def fit(kind: str, texts: Iterable[str], vocabulary_size: int = 10_000, lowercase: bool = False) -> TextCodec:
         """Learn a codec of the named kind from ``texts``.
 
-        ``vocabulary_size`` limits words and BPE pieces, ``<unk>`` and ``<eos>`` included; bytes and characters
-        ignore it. Raises `SettingsError` on an unknown kind or an impossible size, `DataError` on empty text.
+        ``vocabulary_size`` limits words and BPE pieces, ``<unk>`` and ``<eos>`` included; the others ignore it. Raises `SettingsError` on an unknown kind or an impossible size, `DataError` on empty text.
 
         >>> codec = TextCodec.fit("characters", ["to be"])
         >>> codec.encode("be to!"), codec.decode([2, 3])
@@ -248,8 +248,7 @@ class WordCodec(TextCodec):
 
     def settled(self, text: str) -> int:
         """Everything up to the last word, which may go on, unless white space follows it."""
-        last = "" if not text or text[-1].isspace() else text.rsplit(maxsplit=1)[-1]
-        return len(text) - len(last)
+        return last_word_start(text)
 
     def unknown_symbols(self, text: str) -> list[str]:
         """Return the distinct words that are not in the vocabulary."""
@@ -282,13 +281,67 @@ class WordCodec(TextCodec):
         return cls(words, lowercase)
 
 
-_KINDS = ("characters", "bytes", "words", "bpe")
+@final
+class SymbolCodec(TextCodec):
+    """All that stands between white space in the training text, such as phonemes, sorted, after ``<unk>`` (id 0).
+
+    Decoding puts single spaces; the end of a line is white space like any other.
+
+    >>> codec = TextCodec.fit("symbols", ["K AE T", "T AE K S"])
+    >>> codec.encode("S AE K T"), codec.decode([4, 1, 3])
+    (array([3, 1, 2, 4]), 'T AE S')
+    """
+
+    kind = "symbols"
+    unknown = 0
+    lookahead = None
+
+    def __init__(self, symbols: Iterable[str], lowercase: bool = False) -> None:
+        super().__init__(lowercase)
+        self._id_of_symbol = {symbol: number for number, symbol in enumerate((UNKNOWN, *sorted(set(symbols))))}
+
+    def decoder(self) -> TextDecoder[str]:
+        """Return a fresh incremental decoder."""
+        return WordDecoder(self.symbols)
+
+    def settled(self, text: str) -> int:
+        """Everything up to the last symbol, which may go on, unless white space follows it."""
+        return last_word_start(text)
+
+    def unknown_symbols(self, text: str) -> list[str]:
+        """Return the distinct symbols that the training text did not have."""
+        return [symbol for symbol in dict.fromkeys(self._prepare(text).split()) if symbol not in self._id_of_symbol]
+
+    def save(self, folder: Path) -> None:
+        """Write ``vocabulary.json``."""
+        vocabulary.write(folder, self.symbols)
+
+    def _names(self) -> Iterable[str]:
+        return self._id_of_symbol
+
+    def _encode(self, text: str) -> Ids:
+        return np.array([self._id_of_symbol.get(symbol, 0) for symbol in text.split()], dtype=np.int64)
+
+    @classmethod
+    def _learn(cls, texts: Iterable[str], vocabulary_size: int, lowercase: bool) -> SymbolCodec:
+        found = set(chain.from_iterable(map(str.split, texts))) - {UNKNOWN, LINE_END}
+        return cls((symbol for symbol in found if not SURROGATES.search(symbol)), lowercase)
+
+    @classmethod
+    def _load(cls, folder: Path, lowercase: bool) -> SymbolCodec:
+        symbols = vocabulary.read(folder, UNKNOWN)
+        if symbols != sorted(symbols) or any(symbol.split() != [symbol] for symbol in symbols):
+            raise vocabulary.damaged(folder / vocabulary.FILE, "expected sorted symbols without white space")
+        return cls(symbols, lowercase)
+
+
+_KINDS = ("characters", "bytes", "words", "symbols", "bpe")
 
 
 def _codec_of(kind: str) -> type[TextCodec]:
     from elman.codecs.bpe import BpeCodec  # builds on this module
 
-    codecs: list[type[TextCodec]] = [CharacterCodec, ByteCodec, WordCodec, BpeCodec]
+    codecs: list[type[TextCodec]] = [CharacterCodec, ByteCodec, WordCodec, SymbolCodec, BpeCodec]
     return next(codec for codec in codecs if codec.kind == kind)
 
 
@@ -305,6 +358,16 @@ def without_surrogates(text: str) -> str:
 def split_words(text: str) -> list[str]:
     """Split at white space; the end of a line is the word ``<eos>``."""
     return text.replace("\n", f" {LINE_END} ").split()
+
+
+def last_word_start(text: str) -> int:
+    """Return where the last word begins, or the end of the text where white space follows it.
+
+    >>> last_word_start("to be"), last_word_start("to be ")
+    (3, 6)
+    """
+    last = "" if not text or text[-1].isspace() else text.rsplit(maxsplit=1)[-1]
+    return len(text) - len(last)
 
 
 def visible(symbol: bytes) -> str:

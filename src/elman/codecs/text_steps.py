@@ -16,7 +16,13 @@ from elman.codecs.words import AUGMENTATIONS, chance_of_mask
 from elman.errors import DataError
 
 #: What the configuration calls a step, in English.
-_NAMES = {"characters": "a character", "bytes": "a byte", "words": "a word", "bpe": "a piece of a word"}
+_NAMES = {
+    "characters": "a character",
+    "bytes": "a byte",
+    "words": "a word",
+    "symbols": "a symbol between white space",
+    "bpe": "a piece of a word",
+}
 
 
 @final
