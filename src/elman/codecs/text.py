@@ -58,7 +58,8 @@ class TextCodec(ABC):
     def fit(kind: str, texts: Iterable[str], vocabulary_size: int = 10_000, lowercase: bool = False) -> TextCodec:
         """Learn a codec of the named kind from ``texts``.
 
-        ``vocabulary_size`` limits words and BPE pieces, ``<unk>`` and ``<eos>`` included; the others ignore it. Raises `SettingsError` on an unknown kind or an impossible size, `DataError` on empty text.
+        ``vocabulary_size`` limits words and BPE pieces, ``<unk>`` and ``<eos>`` included; the others ignore it.
+        Raises `SettingsError` on an unknown kind or an impossible size, `DataError` on empty text.
 
         >>> codec = TextCodec.fit("characters", ["to be"])
         >>> codec.encode("be to!"), codec.decode([2, 3])
