@@ -34,6 +34,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "a bag": {"bag": 7},
     "tags": {"pooling": ()},
     "crf": {"pooling": (), "head": "crf", "bidirectional": True},
+    "ctc": {**FRAMES, **CONVOLVED, "pooling": (), "head": "ctc"},
+    "ctc, both directions": {**FRAMES, **CONVOLVED, "pooling": (), "head": "ctc", "bidirectional": True},
     "irregular time": {**FRAMES, "cell": "cfc", "bidirectional": True},
     "irregular time, convolved": {**FRAMES, **CONVOLVED, "cell": "phased_lstm"},
 }

@@ -59,6 +59,8 @@ def test_what_needs_the_whole_sequence_says_so(changes: dict[str, Any], lookahea
         ({"pooling": ("means",)}, "Did you mean 'mean'"),
         ({"outputs": 0}, "at least one"),
         ({"head": "crf"}, "leave pooling out"),
+        ({"head": "ctc"}, "leave pooling out"),
+        ({"head": "ctc", "pooling": (), "outputs": 1}, "two outputs or more"),
         ({"pooling": (), "bag": 5}, "needs pooling"),
         ({"pooling": (), "convolutions": ((4, 3, 2),)}, "stride 1"),
     ],
@@ -72,3 +74,10 @@ def test_what_does_not_fit_together_is_refused(changes: dict[str, Any], message:
 def test_a_network_that_is_not_described_is_an_error(values: dict[str, Any]) -> None:
     with pytest.raises(BundleError, match="does not describe a network"):
         LabelShape.from_dict(values)
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_the_steps_that_are_kept_are_those_of_the_strides(steps: int) -> None:
+    of = shape(head="ctc", pooling=(), convolutions=((6, 3, 2), (6, 3, 3)))
+    left = range(max(1, steps))[::2][::3]
+    assert of.kept(steps) == len(left)

@@ -18,7 +18,8 @@ from elman.data.batch import SequenceBatch
 from elman.errors import DataError
 
 #: What is known of a sequence: a class, () int; the tag of every step, (time,) int; numbers, (outputs,) float; numbers
-#: of every step, (time, outputs) float. Negative and NaN where unknown.
+#: of every step, (time, outputs) float; a transcript that no step belongs to, (symbols,) int. Negative and NaN where
+#: unknown.
 Targets: TypeAlias = Sequence[Any] | NDArray[Any]
 
 #: Features of every sequence as a whole, (sequences, features), dense or as a sparse matrix.
@@ -53,6 +54,7 @@ class LabelledBatches:
             (`elman.codecs.SequenceCodec.augment`). It keeps the number of steps where each has a label.
         bags: Features of every whole sequence, see `Bags`.
         weights: How much each sequence counts, (n,).
+        aligned: Whether a row of targets has one for every step; else it is a transcript, padded by -1 in a batch.
 
     Raises `DataError` without sequences, and where the numbers of sequences and targets differ.
     """
@@ -67,6 +69,7 @@ class LabelledBatches:
         augment: Callable[[Steps, np.random.Generator], Steps] | None = None,
         bags: Bags | None = None,
         weights: NDArray[Any] | None = None,
+        aligned: bool = True,
     ) -> None:
         for name, rows in (("targets", len(targets)), ("bags", None if bags is None else bags.shape[0])):
             if rows not in (None, len(steps)):
@@ -74,7 +77,7 @@ class LabelledBatches:
         if not len(steps):
             raise DataError("Training needs sequences, found none.")
         self._steps, self._targets, self._bags, self._weights = steps, targets, bags, weights
-        self._batch_size, self._seed, self._augment = batch_size, seed, augment
+        self._batch_size, self._seed, self._augment, self._aligned = batch_size, seed, augment, aligned
         self._lengths = np.array([len(each.values) for each in steps])
         self._most_steps = _most_steps(steps)
         self._plan = lru_cache(maxsize=2)(self._new_plan)
@@ -96,6 +99,7 @@ class LabelledBatches:
             bags=None if self._bags is None else self._bags[rows],
             weights=None if self._weights is None else self._weights[rows],
             ids=rows,
+            aligned=self._aligned,
         )
 
     def _new_plan(self, epoch: int) -> list[NDArray[np.int64]]:
@@ -112,7 +116,7 @@ class LabelledBatches:
 
 
 def scoring_batches(
-    steps: Sequence[Steps], targets: Targets | None = None, *, bags: Bags | None = None
+    steps: Sequence[Steps], targets: Targets | None = None, *, bags: Bags | None = None, aligned: bool = True
 ) -> Iterator[SequenceBatch]:
     """All sequences once, sorted by length, for scoring; ``ids`` says which ones they are."""
     lengths = np.array([len(each.values) for each in steps], np.int64)
@@ -124,6 +128,7 @@ def scoring_batches(
             None if targets is None else [targets[row] for row in rows],
             bags=None if bags is None else bags[rows],
             ids=rows,
+            aligned=aligned,
         )
 
 
@@ -134,16 +139,18 @@ def scores_of(
     *,
     bags: Bags | None = None,
     device: torch.device | str = "cpu",
+    kept: Callable[[int], int] = int,
 ) -> list[NDArray[np.float32]]:
     """The scores of each sequence by a network in evaluation mode: (outputs,), or (time, outputs) of its steps.
 
-    ``network`` is a `elman.nn.labels.LabelNetwork`, or a method of it such as `recurrent_alone`.
+    ``network`` is a `elman.nn.labels.LabelNetwork`, or a method of it such as `recurrent_alone`; ``kept`` says how many
+    scores there are for so many steps.
     """
     found: list[NDArray[np.float32]] = [np.zeros(0, np.float32)] * len(steps)
     for batch in scoring_batches(steps, bags=bags):
         assert batch.ids is not None
         for row, scores in zip(batch.ids.tolist(), network(batch.to(device)).float().cpu().numpy(), strict=True):
-            found[row] = scores if scores.ndim == 1 else scores[: len(steps[row].values)]
+            found[row] = scores if scores.ndim == 1 else scores[: kept(len(steps[row].values))]
     return found
 
 
@@ -154,6 +161,7 @@ def make_batch(
     bags: Bags | None = None,
     weights: NDArray[Any] | None = None,
     ids: NDArray[np.int64] | None = None,
+    aligned: bool = True,
 ) -> SequenceBatch:
     """Some sequences, and what goes with them, as one padded batch; arguments as for `LabelledBatches`.
 
@@ -175,7 +183,7 @@ def make_batch(
         inputs=torch.from_numpy(inputs).transpose(0, 1),
         lengths=None if (lengths == time).all() else torch.from_numpy(lengths),
         elapsed=torch.from_numpy(elapsed).T if timed else None,
-        targets=None if targets is None else _targets(targets, steps, time),
+        targets=None if targets is None else _targets(targets, steps, time) if aligned else _transcripts(targets),
         static=None if bags is None else _bag(bags),
         weights=None if weights is None else torch.from_numpy(np.asarray(weights, np.float32)),
         ids=None if ids is None else torch.from_numpy(np.asarray(ids, np.int64)),
@@ -211,6 +219,14 @@ def _targets(targets: Targets, steps: Sequence[Steps], time: int) -> Tensor:
         if len(row) != len(each.values):
             raise DataError(f"A sequence of {len(each.values)} steps needs as many labels, found {len(row)}.")
         padded[number, : len(row)] = row
+    return torch.from_numpy(padded)
+
+
+def _transcripts(targets: Targets) -> Tensor:
+    """Symbols (B, symbols of the longest), -1 behind the end."""
+    padded = np.full((len(targets), max(1, *map(len, targets))), -1, np.int64)
+    for row, target in zip(padded, targets, strict=True):
+        row[: len(target)] = target
     return torch.from_numpy(padded)
 
 

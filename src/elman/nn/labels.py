@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from elman.cells.cell import ELAPSED
 from elman.errors import DataError, SettingsError
 from elman.nn.dropout import LockedDropout, checked
-from elman.nn.heads import CRFHead
+from elman.nn.heads import CRFHead, CTCHead
 from elman.nn.padding import valid_steps, without_padding
 from elman.nn.pooling import AttentionPool
 from elman.nn.recurrent import Recurrent
@@ -136,8 +136,7 @@ class LabelNetwork(nn.Module):
         if "attention" in shape.pooling:
             self.attention = AttentionPool(shape.features, ATTENTION_SIZE)
         features = shape.features * max(1, len(shape.pooling))
-        self.head: nn.Linear | CRFHead
-        self.head = CRFHead(features, shape.outputs) if shape.head == "crf" else nn.Linear(features, shape.outputs)
+        self.head = _head(shape, features)
         self.bag = nn.Linear(shape.bag, shape.outputs, bias=False) if shape.bag else None
         self._first_weights()
 
@@ -151,7 +150,7 @@ class LabelNetwork(nn.Module):
     def forward(self, batch: Sequences, bags: Tensor | None = None) -> Tensor:
         """Scores (B, outputs) of sequences, or (B, T, outputs) of their steps where nothing is pooled.
 
-        What stands beyond a row's length changes nothing. ``bags`` (B, bag), dense or sparse, is ``batch.static`` where
+        Of the head ``ctc`` they are ln p, of the steps that the convolutions leave, see `kept`. What stands beyond a row's length changes nothing. ``bags`` (B, bag), dense or sparse, is ``batch.static`` where
         it is left out. Raises `DataError` for what does not fit.
         """
         scores = self.recurrent_alone(batch)
@@ -162,6 +161,10 @@ class LabelNetwork(nn.Module):
             raise DataError(f"The network takes a bag of {self.shape.bag} features beside each sequence, found none.")
         weight = self.bag.weight.T
         return scores + (torch.sparse.mm(bags, weight) if bags.is_sparse else bags @ weight)
+
+    def kept(self, lengths: Tensor) -> Tensor:
+        """How many of so many steps the convolutions over time leave."""
+        return (lengths - 1) // self.shape.stride + 1
 
     def recurrent_alone(self, batch: Sequences) -> Tensor:
         """The scores that the recurrent part gives without the bag."""
@@ -180,7 +183,8 @@ class LabelNetwork(nn.Module):
         Args:
             scores: Of this batch.
             batch: With ``targets``: classes (B,) or tags (B, T) int64, negative where unknown; for the head
-                ``sigmoid`` 0 or 1 and for ``linear`` numbers, (B, outputs) or (B, T, outputs), NaN where unknown.
+                ``sigmoid`` 0 or 1 and for ``linear`` numbers, (B, outputs) or (B, T, outputs), NaN where unknown; for
+                ``ctc`` symbols (B, symbols of the longest transcript) int64, negative behind the end.
             weights: Of each class, (outputs,); for ``sigmoid`` of its presence.
             smoothing: Share of the target that is spread over all classes.
         """
@@ -188,6 +192,9 @@ class LabelNetwork(nn.Module):
         if targets is None:
             raise DataError("A loss needs targets, found none in the batch.")
         scores = scores.float()
+        if isinstance(self.head, CTCHead):
+            lengths = None if batch.lengths is None else self.kept(batch.lengths)
+            return self.head.loss_of(scores, targets, (targets >= 0).sum(1), lengths)
         if isinstance(self.head, CRFHead):
             return self.head.loss_of(scores, targets, batch.lengths)
         if self.shape.head == "softmax":
@@ -304,6 +311,12 @@ def as_function(encoder: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[n
         return rows
 
     return encode
+
+
+def _head(shape: LabelShape, features: int) -> nn.Linear | CRFHead | CTCHead:
+    if shape.head == "crf":
+        return CRFHead(features, shape.outputs)
+    return CTCHead(features, shape.outputs - 1) if shape.head == "ctc" else nn.Linear(features, shape.outputs)
 
 
 def _features(encoder: nn.Module, frames: Tensor, size: int) -> Tensor:

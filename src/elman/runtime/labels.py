@@ -25,6 +25,7 @@ from elman.runtime.label_parts import (
     TimeConvolution,
     backwards,
     elapsed_backwards,
+    log_softmax,
     padded,
     without_padding,
 )
@@ -107,8 +108,8 @@ class LabelEngine:
             for i, each in enumerate(shape.convolutions)
         ]
         self._pools = [_pool(name, shape, tensors, *run) for name in shape.pooling]
-        head = "head.linear" if shape.head == "crf" else "head"
-        self._head = Linear(tensors[f"{head}.weight"], tensors[f"{head}.bias"], *run)
+        head = "head.linear" if shape.head in ("crf", "ctc") else "head"
+        self._linear = Linear(tensors[f"{head}.weight"], tensors[f"{head}.bias"], *run)
         self._tensors = tensors
 
     def explain(self) -> str:
@@ -123,7 +124,8 @@ class LabelEngine:
             bags: The bag of features of each, (n, features), dense or a sparse matrix, for a network that takes it.
 
         Returns:
-            For each sequence (outputs,), or where nothing is pooled (time, outputs).
+            For each sequence (outputs,), or where nothing is pooled (time, outputs); of the head ``ctc`` ln p at the
+            steps that the convolutions leave.
 
         Raises:
             DataError: Steps are not as the network reads them, or bags are missing.
@@ -208,7 +210,8 @@ class LabelEngine:
             scores = np.float32(0.5) * (scores + (there if self.shape.pooling else backwards(there, lengths)))
         if self.shape.pooling:
             return list(scores)
-        return [scores[: len(each.values), row] for row, each in enumerate(sequences)]
+        kept = self.shape.kept if self.shape.head == "ctc" else int
+        return [scores[: kept(len(each.values)), row] for row, each in enumerate(sequences)]
 
     def _whole(self, values: NDArray[Any], lengths: Counts, elapsed: Array | None) -> Array:
         """Scores (B, outputs), or (T, B, outputs), of whole sequences (T, B, ...)."""
@@ -288,6 +291,11 @@ class LabelEngine:
                 seen = each(seen)
             frames = seen
         return frames.reshape(*values.shape[:2], -1)
+
+    def _head(self, outputs: Array) -> Array:
+        """Scores (..., outputs) of what the recurrent layers, or the pools, give."""
+        scores = self._linear(outputs)
+        return log_softmax(scores) if self.shape.head == "ctc" else scores
 
     def _pool(self, outputs: Array, lengths: Counts, state: LabelState) -> LabelState:
         if not len(outputs):

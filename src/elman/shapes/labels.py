@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from elman import cells
 from elman.errors import BundleError, SettingsError, nearest
 
-HEADS = ("softmax", "sigmoid", "linear", "crf")
+HEADS = ("softmax", "sigmoid", "linear", "crf", "ctc")
 POOLS = ("mean", "max", "last", "attention")
 
 #: Units of the layer that scores a step for attention.
@@ -46,7 +46,8 @@ class LabelShape:
     - ``pooling`` over all steps, several ways side by side: ``last`` takes each direction after it has read all.
       Without pooling there are scores at every step.
     - ``head``: a linear layer whose scores are taken as log-odds of one answer out of many (``softmax``), of each
-      answer by itself (``sigmoid``), as numbers (``linear``), or as those of a conditional random field (``crf``).
+      answer by itself (``sigmoid``), as numbers (``linear``), or as those of a conditional random field (``crf``); or
+      whose log-softmax is ln p of every symbol of a transcript and, last, of the blank (``ctc``).
     - ``bag``: features of the whole sequence, of which a second linear layer makes scores that are added.
     - ``two_strands``: DNA is read on both strands and the scores are averaged; which symbol, or feature of a frame,
       stands on the other strand for each one. Empty: one strand alone.
@@ -118,13 +119,15 @@ class LabelShape:
                 raise SettingsError(f"There is no pooling '{pool}', only {', '.join(POOLS)}.{nearest(pool, POOLS)}")
         if self.outputs < 1 or not self.hidden_sizes:
             raise SettingsError("A network needs at least one recurrent layer and one output.")
-        if self.pooling and self.head == "crf":
-            raise SettingsError("A CRF scores every step: leave pooling out.")
+        if self.pooling and self.head in ("crf", "ctc"):
+            raise SettingsError(f"A head '{self.head}' scores every step: leave pooling out.")
+        if self.head == "ctc" and self.outputs < 2:
+            raise SettingsError("CTC needs two outputs or more: symbols, and the blank behind them.")
         if self.pooling:
             return
         if self.bag:
             raise SettingsError("A bag of features belongs to the whole sequence: it needs pooling.")
-        if any(each.stride > 1 for each in self.convolutions):
+        if self.head != "ctc" and any(each.stride > 1 for each in self.convolutions):
             raise SettingsError("Scores at every step need convolutions of stride 1.")
 
     @classmethod
@@ -175,6 +178,18 @@ class LabelShape:
         return height * width * channels
 
     @property
+    def stride(self) -> int:
+        """Steps from one result of the convolutions over time to the next."""
+        return math.prod(each.stride for each in self.convolutions)
+
+    def kept(self, steps: int) -> int:
+        """How many of ``steps`` the convolutions over time leave: those at which there are scores.
+
+        A sequence without steps is read as one step.
+        """
+        return (max(1, steps) - 1) // self.stride + 1
+
+    @property
     def features(self) -> int:
         """Outputs of the recurrent layers at one step."""
         return self.layers()[-1].output_size * len(self.directions)
@@ -194,8 +209,9 @@ class LabelShape:
         ``embedding.<field>.weight`` (symbols, features); ``frames.<layer>.weight`` (channels, channels below, width,
         width) and ``.bias``; ``convolutions.<layer>.weight`` (channels, channels below, width) and ``.bias``;
         ``recurrent.<name>_l<layer>`` as in torch.nn; ``attention.hidden.weight``, ``attention.hidden.bias``,
-        ``attention.score.weight``; ``head.weight`` (outputs, features) and ``head.bias``, for a CRF
-        ``head.linear.weight``, ``head.linear.bias``, ``head.transitions`` (from, to), ``head.start`` and ``head.end``;
+        ``attention.score.weight``; ``head.weight`` (outputs, features) and ``head.bias``, for CTC and a CRF
+        ``head.linear.weight`` and ``head.linear.bias``, for a CRF ``head.transitions`` (from, to), ``head.start`` and
+        ``head.end`` besides;
         ``bag.weight`` (outputs, bag). Those of an encoder of the user's, ``encoder.<name>``, are not among them.
         """
         shapes: dict[str, tuple[int, ...]] = {}
@@ -223,7 +239,7 @@ class LabelShape:
             shapes["attention.hidden.weight"] = (ATTENTION_SIZE, self.features)
             shapes["attention.hidden.bias"] = (ATTENTION_SIZE,)
             shapes["attention.score.weight"] = (1, ATTENTION_SIZE)
-        linear = "head.linear" if self.head == "crf" else "head"
+        linear = "head.linear" if self.head in ("crf", "ctc") else "head"
         shapes[f"{linear}.weight"] = (self.outputs, self.features * max(1, len(self.pooling)))
         shapes[f"{linear}.bias"] = (self.outputs,)
         if self.head == "crf":

@@ -15,7 +15,8 @@ from elman.export.onnx.labels import Labels
 from elman.export.onnx.parity import TOLERANCE
 from elman.settings import ClassifierSettings, to_dict
 
-EXPORTED = {name: changes for name, changes in label_networks.SHAPES.items() if name != "irregular time, convolved"}
+NOT_EXPORTED = ("irregular time, convolved", "ctc", "ctc, both directions")
+EXPORTED = {name: changes for name, changes in label_networks.SHAPES.items() if name not in NOT_EXPORTED}
 
 
 def labels(**changes: Any) -> Labels:
@@ -62,6 +63,7 @@ def test_a_model_and_its_folder_are_exported(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         (label_networks.SHAPES["irregular time, convolved"], "cells that use elapsed time"),
+        (label_networks.SHAPES["ctc"], "runs without torch"),
         ({**label_networks.FRAMES, "encoder": 5}, "an encoder of one's own"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from elman.decoding.ctc import misfits
 from elman.errors import DataError
 from elman.nn.cross_entropy import exact
 from elman.nn.heads.targets import check_features, check_range
@@ -63,8 +64,15 @@ class CTCHead(nn.Module):
             DataError: A shape, a length or a symbol does not fit, or a target has no alignment as its row is too short.
         """
         check_features(features)
-        batch, time = features.shape[:2]
+        # Padding goes before the linear layer, where NaN would reach the gradients.
         valid = valid_steps(features, lengths)
+        return self.loss_of(self(without_padding(features, valid)), targets, target_lengths, lengths)
+
+    def loss_of(
+        self, log_probabilities: Tensor, targets: Tensor, target_lengths: Tensor, lengths: Tensor | None = None
+    ) -> Tensor:
+        """`loss` of log-probabilities (batch, time, symbols + 1) as `forward` gives them."""
+        batch, time = log_probabilities.shape[:2]
         target_lengths = torch.as_tensor(target_lengths, device=targets.device)
         if targets.shape[:1] != (batch,) or targets.dim() != 2 or target_lengths.shape != (batch,):
             raise DataError(
@@ -79,24 +87,26 @@ class CTCHead(nn.Module):
         within = torch.arange(targets.shape[1], device=targets.device) < target_lengths[:, None]
         check_range(targets[within], self.blank)
         steps = torch.full((batch,), time) if lengths is None else torch.as_tensor(lengths).cpu()
-        _check_alignable(targets, within, steps)
-        log_probabilities = self(without_padding(features, valid)).transpose(0, 1)
+        _check_alignable(targets, target_lengths, steps)
         # Infinite losses cannot come up, as every target has an alignment: nothing needs to be hidden.
-        nats = F.ctc_loss(log_probabilities, targets, steps, target_lengths, self.blank, "sum", zero_infinity=False)
+        nats = F.ctc_loss(
+            log_probabilities.transpose(0, 1), targets.clamp(min=0), steps, target_lengths.cpu(), self.blank, "sum",
+            zero_infinity=False,
+        )  # fmt: skip
         return nats / target_lengths.sum().clamp_min(1)
 
 
-def _check_alignable(targets: Tensor, within: Tensor, steps: Tensor) -> None:
+def _check_alignable(targets: Tensor, target_lengths: Tensor, steps: Tensor) -> None:
     """Raise `DataError` where a target needs more steps than its row has."""
-    pairs = ((targets[:, 1:] == targets[:, :-1]) & within[:, 1:]).sum(1).cpu()
-    symbols = within.sum(1).cpu()
-    short = (symbols + pairs > steps).nonzero().flatten().tolist()
+    rows = [row[:count] for row, count in zip(targets.tolist(), target_lengths.tolist(), strict=True)]
+    short = misfits(rows, steps.tolist())
     if short:
         first = short[0]
+        symbols = len(rows[first.row])
         raise DataError(
-            f"{len(short)} of {len(steps)} rows are too short for their target, the first one row {first}: "
-            f"{int(steps[first])} steps for {int(symbols[first])} symbols and {int(pairs[first])} blanks between equal "
-            f"ones. Leave these rows out, or give the network more steps. Rows: {_some(short)}."
+            f"{len(short)} of {len(steps)} rows are too short for their target, the first one row {first.row}: "
+            f"{first.frames} steps for {symbols} symbols and {first.needed - symbols} blanks between equal "
+            f"ones. Leave these rows out, or give the network more steps. Rows: {_some([each.row for each in short])}."
         )
 
 
