@@ -70,6 +70,7 @@ PUBLIC = {
         "MixtureDensityHead",
         "PenHead",
         "PenMixture",
+        "TransducerHead",
     ],
 }
 

@@ -26,6 +26,7 @@ from elman.nn.heads import (
     MixtureDensityHead,
     PenHead,
     PenMixture,
+    TransducerHead,
 )
 from elman.nn.ops import TorchOps
 from elman.nn.pooling import AttentionPool, LastPool, MaxPool, MeanPool
@@ -68,6 +69,7 @@ __all__ = [
     "Stack",
     "State",
     "TorchOps",
+    "TransducerHead",
     "Unrolled",
     "choose",
     "drop_weights",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import DataError
-from elman.nn import AdaptiveSoftmaxHead, CRFHead, CTCHead, MixtureDensityHead, PenHead, heads
+from elman.nn import AdaptiveSoftmaxHead, CRFHead, CTCHead, MixtureDensityHead, PenHead, TransducerHead, heads
 from tolerances import BFLOAT16, FLOAT64_RECURRENCE
 
 BATCH, TIME, FEATURES = 3, 6, 4
@@ -39,14 +39,20 @@ ROWS = {
     "mixture density": Row(lambda: MixtureDensityHead(FEATURES, 2, 3), numbers(2), Tensor.sum),
     "pen": Row(lambda: PenHead(FEATURES, 3), lambda: numbers(3)().round(), Tensor.sum),
     "ctc": Row(lambda: CTCHead(FEATURES, 5), lambda: torch.tensor([[1, 2, 2], [3, 0, 0], [0, 4, 0]]), len),
+    "transducer": Row(lambda: TransducerHead(FEATURES, 2, 5), lambda: torch.tensor([[1, 2], [3, 0], [0, 4]]), len),
     "crf": Row(lambda: CRFHead(FEATURES, 5), symbols, Tensor.sum),
 }
+#: Their targets are transcripts, of one symbol in each row.
+TRANSCRIPTS = ("ctc", "transducer")
 every_head = pytest.mark.parametrize("name", ROWS)
 
 
 def loss(head: nn.Module, features: Tensor, targets: Tensor, lengths: Tensor | None) -> Tensor:
     if isinstance(head, CTCHead):
         found: Tensor = head.loss(features, targets, torch.ones(len(features), dtype=torch.int64), lengths)
+    elif isinstance(head, TransducerHead):
+        predictions = torch.arange(6).sin().to(features).reshape(3, 2).expand(len(features), 3, 2)
+        found = head.loss(features, predictions, targets, torch.ones(len(features), dtype=torch.int64), lengths)
     else:
         found = head.loss(features, targets, lengths)
     return found
@@ -70,8 +76,8 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_rows_alone(name: str) -> None:
     whole = loss(head, features, targets, LENGTHS)
     total = 0.0
     for row, length in enumerate(LENGTHS.tolist()):
-        own = targets[row : row + 1] if name == "ctc" else targets[row : row + 1, :length]
-        weight = 1 if name == "ctc" else length
+        own = targets[row : row + 1] if name in TRANSCRIPTS else targets[row : row + 1, :length]
+        weight = 1 if name in TRANSCRIPTS else length
         total += weight * loss(head, features[row : row + 1, :length], own, None).item()
     weights = ROWS[name].weight(LENGTHS)
     assert whole.item() == pytest.approx(total / int(weights), rel=FLOAT64_RECURRENCE)
@@ -85,7 +91,7 @@ def test_padding_changes_neither_loss_nor_gradient(name: str) -> None:
         padded, beyond = features.clone(), targets.clone()
         for row, length in enumerate(LENGTHS.tolist()):
             padded[row, length:] = filling
-            if name != "ctc":
+            if name not in TRANSCRIPTS:
                 beyond[row, length:] = -1 if targets.dtype == torch.int64 else filling
         leaf = padded.requires_grad_()
         value = loss(head, leaf, beyond, LENGTHS)
@@ -119,7 +125,7 @@ def test_shapes_and_lengths_that_do_not_fit(name: str) -> None:
         loss(head, features, targets[..., 0], None)
 
 
-@pytest.mark.parametrize("name", ["adaptive softmax", "ctc", "crf"])
+@pytest.mark.parametrize("name", ["adaptive softmax", *TRANSCRIPTS, "crf"])
 def test_symbols_that_do_not_exist(name: str) -> None:
     head, features, targets = example(name)
     with pytest.raises(DataError, match=r"targets must be numbers from 0 to 4, found \d to 7"):

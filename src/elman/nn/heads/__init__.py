@@ -12,6 +12,7 @@ from elman.nn.heads.crf import CRFHead
 from elman.nn.heads.ctc import CTCHead
 from elman.nn.heads.mixture_density import Mixture, MixtureDensityHead
 from elman.nn.heads.pen import PenHead, PenMixture
+from elman.nn.heads.transducer import TransducerHead
 
 __all__ = [
     "AdaptiveSoftmaxHead",
@@ -21,4 +22,5 @@ __all__ = [
     "MixtureDensityHead",
     "PenHead",
     "PenMixture",
+    "TransducerHead",
 ]
