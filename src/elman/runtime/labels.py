@@ -30,6 +30,7 @@ from elman.runtime.label_parts import (
     without_padding,
 )
 from elman.shapes import Convolution, LabelShape
+from elman.shapes.labels import STRIDED_HEADS
 
 __all__ = ["Convolution", "LabelEngine", "LabelShape", "LabelState"]
 
@@ -124,8 +125,8 @@ class LabelEngine:
             bags: The bag of features of each, (n, features), dense or a sparse matrix, for a network that takes it.
 
         Returns:
-            For each sequence (outputs,), or where nothing is pooled (time, outputs); of the head ``ctc`` ln p at the
-            steps that the convolutions leave.
+            For each sequence (outputs,), or where nothing is pooled (time, outputs); of the head ``ctc``, as ln p, and
+            ``features`` at the steps that the convolutions leave.
 
         Raises:
             DataError: Steps are not as the network reads them, or bags are missing.
@@ -210,7 +211,7 @@ class LabelEngine:
             scores = np.float32(0.5) * (scores + (there if self.shape.pooling else backwards(there, lengths)))
         if self.shape.pooling:
             return list(scores)
-        kept = self.shape.kept if self.shape.head == "ctc" else int
+        kept = self.shape.kept if self.shape.head in STRIDED_HEADS else int
         return [scores[: kept(len(each.values)), row] for row, each in enumerate(sequences)]
 
     def _whole(self, values: NDArray[Any], lengths: Counts, elapsed: Array | None) -> Array:

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 from elman import cells
 from elman.errors import BundleError, SettingsError, nearest
 
-HEADS = ("softmax", "sigmoid", "linear", "crf", "ctc")
+HEADS = ("softmax", "sigmoid", "linear", "crf", "ctc", "features")
+
+#: Those of them that have scores at the steps that convolutions leave.
+STRIDED_HEADS = ("ctc", "features")
 POOLS = ("mean", "max", "last", "attention")
 
 #: Units of the layer that scores a step for attention.
@@ -47,7 +50,8 @@ class LabelShape:
       Without pooling there are scores at every step.
     - ``head``: a linear layer whose scores are taken as log-odds of one answer out of many (``softmax``), of each
       answer by itself (``sigmoid``), as numbers (``linear``), or as those of a conditional random field (``crf``); or
-      whose log-softmax is ln p of every symbol of a transcript and, last, of the blank (``ctc``).
+      whose log-softmax is ln p of every symbol of a transcript and, last, of the blank (``ctc``); or as what another
+      network reads (``features``), such as `elman.shapes.TransducerShape`.
     - ``bag``: features of the whole sequence, of which a second linear layer makes scores that are added.
     - ``two_strands``: DNA is read on both strands and the scores are averaged; which symbol, or feature of a frame,
       stands on the other strand for each one. Empty: one strand alone.
@@ -119,7 +123,7 @@ class LabelShape:
                 raise SettingsError(f"There is no pooling '{pool}', only {', '.join(POOLS)}.{nearest(pool, POOLS)}")
         if self.outputs < 1 or not self.hidden_sizes:
             raise SettingsError("A network needs at least one recurrent layer and one output.")
-        if self.pooling and self.head in ("crf", "ctc"):
+        if self.pooling and self.head in ("crf", *STRIDED_HEADS):
             raise SettingsError(f"A head '{self.head}' scores every step: leave pooling out.")
         if self.head == "ctc" and self.outputs < 2:
             raise SettingsError("CTC needs two outputs or more: symbols, and the blank behind them.")
@@ -127,7 +131,7 @@ class LabelShape:
             return
         if self.bag:
             raise SettingsError("A bag of features belongs to the whole sequence: it needs pooling.")
-        if self.head != "ctc" and any(each.stride > 1 for each in self.convolutions):
+        if self.head not in STRIDED_HEADS and any(each.stride > 1 for each in self.convolutions):
             raise SettingsError("Scores at every step need convolutions of stride 1.")
 
     @classmethod
