@@ -69,8 +69,20 @@ class Frames:
     rate: float | None = None
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture: a line of writing, or a scene.
+
+    Attributes:
+        pixels: (height, width, channels) uint8; one channel is grey, 0 black, three are red, green and blue.
+    """
+
+    pixels: NDArray[np.uint8]
+
+
 #: Any of them.
-Raw: TypeAlias = str | tuple[str, ...] | Recording | Series | Ink | Frames | Any
+Raw: TypeAlias = str | tuple[str, ...] | Recording | Series | Ink | Frames | Picture | Any
 
 
 def pieces(raw: Raw, count: int) -> list[Raw]:
@@ -90,6 +102,8 @@ def pieces(raw: Raw, count: int) -> list[Raw]:
         return [Ink(raw.strokes[part]) for part in _parts(len(raw.strokes), count)]
     if isinstance(raw, Frames):
         return [replace(raw, pixels=raw.pixels[part]) for part in _parts(len(raw.pixels), count)]
+    if isinstance(raw, Picture):  # from left to right
+        return [Picture(raw.pixels[:, part]) for part in _parts(raw.pixels.shape[1], count)]
     return [raw[part] for part in _parts(len(raw), count)]
 
 
@@ -120,4 +134,6 @@ def joined(parts: Sequence[Any]) -> Raw:
         return Ink(tuple(stroke for part in parts for stroke in part.strokes))
     if isinstance(first, Frames):
         return replace(first, pixels=np.concatenate([part.pixels for part in parts]))
+    if isinstance(first, Picture):
+        return Picture(np.concatenate([part.pixels for part in parts], axis=1))
     raise DataError(f"Expected parts of a sequence to join, found {'none' if first is None else type(first).__name__}.")

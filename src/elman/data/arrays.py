@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.raw import Frames, Ink, Raw, Recording, Series
+from elman.codecs.raw import Frames, Ink, Picture, Raw, Recording, Series
 from elman.data.examples import Answer, Examples, Kind, Target
 from elman.errors import ArrayError
 
 _KIND_OF: dict[type, Kind] = {str: "text", tuple: "words", Recording: "audio", Series: "series", Ink: "ink"}
-_KIND_OF[Frames] = "frames"
+_KIND_OF |= {Frames: "frames", Picture: "images"}
 
 
 def from_arrays(
@@ -31,7 +31,8 @@ def from_arrays(
             classes of `elman.codecs.raw`; or one array, (n, time) of one channel, (n, time, channels), or (n, time,
             height, width, channels) of pixels, uint8. Data frames are taken as (n, time).
         targets: What is to be learnt of each; None where it is not known.
-        answer: What the targets are; for ``classes`` sets of labels or an array of 0 and 1, (n, labels).
+        answer: What the targets are; for ``classes`` sets of labels or an array of 0 and 1, (n, labels); for
+            ``text`` texts, or tuples of texts that are all right.
         lengths: Valid steps of each row of one padded array, (n,).
         kind: What the sequences are, where it cannot be seen: ``dna`` for texts that are DNA.
 
@@ -58,6 +59,7 @@ def from_arrays(
         inputs=found,
         targets=None if targets is None or answer is None else targets_of(targets, answer, len(found)),
         names=[f"sequence {number}" for number in range(len(found))],
+        answer="text" if answer == "text" else None,
     )
 
 
@@ -70,6 +72,8 @@ def targets_of(targets: Any, answer: Answer, rows: int) -> list[Target]:
         return [label_of(target) for target in given]
     if answer == "numbers":
         return [np.atleast_1d(np.asarray(target, np.float64)) for target in given]
+    if answer == "text":
+        return [target if isinstance(target, str) else tuple(map(str, target)) for target in given]
     if answer == "tags":
         return [tuple(label_of(tag) for tag in target) for target in given]
     if hasattr(targets, "shape"):  # 0 and 1 for each label
@@ -102,7 +106,7 @@ def _rows(inputs: Any, lengths: Any) -> Iterable[Any]:
 
 def _raw(row: Any, number: int) -> Raw:
     """One sequence as `elman.codecs.raw` has it."""
-    if isinstance(row, (Recording, Series, Ink, Frames)):
+    if isinstance(row, (Recording, Series, Ink, Frames, Picture)):
         return row
     if isinstance(row, str):
         return str(row)
@@ -112,6 +116,8 @@ def _raw(row: Any, number: int) -> Raw:
         values = np.asarray(row)
         if values.dtype == np.uint8 and values.ndim == 4:
             return Frames(values)
+        if values.dtype == np.uint8 and values.ndim == 3 and values.shape[2] in (1, 3):
+            return Picture(values)
         values = np.asarray(row, np.float64)
     except (TypeError, ValueError) as error:
         raise ArrayError(

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from elman.codecs.raw import Raw
 
 #: What a sequence is made of.
-Kind: TypeAlias = Literal["text", "words", "dna", "audio", "series", "ink", "frames"]
+Kind: TypeAlias = Literal["text", "words", "dna", "audio", "series", "ink", "frames", "images"]
 
-#: What is to be learnt of a sequence: one class, several, a tag for every step, numbers.
-Answer: TypeAlias = Literal["class", "classes", "tags", "numbers"]
+#: What is to be learnt of a sequence: one class, several, a tag for every step, numbers, a text.
+Answer: TypeAlias = Literal["class", "classes", "tags", "numbers", "text"]
 
-#: A class; several of them; a label for every step; numbers.
+#: A class, or a text; several classes; a label for every step, or several texts of which each is right; numbers.
 Target: TypeAlias = str | frozenset[str] | tuple[str, ...] | NDArray[np.float64]
 
 
@@ -30,7 +30,8 @@ class Examples:
         kind: What they are made of.
         inputs: The raw sequences, see `elman.codecs.raw`.
         targets: What is to be learnt of each, all of one type: a class ``str``, several ``frozenset``, a tag per step
-            ``tuple``, numbers (outputs,) float64; None where it is not known.
+            ``tuple``, numbers (outputs,) float64, a text ``str`` or several that are all right ``tuple``; None where
+            it is not known.
         names: Where each comes from, for messages and results: ``"reviews.csv, row 17"`` or ``"7_theo_3.wav"``.
         groups: Who or what each belongs to (speaker, writer, patient), so that splits keep groups together.
         times: When each was made, for splits in time.
@@ -39,6 +40,7 @@ class Examples:
         outputs: Names of the numbers that are to be learnt; else empty.
         notes: Sentences on what was guessed and left out, for the first lines of a training.
         guessed: The options of `elman.settings.DataSettings` with which the files are read like this without a guess.
+        answer: What the targets are, where their type does not tell: ``text``.
     """
 
     kind: Kind
@@ -52,6 +54,7 @@ class Examples:
     outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     guessed: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    answer: Answer | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -48,7 +48,8 @@ def with_own_files(examples: Examples, data: DataSettings, answer: Answer, seed:
     valid = None if data.valid is None else read_examples(data.valid, same, answer)
     test = None if data.test is None else read_examples(data.test, same, answer)
     parts = split(examples, data, seed, valid, test)
-    _several_classes(parts.train)
+    if answer != "text":
+        _several_classes(parts.train)
     return parts
 
 
@@ -148,9 +149,10 @@ def _classes(examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """A number for each row, equal where the answers are alike; every part gets its share of each.
 
     The class; of several labels the rarest; the tenth of all numbers in which a number lies; one for all where the
-    answers are tags or unknown.
+    answers are tags, texts or unknown.
     """
-    targets = [examples.targets[row] for row in rows] if examples.targets is not None else []
+    known = examples.targets is not None and examples.answer != "text"
+    targets = [examples.targets[row] for row in rows] if known and examples.targets is not None else []
     if targets and isinstance(targets[0], (str, frozenset)):
         counts = Counter(_labels(targets))
         names = [
@@ -195,6 +197,8 @@ def _whole_groups(
             f"All {len(rows)} sequences belong to one group, '{next(iter(members))}', so none can be held out whole."
             " Say --split ratio, or name another column with --group."
         )
+    if examples.answer == "text":
+        return _any_groups(rows, list(members.values()), count, rng)
     classes = _classes(examples, rows)
     wanted = np.bincount(classes) * (count / len(rows))
     have = np.zeros_like(wanted)
@@ -214,11 +218,22 @@ def _whole_groups(
     return np.sort(rows[np.concatenate([members[name] for name in chosen])])
 
 
+def _any_groups(
+    rows: NDArray[np.int64], members: Sequence[list[int]], count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Groups in any order until there are about ``count`` rows; one group at least stays behind."""
+    order = rng.permutation(len(members))
+    sizes = np.cumsum([len(members[group]) for group in order])
+    some = min(int(np.abs(sizes - count).argmin()) + 1, len(members) - 1)
+    return np.sort(rows[np.concatenate([members[group] for group in order[:some]])])
+
+
 # ---- what is said of it
 
 
 def _counts(parts: Parts, manner: str) -> str:
-    first = parts.train.targets[0] if parts.train.targets else None
+    known = parts.train.targets and parts.train.answer != "text"
+    first = parts.train.targets[0] if known and parts.train.targets else None
     drawn = "at random"
     if isinstance(first, (str, frozenset)):
         drawn = "so that each class keeps its share"
@@ -253,6 +268,8 @@ def _warnings(parts: Parts) -> list[str]:
 
 
 def _unseen(train: Examples, part: Examples, called: str) -> list[str]:
+    if train.answer == "text":
+        return []
     learnt, asked = (Counter(_labels(one.targets)) for one in (train, part))
     new = [label for label in asked if label not in learnt]
     if not new:

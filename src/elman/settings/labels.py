@@ -14,7 +14,7 @@ from elman.settings.training import TrainingSettings
 class DataSettings:
     """What the files hold, and which part of the sequences is held out."""
 
-    kind: Literal["auto", "text", "words", "dna", "audio", "series", "ink", "frames"] = option(
+    kind: Literal["auto", "text", "words", "dna", "audio", "series", "ink", "frames", "images"] = option(
         AUTO, "What the sequences are; auto looks at the files."
     )
     input_column: tuple[str, ...] = option((), "Column of the sequence, or of what is measured; may be repeated.")

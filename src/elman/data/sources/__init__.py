@@ -20,7 +20,7 @@ import numpy as np
 
 from elman.codecs.raw import Series
 from elman.data.examples import Answer, Examples
-from elman.data.sources import tables
+from elman.data.sources import pairs, tables
 from elman.data.sources.files import Files, SourceFile, gather
 from elman.data.sources.table import frame_table
 from elman.errors import DataError
@@ -31,11 +31,14 @@ __all__ = ["FAMILIES", "Answer", "Files", "SourceFile", "gather", "read_examples
 #: The families in the order in which they are asked: the surest first, plain text last.
 FAMILIES = {
     "ink": "elman.data.sources.ink",
+    "transcripts": "elman.data.sources.transcripts",
     "audio": "elman.data.sources.audio",
+    "images": "elman.data.sources.images",
     "series": "elman.data.sources.series_files",
     "frames": "elman.data.sources.video",
     "npz": "elman.data.sources.npz",
     "ts": "elman.data.sources.ts_files",
+    "pairs": "elman.data.sources.pairs",
     "dna": "elman.data.sources.dna",
     "tags": "elman.data.sources.tags",
     "folders": "elman.data.sources.folders",
@@ -43,18 +46,21 @@ FAMILIES = {
     "lines": "elman.data.sources.lines",
 }
 
+#: Those that know texts which are to be learnt.
+_WITH_TEXTS = ("ink", "transcripts", "audio", "images", "npz", "pairs")
+
 
 def read_examples(paths: Path | str | Iterable[Path | str], data: DataSettings, answer: Answer | None) -> Examples:
     """The sequences in files, folders and archives, with what is to be learnt of each.
 
-    ``answer`` says what that is: one ``class``, several ``classes``, ``tags`` for the steps, ``numbers``; with None
-    nothing has to be there to learn, as in `elman predict`. Raises `DataError`.
+    ``answer`` says what that is: one ``class``, several ``classes``, ``tags`` for the steps, ``numbers``, a ``text``;
+    with None nothing has to be there to learn, as in `elman predict`. Raises `DataError`.
     """
     files = gather(paths)
-    for module in FAMILIES.values():
-        examples: Examples | None = importlib.import_module(module).read(files, data, answer)
+    for family in _WITH_TEXTS if answer == "text" else FAMILIES:
+        examples: Examples | None = importlib.import_module(FAMILIES[family]).read(files, data, answer)
         if examples is not None:
-            return _checked(examples, files.asked)
+            return _checked(examples, files.asked, answer)
     wanted = "" if data.kind == "auto" else f" of the kind '{data.kind}'"
     raise DataError(
         f"{files.asked}: expected sequences{wanted}, found {files[0].name}"
@@ -64,7 +70,9 @@ def read_examples(paths: Path | str | Iterable[Path | str], data: DataSettings, 
 
 def read_frame(frame: Any, data: DataSettings, answer: Answer | None) -> Examples:
     """As `read_examples` of a file with the rows of a pandas or polars data frame."""
-    return _checked(tables.examples_of(frame_table(frame), data, answer), "the data frame")
+    if answer == "text":
+        return _checked(pairs.examples_of(frame_table(frame), data), "the data frame", answer)
+    return _checked(tables.examples_of(frame_table(frame), data, answer), "the data frame", answer)
 
 
 def settled(data: DataSettings, examples: Examples) -> DataSettings:
@@ -73,7 +81,7 @@ def settled(data: DataSettings, examples: Examples) -> DataSettings:
     return update(data, {name: value for name, value in examples.guessed.items() if flat(data)[name] == usual[name]})
 
 
-def _checked(examples: Examples, asked: str) -> Examples:
+def _checked(examples: Examples, asked: str, answer: Answer | None) -> Examples:
     """What every family's examples keep to. Raises `DataError`."""
     if not len(examples):
         raise DataError(f"{asked}: holds no sequences.")
@@ -83,6 +91,8 @@ def _checked(examples: Examples, asked: str) -> Examples:
     for name, target in zip(examples.names, examples.targets or (), strict=False):
         if isinstance(target, np.ndarray) and not np.isfinite(target).all():
             raise DataError(f"{name}: expected a number to learn, found {target[~np.isfinite(target)][0]}.")
+    if answer == "text":
+        examples = replace(examples, answer="text")
     if examples.parts is not None and "train" not in examples.parts:
         return replace(examples, parts=None)
     return examples

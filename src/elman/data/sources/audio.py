@@ -12,6 +12,7 @@ from elman.codecs.raw import Recording
 from elman.data.examples import Answer, Examples
 from elman.data.sources.files import Files
 from elman.data.sources.items import Item, items_of, named_by_path, named_by_table, tables_of
+from elman.data.sources.texts_beside import named_beside
 from elman.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         found = named_by_table("audio", table, items, _item_at, data, answer)
         if found is not None:
             return found
+    if answer == "text":
+        beside = named_beside("audio", items, files, data)
+        if beside is None and items:
+            raise DataError(
+                f"{files.asked}: {len(items)} recordings, such as {items[0].path}, but nothing that says what is said"
+                " in them. Give a table (CSV, JSON lines) with the columns path and text, or a.txt beside a.wav."
+            )
+        return beside
     if not items or (len(items) < len(files) / 2 and data.kind == "auto"):
         return None
     return named_by_path("audio", items, files.asked, data, answer, "recordings")

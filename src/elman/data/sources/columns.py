@@ -67,11 +67,13 @@ def find_roles(table: Table, data: DataSettings, answer: Answer | None) -> Roles
         # Where some data have a target, it is no input either.
         # Beside x and z, y is no answer.
         names = [name for name in column_names.TARGET if name != "y" or "z" not in map(plain, table.columns)]
+        names = [*column_names.WRITTEN] if answer == "text" else names
         named = _by_name(table, names, roles)
         roles.target = (named,) if named else ()
     roles.id = roles.id or _by_name(table, column_names.ID, roles)
     roles.time = roles.time or _by_name(table, column_names.TIME, roles)
-    roles.group = roles.group or _by_name(table, column_names.GROUP, roles)
+    pages = column_names.PAGE if answer == "text" else ()
+    roles.group = roles.group or _by_name(table, (*column_names.GROUP, *pages), roles)
     roles.channel = _by_name(table, column_names.CHANNEL, roles)
     return roles
 
@@ -129,6 +131,8 @@ def target_by_content(table: Table, roles: Roles, answer: Answer, hint: str = ""
     free = [column for column in free if plain(column) not in column_names.INDEX]
     if answer == "numbers":
         fitting = [column for column in free if table.is_numeric(column)]
+    elif answer == "text":
+        fitting = [column for column in free if _is_writing(table.columns[column])]
     else:
         flags = [column for column in free if _is_flag(table.columns[column])]
         if answer == "classes" and len(flags) > 1:
@@ -136,7 +140,7 @@ def target_by_content(table: Table, roles: Roles, answer: Answer, hint: str = ""
         fitting = [column for column in free if _is_categorical(table.columns[column])]
     if len(fitting) == 1:
         return (fitting[0],)
-    what = {"numbers": "numbers", "tags": "tags"}.get(answer, "classes")
+    what = {"numbers": "numbers", "tags": "tags", "text": "text"}.get(answer, "classes")
     if not fitting:
         raise DataError(
             f"{table.name}: no column looks like the {what} to learn; the columns are {_listed(table.columns)}."
@@ -208,6 +212,12 @@ def is_text(cells: Sequence[Any], strict: bool) -> bool:
     )
 
 
+def _is_writing(cells: Sequence[Any]) -> bool:
+    """Whether cells are texts, or several texts each."""
+    first = next((cell for cell in cells if not is_missing(cell)), None)
+    return is_text(cells, strict=False) or (isinstance(first, list) and all(isinstance(item, str) for item in first))
+
+
 def _beside_the_point(cells: Sequence[Any]) -> bool:
     """Whether a column is hardly filled, or holds dates."""
     filled = [str(cell) for cell in cells[:_LOOK] if not is_missing(cell)]
@@ -243,6 +253,9 @@ def make_targets(table: Table, target: Sequence[str], answer: Answer, separator:
     if answer == "numbers":
         stacked = np.stack([table.numbers(column, ", which is to be learnt") for column in target], axis=1)
         return list(stacked)
+    if answer == "text":
+        texts = [[_text(table, column, row) for column in target] for row in range(len(table))]
+        return [each[0] if len(target) == 1 else tuple(map(str, each)) for each in texts]
     if len(target) > 1:
         return _flags(table, target)
     cells = table.columns[target[0]]
@@ -256,6 +269,15 @@ def make_targets(table: Table, target: Sequence[str], answer: Answer, separator:
         if whole is not None and np.all(whole % 1 == 0):
             return [str(int(number)) for number in whole]
     return [class_name(cell) for cell in cells]
+
+
+def _text(table: Table, column: str, row: int) -> str | tuple[str, ...]:
+    """A text, or several that are all right where the cell is a list."""
+    cell = table.columns[column][row]
+    texts = [str(each).strip() for each in cell] if isinstance(cell, list) else [class_name(cell)]
+    if is_missing(cell) or not all(texts) or not texts:
+        raise DataError(f"{table.place(row)}: column '{column}', to be learnt, is empty. Fill it in or take it out.")
+    return tuple(texts) if isinstance(cell, list) else texts[0]
 
 
 def _parted(cell: Any, separator: str) -> list[str]:

@@ -132,6 +132,8 @@ class Files(Sequence[SourceFile]):
 
     files: tuple[SourceFile, ...]
     asked: str
+    #: Whether the user named them one by one, in an order that may tell something.
+    in_order: bool = False
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         return self.files[index]
@@ -185,7 +187,8 @@ def gather(paths: Path | str | Iterable[Path | str]) -> Files:
     for file in found:
         if len(found) == 1 and file.suffix in _ADVICE:
             raise DataError(f"{file.name}: files of the kind {file.suffix} are not read. {_ADVICE[file.suffix]}")
-    return Files(tuple(replace(file, part=_part(file.path)) for file in found), asked)
+    in_order = len(several) > 1 and all(path.is_file() for path in several)
+    return Files(tuple(replace(file, part=_part(file.path)) for file in found), asked, in_order)
 
 
 def _below(path: Path, keep_name: bool) -> list[SourceFile]:
@@ -262,6 +265,16 @@ def parts_of(files: Sequence[SourceFile]) -> list[str] | None:
     """The part of each file, where folders or names tell of training and of others."""
     parts = [file.part for file in files]
     return [part or "train" for part in parts] if "train" in parts and len(set(parts)) > 1 else None
+
+
+def part_in(path: PurePosixPath) -> str:
+    """The part that the folders of a path tell, be it by a piece of their names; else ``train``.
+
+    >>> part_in(PurePosixPath("extra_test/a.png")), part_in(PurePosixPath("a.png"))
+    ('test', 'train')
+    """
+    words = [word.lower() for folder in path.parts[:-1] for word in name_words(folder)]
+    return next((PART_NAMES[word] for word in words if word in PART_NAMES), "train")
 
 
 def name_words(name: str) -> list[str]:

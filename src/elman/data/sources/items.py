@@ -14,7 +14,8 @@ import numpy as np
 from elman.codecs.raw import Raw
 from elman.data.examples import Answer, Examples, Kind, Target
 from elman.data.sources import names, tables
-from elman.data.sources.files import Files, SourceFile
+from elman.data.sources.files import Files, SourceFile, part_in
+from elman.data.sources.spans import cut, spans_of
 from elman.data.sources.table import Table, is_missing, join, read_table
 from elman.errors import DataError
 
@@ -77,6 +78,7 @@ def named_by_table(
     if column is None:
         return None
     rows = tables.examples_of(table, replace(data, kind="text", input_column=(column,)), answer)
+    writes = answer == "text"
     places = {table.place(row): row for row in range(len(table))}
     found = []
     for name in rows.names:
@@ -96,13 +98,53 @@ def named_by_table(
     notes = [*rows.notes[:-1], note]
     if len(items) > len(set(found)):
         notes.append(f"{len(items) - len(set(found))} files that no row names are left out.")
-    return replace(
+    spans = (
+        spans_of(table, [places[name] for name in rows.names])
+        if kind == "audio" and _in_pieces(found, answer)
+        else None
+    )
+    examples = replace(
         rows,
         kind=kind,
-        inputs=[item.load() for item in found],
         names=[str(item.path) for item in found],
+        parts=rows.parts or (_parts_of(found) if writes else None),
         notes=tuple(notes),
         guessed={**rows.guessed, "kind": kind},
+    )
+    if spans is not None:
+        pieces = [f"{item.path}, {start:g} to {end:g} s" for item, (start, end) in zip(found, spans, strict=True)]
+        return replace(examples, inputs=cut(found, spans, rows.names), names=pieces)
+    if writes and len(set(found)) < len(found):
+        return _several_texts(examples, found)
+    return replace(examples, inputs=[item.load() for item in found])
+
+
+def _in_pieces(items: Sequence[Item], answer: Answer | None) -> bool:
+    """Whether rows may name pieces of files; to predict they do where several name the same file."""
+    return answer == "text" or (answer is None and len(set(items)) < len(items))
+
+
+def _parts_of(items: Sequence[Item]) -> list[str] | None:
+    """The parts that the folders of files tell."""
+    parts = [part_in(item.path) for item in items]
+    return parts if "train" in parts and len(set(parts)) > 1 else None
+
+
+def _several_texts(examples: Examples, items: Sequence[Item]) -> Examples:
+    """One example for each file, with all texts that rows give of it."""
+    rows: dict[Item, list[int]] = {}
+    for row, item in enumerate(items):
+        rows.setdefault(item, []).append(row)
+    first = examples.take([several[0] for several in rows.values()])
+    targets: list[Target] = []
+    for several in rows.values():
+        texts = [examples.targets[row] for row in several] if examples.targets is not None else []
+        targets.append(tuple(text for each in texts for text in ([each] if isinstance(each, str) else map(str, each))))
+    return replace(
+        first,
+        inputs=[item.load() for item in rows],
+        targets=targets,
+        notes=(*examples.notes, f"{len(rows)} files have {len(items)} texts: all texts of a file are right."),
     )
 
 

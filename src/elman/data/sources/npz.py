@@ -7,6 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from elman.codecs.raw import Series
 from elman.data.examples import Answer, Examples, Target
 from elman.data.sources.columns import class_name
 from elman.data.sources.files import PART_NAMES, Files, SourceFile
+from elman.data.sources.items import Item, named_by_table, tables_of
 from elman.data.sources.names import nothing_told
 from elman.data.sources.wide_tables import shape_of
 from elman.errors import DataError
@@ -33,7 +35,13 @@ _ROLES |= dict.fromkeys(_GROUPS, "groups")
 
 def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
     """Examples of NumPy's files, or None where the files are of other kinds."""
-    if data.kind not in ("auto", "series") or not files.all_of(".npz", ".npy"):
+    if data.kind not in ("auto", "series"):
+        return None
+    if answer == "text":
+        found = _with_manifest(files, data)
+        if found is not None:
+            return found
+    if not files.all_of(".npz", ".npy"):
         return None
     arrays = {name: array for file in files for name, array in _arrays(file)}
     blocks = _blocks(arrays)
@@ -66,6 +74,30 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         notes=(f"{len(inputs)} series, {shape_of(inputs)}: arrays are (cases, time, channels).", *_turned(inputs)),
         guessed={"kind": "series"},
     )
+
+
+def array_items(files: Files) -> list[Item]:
+    """An item for each array (time, channels) of ``.npz`` files, called as it is there, and for each ``.npy`` file."""
+    items = []
+    for file in files:
+        for name, array in _arrays(file):
+            if array.ndim in (1, 2) and array.dtype.kind in "fiu":
+                path = file.path.with_suffix("") if file.suffix == ".npy" else PurePosixPath(name)
+                items.append(Item(path, lambda array=array: _series(array), file.part))  # type: ignore[misc]
+    return items
+
+
+def _series(array: NDArray[Any]) -> Series:
+    return Series(array.astype(np.float64).reshape(len(array), -1))
+
+
+def _with_manifest(files: Files, data: DataSettings) -> Examples | None:
+    """Arrays that a table names, with the text that it tells of each; None without such a table."""
+    arrays = files.of(".npz", ".npy")
+    table = tables_of(files, (".npz", ".npy"), data, likely=True) if 0 < len(arrays) < len(files) else None
+    if table is None:
+        return None
+    return named_by_table("series", table, array_items(arrays), lambda path: None, data, "text")
 
 
 def _turned(series: Sequence[Series]) -> list[str]:
@@ -138,6 +170,10 @@ def _answers(asked: str, part: str, block: dict[str, Any], series: list[Series],
         if y.dtype.kind not in "fiub":
             raise DataError(f"{asked}: expected numbers to learn in y, found {y.dtype}. For classes: train classify.")
         return list(y.reshape(len(y), -1).astype(np.float64))
+    if answer == "text":
+        if y.dtype.kind != "U" or not all(y.reshape(len(y)).tolist()):
+            raise DataError(f"{asked}: expected a text for each sequence in y, found {y.dtype}, or an empty one.")
+        return [str(text).strip() for text in y.reshape(len(y))]
     if answer == "tags":
         if y.ndim != 2:
             raise DataError(f"{asked}: expected a tag for each step, (cases, time), found the shape {y.shape}.")
@@ -167,7 +203,7 @@ def _one_array_each(files: Files, arrays: dict[str, NDArray[Any]], answer: Answe
             f"{files.asked}: expected arrays called X_train and y_train, or X and y, or a (time, channels) array for"
             f" each sequence, found {', '.join(f'{name} {array.shape}' for name, array in list(arrays.items())[:6])}."
         )
-    if answer in ("tags", "numbers"):
+    if answer in ("tags", "numbers", "text"):
         raise DataError(f"{files.asked}: has one array a sequence, whose names tell classes, but no {answer} to learn.")
     if answer is not None and not 2 <= len(set(classes)) <= len(classes) / 2:
         raise nothing_told(files.asked, "arrays", [])
@@ -178,7 +214,7 @@ def _one_array_each(files: Files, arrays: dict[str, NDArray[Any]], answer: Answe
     shown = ", ".join(sorted(set(classes))[:6])
     return Examples(
         "series",
-        [Series(array.astype(np.float64).reshape(len(array), -1)) for array in fitting.values()],
+        [_series(array) for array in fitting.values()],
         None if answer is None else [frozenset([c]) if answer == "classes" else c for c in classes],
         [f"{files.asked}, {name}" for name in fitting],
         parts=parts if len(set(parts)) > 1 else None,

@@ -34,7 +34,7 @@ _FEW = 0.1
 #: So few numbers beside a time are what was measured then, and no series.
 _FEW_STEPS = 10
 #: Other kinds that have tables of their own, read before these.
-_ELSEWHERE = ("audio", "ink", "frames")
+_ELSEWHERE = ("audio", "ink", "frames", "images")
 
 
 def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
@@ -178,6 +178,8 @@ def _whole_rows(table: Table, roles: Roles, layout: str, answer: Answer | None) 
     needed = [(column, "to be learnt") for column in roles.target if answer is not None]
     needed += [(column, "the text") for column in roles.inputs if layout == "text"]
     for column, what in needed:
+        if answer == "text":  # one text missing may have moved all below it
+            continue
         cells = table.columns[column]
         empty = [row for row, cell in enumerate(cells) if is_missing(cell)]
         if answer == "classes" and what == "to be learnt" and len(empty) < len(cells):
