@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from elman.data.arrays import from_arrays
 from elman.data.examples import Answer, Examples
 from elman.errors import ArrayError, SettingsError, UsageError, nearest
-from elman.settings import LabelSettings, flat, update
+from elman.settings import DataSettings, TrainingSettings, flat, update
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -31,7 +31,22 @@ SKIPPED_CHECKS = {
 NOT_CHECKED = ("Tagger",)
 
 
-class Estimator(ABC):
+class TaskSettings(Protocol):
+    """What the options of every task tell."""
+
+    @property
+    def data(self) -> DataSettings:
+        """What the files hold."""
+
+    @property
+    def training(self) -> TrainingSettings:
+        """How the network is trained."""
+
+
+AnySettings = TypeVar("AnySettings", bound=TaskSettings)
+
+
+class Estimator(ABC, Generic[AnySettings]):
     """What scikit-learn asks of an estimator.
 
     A row of a two-dimensional array or a data frame is a sequence of one channel. Such rows are all of one length, and
@@ -39,11 +54,11 @@ class Estimator(ABC):
     """
 
     #: The options that it takes.
-    Settings: ClassVar[type[LabelSettings]]
+    Settings: type[AnySettings]
 
     def __init__(self, **options: Any) -> None:
         self._options = dict(options)
-        self._effective: LabelSettings | None = None
+        self._effective: AnySettings | None = None
         self._asked()
 
     @property
@@ -52,11 +67,11 @@ class Estimator(ABC):
         """What is asked for; a source may find that there are several labels where one was expected."""
 
     @property
-    def settings(self) -> LabelSettings:
+    def settings(self) -> AnySettings:
         """The options as they were given; after `fit` nothing in them is left open."""
         return self._asked() if self._effective is None else self._effective
 
-    def _asked(self) -> LabelSettings:
+    def _asked(self) -> AnySettings:
         """The options as they were given, whatever was made of them since."""
         return update(self.Settings(), self._options, type(self).__name__)
 
