@@ -130,7 +130,7 @@ def test_a_bag_adds_its_scores_dense_or_sparse() -> None:
     assert batch.static is not None
     assert made.bag is not None
     whole, alone = made(batch), made.recurrent_alone(batch)
-    torch.testing.assert_close(whole - alone, batch.static @ made.bag.weight.T)
+    torch.testing.assert_close(whole - alone, batch.static @ made.bag.weight.T + made.bag.bias)
     torch.testing.assert_close(made(batch, batch.static.to_sparse()), whole)
     with pytest.raises(DataError, match="takes a bag of 7 features"):
         made(sequences(of, static=None))

@@ -75,7 +75,7 @@ class LabelNetwork(nn.Module):
 
     Parameters have the names of `LabelShape.parameter_shapes`.
 
-    First weights: embeddings normal, of deviation 1 for few symbols and `SMALL_EMBEDDING` for many; the weight of the
+    First weights: embeddings normal, of deviation 1 for few symbols and `SMALL_EMBEDDING` for many; those of the
     bag zero; all else as its layer draws it.
 
     >>> from elman.data import SequenceBatch
@@ -137,7 +137,7 @@ class LabelNetwork(nn.Module):
             self.attention = AttentionPool(shape.features, ATTENTION_SIZE)
         features = shape.features * max(1, len(shape.pooling))
         self.head = _head(shape, features)
-        self.bag = nn.Linear(shape.bag, shape.outputs, bias=False) if shape.bag else None
+        self.bag = nn.Linear(shape.bag, shape.outputs) if shape.bag else None
         self._first_weights()
 
     def _first_weights(self) -> None:
@@ -146,6 +146,7 @@ class LabelNetwork(nn.Module):
                 nn.init.normal_(embedding.weight, std=SMALL_EMBEDDING)
         if self.bag is not None:
             nn.init.zeros_(self.bag.weight)
+            nn.init.zeros_(self.bag.bias)
 
     def forward(self, batch: Sequences, bags: Tensor | None = None) -> Tensor:
         """Scores (B, outputs) of sequences, or (B, T, outputs) of their steps where nothing is pooled.
@@ -160,7 +161,7 @@ class LabelNetwork(nn.Module):
         if bags is None:
             raise DataError(f"The network takes a bag of {self.shape.bag} features beside each sequence, found none.")
         weight = self.bag.weight.T
-        return scores + (torch.sparse.mm(bags, weight) if bags.is_sparse else bags @ weight)
+        return scores + (torch.sparse.mm(bags, weight) if bags.is_sparse else bags @ weight) + self.bag.bias
 
     def kept(self, lengths: Tensor) -> Tensor:
         """How many of so many steps the convolutions over time leave."""

@@ -136,7 +136,7 @@ class LabelEngine:
         found = self.recurrent_alone(sequences)
         if bags is None or not self.shape.bag:
             return found
-        added = np.asarray(bags @ self._tensors["bag.weight"].T, np.float32)
+        added = np.asarray(bags @ self._tensors["bag.weight"].T + self._tensors["bag.bias"], np.float32)
         return [scores + row for scores, row in zip(found, added, strict=True)]
 
     def recurrent_alone(self, sequences: Sequence[Steps]) -> list[Array]:

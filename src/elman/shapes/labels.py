@@ -216,7 +216,8 @@ class LabelShape:
         ``attention.score.weight``; ``head.weight`` (outputs, features) and ``head.bias``, for CTC and a CRF
         ``head.linear.weight`` and ``head.linear.bias``, for a CRF ``head.transitions`` (from, to), ``head.start`` and
         ``head.end`` besides;
-        ``bag.weight`` (outputs, bag). Those of an encoder of the user's, ``encoder.<name>``, are not among them.
+        ``bag.weight`` (outputs, bag) and ``bag.bias``. Those of an encoder of the user's, ``encoder.<name>``, are not
+        among them.
         """
         shapes: dict[str, tuple[int, ...]] = {}
         for field, size in enumerate(zip(self.symbols, self.embedding_sizes, strict=True)):
@@ -251,6 +252,7 @@ class LabelShape:
             shapes["head.start"] = shapes["head.end"] = (self.outputs,)
         if self.bag:
             shapes["bag.weight"] = (self.outputs, self.bag)
+            shapes["bag.bias"] = (self.outputs,)
         return shapes
 
 

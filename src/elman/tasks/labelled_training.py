@@ -311,8 +311,9 @@ def _join(network: LabelNetwork, beside: LinearModel, answers: Answers, held_out
     head = network.head
     assert isinstance(head, torch.nn.Linear)
     head.weight *= recurrent_share
-    head.bias.mul_(recurrent_share).add_(torch.from_numpy(bag_share * beside.bias).to(head.bias))
+    head.bias *= recurrent_share
     network.bag.weight.copy_(torch.from_numpy(bag_share * beside.weight))
+    network.bag.bias.copy_(torch.from_numpy(bag_share * beside.bias))
 
 
 def calibrated(answers: Answers, network: LabelNetwork, held_out: Encoded) -> Answers:

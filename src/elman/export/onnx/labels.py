@@ -53,7 +53,8 @@ class Labels:
             scores = self._both_strands(sequence, values, scores)
         if shape.bag:
             bag = document.input("bag", ("batch", shape.bag), says="Features of the whole sequence.")
-            scores = document.add("Add", scores, Linear(self.tensors["bag.weight"], None).write(sequence, bag))
+            linear = Linear(self.tensors["bag.weight"], self.tensors["bag.bias"])
+            scores = document.add("Add", scores, linear.write(sequence, bag))
         if shape.pooling:
             document.output(scores, ("batch", shape.outputs), "scores", says="Scores of every answer, before softmax.")
         else:
