@@ -88,6 +88,15 @@ def test_saved_and_loaded_is_the_same(kind: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.encode(LEARNT_FROM), codec.encode(LEARNT_FROM))
 
 
+@pytest.mark.parametrize("kind", ["characters", "words", "symbols", "bpe"])
+def test_a_folder_holds_several(kind: str, tmp_path: Path) -> None:
+    codecs = {"": learnt(kind), "target.": TextCodec.fit(kind, ["other text"], 260)}
+    for prefix, codec in codecs.items():
+        codec.save(tmp_path, prefix)
+    for prefix, codec in codecs.items():
+        assert TextCodec.load(tmp_path, codec.to_config(), prefix).symbols == codec.symbols
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_learning_twice_gives_the_same(kind: str) -> None:
     assert TextCodec.fit(kind, [LEARNT_FROM], 300).symbols == learnt(kind).symbols

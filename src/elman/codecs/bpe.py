@@ -43,9 +43,9 @@ class BpeCodec(TextCodec):
         """Everything up to the last place where white space follows a word: no piece reaches across it."""
         return last_word_end(text, len(text))
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, prefix: str = "") -> None:
         """Write ``tokenizer.json``, in the format of the ``tokenizers`` library."""
-        (folder / FILE).write_text(self._tokenizer.to_str(), encoding="utf-8")
+        (folder / f"{prefix}{FILE}").write_text(self._tokenizer.to_str(), encoding="utf-8")
 
     def _names(self) -> Iterable[str]:
         return map(visible, self.pieces)
@@ -70,10 +70,10 @@ class BpeCodec(TextCodec):
         return cls(tokenizer, lowercase)
 
     @classmethod
-    def _load(cls, folder: Path, lowercase: bool) -> BpeCodec:
+    def _load(cls, folder: Path, lowercase: bool, prefix: str) -> BpeCodec:
         from tokenizers import Tokenizer
 
-        path = folder / FILE
+        path = folder / f"{prefix}{FILE}"
         text = read_file(path)
         try:
             codec = cls(Tokenizer.from_str(text), lowercase)

@@ -73,8 +73,8 @@ class TextCodec(ABC):
         return _codec_of(kind)._learn(texts, vocabulary_size, lowercase)
 
     @staticmethod
-    def load(folder: Path, config: Mapping[str, Any]) -> TextCodec:
-        """Read back what `save` wrote into ``folder``, described by `to_config`.
+    def load(folder: Path, config: Mapping[str, Any], prefix: str = "") -> TextCodec:
+        """Read back what `save` wrote into ``folder`` with the same ``prefix``, described by `to_config`.
 
         Raises `DataError` where the vocabulary is missing, damaged or of another size than ``config`` says.
         """
@@ -82,7 +82,7 @@ class TextCodec(ABC):
         kind, lowercase, size = found.get("kind"), found.get("lowercase"), found.get("symbols")
         if kind not in _KINDS or not isinstance(lowercase, bool):
             raise DataError(f"{folder}: expected a codec (one of {', '.join(_KINDS)}), found {config}.")
-        codec = _codec_of(kind)._load(folder, lowercase)
+        codec = _codec_of(kind)._load(folder, lowercase, prefix)
         if len(codec) != size:
             raise DataError(f"{folder}: the vocabulary has {len(codec)} symbols, the configuration says {size}.")
         return codec
@@ -91,8 +91,8 @@ class TextCodec(ABC):
         """Plain values for JSON, from which, with the saved vocabulary, `load` makes the codec again."""
         return {"kind": self.kind, "lowercase": self.lowercase, "symbols": len(self)}
 
-    def save(self, folder: Path) -> None:  # noqa: B027 - bytes need no vocabulary
-        """Write the vocabulary, if there is one, into ``folder``."""
+    def save(self, folder: Path, prefix: str = "") -> None:  # noqa: B027 - bytes need no vocabulary
+        """Write the vocabulary, if there is one, into ``folder``; ``prefix`` begins the name of its file."""
 
     def encode(self, text: str) -> Ids:
         """Return the ids of ``text``, shape (symbols,); unknown symbols become `unknown`."""
@@ -142,7 +142,7 @@ class TextCodec(ABC):
 
     @classmethod
     @abstractmethod
-    def _load(cls, folder: Path, lowercase: bool) -> TextCodec: ...
+    def _load(cls, folder: Path, lowercase: bool, prefix: str) -> TextCodec: ...
 
 
 @final
@@ -170,7 +170,7 @@ class ByteCodec(TextCodec):
         return cls(lowercase)
 
     @classmethod
-    def _load(cls, folder: Path, lowercase: bool) -> ByteCodec:
+    def _load(cls, folder: Path, lowercase: bool, prefix: str) -> ByteCodec:
         return cls(lowercase)
 
 
@@ -197,9 +197,9 @@ class CharacterCodec(TextCodec):
         known = set(self.characters)
         return [character for character in dict.fromkeys(self._prepare(text)) if character not in known]
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, prefix: str = "") -> None:
         """Write ``vocabulary.json``."""
-        vocabulary.write(folder, [UNKNOWN, *self.characters])
+        vocabulary.write(folder, [UNKNOWN, *self.characters], prefix)
 
     def _names(self) -> Iterable[str]:
         return (UNKNOWN, *(visible(character.encode()) for character in self.characters))
@@ -216,10 +216,11 @@ class CharacterCodec(TextCodec):
         return cls((character for character in found if not SURROGATES.match(character)), lowercase)
 
     @classmethod
-    def _load(cls, folder: Path, lowercase: bool) -> CharacterCodec:
-        known = vocabulary.read(folder, UNKNOWN)
+    def _load(cls, folder: Path, lowercase: bool, prefix: str) -> CharacterCodec:
+        path = folder / f"{prefix}{vocabulary.FILE}"
+        known = vocabulary.read(path, UNKNOWN)
         if known != sorted(known) or any(len(symbol) != 1 or SURROGATES.match(symbol) for symbol in known):
-            raise vocabulary.damaged(folder / vocabulary.FILE, f"expected sorted single characters after {UNKNOWN}")
+            raise vocabulary.damaged(path, f"expected sorted single characters after {UNKNOWN}")
         return cls(known, lowercase)
 
 
@@ -255,9 +256,9 @@ class WordCodec(TextCodec):
         """Return the distinct words that are not in the vocabulary."""
         return [word for word in dict.fromkeys(split_words(self._prepare(text))) if word not in self._id_of_word]
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, prefix: str = "") -> None:
         """Write ``vocabulary.json``."""
-        vocabulary.write(folder, self.symbols)
+        vocabulary.write(folder, self.symbols, prefix)
 
     def _names(self) -> Iterable[str]:
         return self._id_of_word
@@ -275,10 +276,11 @@ class WordCodec(TextCodec):
         return cls(words[: vocabulary_size - 2], lowercase)
 
     @classmethod
-    def _load(cls, folder: Path, lowercase: bool) -> WordCodec:
-        words = vocabulary.read(folder, UNKNOWN, LINE_END)
+    def _load(cls, folder: Path, lowercase: bool, prefix: str) -> WordCodec:
+        path = folder / f"{prefix}{vocabulary.FILE}"
+        words = vocabulary.read(path, UNKNOWN, LINE_END)
         if any(word.split() != [word] for word in words):
-            raise vocabulary.damaged(folder / vocabulary.FILE, "expected words without white space")
+            raise vocabulary.damaged(path, "expected words without white space")
         return cls(words, lowercase)
 
 
@@ -313,9 +315,9 @@ class SymbolCodec(TextCodec):
         """Return the distinct symbols that the training text did not have."""
         return [symbol for symbol in dict.fromkeys(self._prepare(text).split()) if symbol not in self._id_of_symbol]
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, prefix: str = "") -> None:
         """Write ``vocabulary.json``."""
-        vocabulary.write(folder, self.symbols)
+        vocabulary.write(folder, self.symbols, prefix)
 
     def _names(self) -> Iterable[str]:
         return self._id_of_symbol
@@ -329,10 +331,11 @@ class SymbolCodec(TextCodec):
         return cls((symbol for symbol in found if not SURROGATES.search(symbol)), lowercase)
 
     @classmethod
-    def _load(cls, folder: Path, lowercase: bool) -> SymbolCodec:
-        symbols = vocabulary.read(folder, UNKNOWN)
+    def _load(cls, folder: Path, lowercase: bool, prefix: str) -> SymbolCodec:
+        path = folder / f"{prefix}{vocabulary.FILE}"
+        symbols = vocabulary.read(path, UNKNOWN)
         if symbols != sorted(symbols) or any(symbol.split() != [symbol] for symbol in symbols):
-            raise vocabulary.damaged(folder / vocabulary.FILE, "expected sorted symbols without white space")
+            raise vocabulary.damaged(path, "expected sorted symbols without white space")
         return cls(symbols, lowercase)
 
 

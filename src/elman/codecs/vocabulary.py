@@ -10,22 +10,22 @@ from elman.errors import DataError
 FILE = "vocabulary.json"
 
 
-def write(folder: Path, symbols: list[str]) -> None:
-    """Write ``symbols``, one per line."""
+def write(folder: Path, symbols: list[str], prefix: str = "") -> None:
+    """Write ``symbols``, one per line; ``prefix`` begins the file's name where a folder has several."""
     text = json.dumps(symbols, ensure_ascii=False, indent=0)
-    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    (folder / f"{prefix}{FILE}").write_text(text + "\n", encoding="utf-8")
 
 
-def read(folder: Path, *first: str) -> list[str]:
+def read(path: Path, *first: str) -> list[str]:
     """Return the symbols after the ``first`` ones, which must be there; raises `DataError` on anything damaged."""
     try:
-        symbols = json.loads(read_file(folder / FILE))
+        symbols = json.loads(read_file(path))
     except ValueError as error:
-        raise damaged(folder / FILE, f"is not valid JSON: {error}") from None
+        raise damaged(path, f"is not valid JSON: {error}") from None
     if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
-        raise damaged(folder / FILE, "expected a list of texts")
+        raise damaged(path, "expected a list of texts")
     if symbols[: len(first)] != list(first) or len(set(symbols)) != len(symbols):
-        raise damaged(folder / FILE, f"expected distinct symbols that begin with {' and '.join(first)}")
+        raise damaged(path, f"expected distinct symbols that begin with {' and '.join(first)}")
     return symbols[len(first) :]
 
 
