@@ -17,17 +17,20 @@ def problem(rows: int, symbols: int, dtype: torch.dtype = torch.float64) -> list
     return [torch.randn(shape, generator=generator, dtype=dtype).requires_grad_() for shape in shapes]
 
 
-@given(st.integers(1, 12), st.integers(1, 9), st.data(), st.sampled_from([0, 1, 20, 2**20]))
+@given(st.integers(1, 12), st.integers(1, 9), st.data(), st.sampled_from([0, 1, 20, 2**20]), st.sampled_from([0, 0.2]))
 @settings(max_examples=40, deadline=None)
-def test_loss_and_gradients_are_those_of_torch(rows: int, symbols: int, data: st.DataObject, block: int) -> None:
+def test_loss_and_gradients_are_those_of_torch(
+    rows: int, symbols: int, data: st.DataObject, block: int, smoothing: float
+) -> None:
     targets = torch.tensor(data.draw(st.lists(st.integers(-1, symbols - 1), min_size=rows, max_size=rows)))
     ours, theirs = problem(rows, symbols), problem(rows, symbols)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cross_entropy, "_BLOCK", block)
-        loss = linear_cross_entropy(*ours, targets)
+        loss = linear_cross_entropy(*ours, targets, smoothing=smoothing)
     counted = targets.ge(0).sum().clamp_min(1)
     logits = functional.linear(*theirs)
-    expected = functional.cross_entropy(logits, targets, ignore_index=-1, reduction="sum") / counted
+    nats = functional.cross_entropy(logits, targets, ignore_index=-1, reduction="sum", label_smoothing=smoothing)
+    expected = nats / counted
     (3 * loss).backward()
     (3 * expected).backward()
     assert loss.item() == pytest.approx(expected.item(), rel=tolerances.ROUNDING, abs=tolerances.ROUNDING)

@@ -13,7 +13,9 @@ from torch.nn import functional as F  # noqa: N812
 _BLOCK = 2**20
 
 
-def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+def linear_cross_entropy(
+    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *, smoothing: float = 0.0
+) -> Tensor:
     """Mean of ``-log softmax(features @ weight.T + bias)[target]`` over the targets, in nats.
 
     With ten thousand symbols the logits of one window are tens of megabytes, and the usual way walks through them
@@ -26,6 +28,7 @@ def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets
         weight: (symbols, features).
         bias: (symbols,).
         targets: (rows,) int64; negative ones do not count.
+        smoothing: Share of each target that is spread over all symbols (Szegedy et al., CVPR 2016, section 7).
 
     Returns:
         A scalar: float32 (float64 for float64 features). The products run in autocast's type where it is on.
@@ -38,9 +41,10 @@ def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets
         dtype = torch.get_autocast_dtype(features.device.type)
         features, weight, bias = features.to(dtype), weight.to(dtype), bias.to(dtype)
     if len(features) * len(weight) <= _BLOCK:
-        nats = F.cross_entropy(exact(F.linear(features, weight, bias)), targets, ignore_index=-1, reduction="sum")
+        logits = exact(F.linear(features, weight, bias))
+        nats = F.cross_entropy(logits, targets, ignore_index=-1, reduction="sum", label_smoothing=smoothing)
         return nats / targets.ge(0).sum().clamp_min(1)
-    loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)  # type: ignore[no-untyped-call]
+    loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets, smoothing)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -51,7 +55,7 @@ def exact(logits: Tensor) -> Tensor:
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         exact = torch.float64 if features.dtype == torch.float64 else torch.float32
         counts = targets >= 0
         share = 1 / counts.sum().clamp_min(1).to(exact)
@@ -68,15 +72,20 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 torch.addmm(bias, features[block], weight.T, out=products[: len(target)])
                 logits = scores[: len(target)].copy_(products[: len(target)])
                 logits.sub_(logits.amax(dim=1, keepdim=True))
-                wanted = logits.gather(1, target)
+                wanted = logits.gather(1, target) * (1 - smoothing)
+                if smoothing:
+                    wanted += logits.mean(1, keepdim=True) * smoothing
                 total = logits.exp_().sum(dim=1, keepdim=True)
                 loss += ((total.log() - wanted) * weights).sum()
-                gradient[block] = logits.mul_(weights / total).scatter_add_(1, target, -weights)
+                logits.mul_(weights / total).scatter_add_(1, target, weights * (smoothing - 1))
+                if smoothing:
+                    logits.sub_(weights * (smoothing / len(weight)))
+                gradient[block] = logits
             ctx.save_for_backward(gradient @ weight, gradient.T @ features, gradient.sum(0))
         return loss
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         features, weight, bias = ctx.saved_tensors
-        return features * upstream, weight * upstream, bias * upstream, None
+        return features * upstream, weight * upstream, bias * upstream, None, None

@@ -1,6 +1,18 @@
 """What networks are made of, without a weight and without torch: all that a model folder says of its network."""
 
 from elman.shapes.labels import ATTENTION_SIZE, HEADS, POOLS, Convolution, LabelShape
+from elman.shapes.pairs import ATTENTIONS, DecoderShape, EncoderShape, PairShape
 from elman.shapes.transducer import TransducerShape
 
-__all__ = ["ATTENTION_SIZE", "HEADS", "POOLS", "Convolution", "LabelShape", "TransducerShape"]
+__all__ = [
+    "ATTENTIONS",
+    "ATTENTION_SIZE",
+    "HEADS",
+    "POOLS",
+    "Convolution",
+    "DecoderShape",
+    "EncoderShape",
+    "LabelShape",
+    "PairShape",
+    "TransducerShape",
+]
