@@ -19,6 +19,7 @@ PIXELS: dict[str, Any] = {
     "symbols": (), "embedding_sizes": (), "frame": (6, 5, 2), "frame_convolutions": ((3, 3, 2), (4, 3, 1)),
 }  # fmt: skip
 CONVOLVED: dict[str, Any] = {"convolutions": ((6, 3, 2), (5, 4, 1))}
+PLANES: dict[str, Any] = {**FRAMES, "frame": (7,), "planes": ((3, 3, 3, 2, 2), (2, 2, 1, 3, 1))}
 STRANDS: dict[str, Any] = {"symbols": (4,), "embedding_sizes": (3,), "two_strands": (3, 2, 1, 0)}
 
 #: What is special in each, by name.
@@ -36,6 +37,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "crf": {"pooling": (), "head": "crf", "bidirectional": True},
     "ctc": {**FRAMES, **CONVOLVED, "pooling": (), "head": "ctc"},
     "ctc, both directions": {**FRAMES, **CONVOLVED, "pooling": (), "head": "ctc", "bidirectional": True},
+    "planes": {**PLANES, "pooling": ("mean",)},
+    "planes, both directions": {**PLANES, "pooling": (), "head": "ctc", "bidirectional": True},
     "irregular time": {**FRAMES, "cell": "cfc", "bidirectional": True},
     "irregular time, convolved": {**FRAMES, **CONVOLVED, "cell": "phased_lstm"},
 }

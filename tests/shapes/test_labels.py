@@ -8,6 +8,8 @@ import pytest
 from elman.errors import BundleError, SettingsError
 from elman.shapes import LabelShape
 
+FRAMES: dict[str, Any] = {"symbols": (), "embedding_sizes": (), "frame": (4,)}
+
 
 def shape(**changes: Any) -> LabelShape:
     return LabelShape(**{
@@ -63,6 +65,10 @@ def test_what_needs_the_whole_sequence_says_so(changes: dict[str, Any], lookahea
         ({"head": "ctc", "pooling": (), "outputs": 1}, "two outputs or more"),
         ({"pooling": (), "bag": 5}, "needs pooling"),
         ({"pooling": (), "convolutions": ((4, 3, 2),)}, "stride 1"),
+        ({"planes": ((4, 3, 3),)}, "frames of plain features"),
+        ({**FRAMES, "planes": ((4, 3, 2),)}, "odd number of features"),
+        ({**FRAMES, "planes": ((4, 3, 3, 0),)}, "at least 1"),
+        ({**FRAMES, "planes": ((4, 3, 3, 2),), "pooling": ()}, "stride 1"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -81,3 +87,11 @@ def test_the_steps_that_are_kept_are_those_of_the_strides(steps: int) -> None:
     of = shape(head="ctc", pooling=(), convolutions=((6, 3, 2), (6, 3, 3)))
     left = range(max(1, steps))[::2][::3]
     assert of.kept(steps) == len(left)
+
+
+def test_planes_leave_what_their_blocks_leave() -> None:
+    of = shape(**FRAMES | {"frame": (7,)}, planes=((4, 3, 3, 2, 2), (6, 2, 1, 1, 3)), convolutions=((5, 3, 2),))
+    assert of.plane_features == (7, 4, 2)
+    assert of.step_size == 6 * 2
+    assert of.stride == 4
+    assert of.parameter_shapes()["planes.1.weight"] == (6, 4, 2, 1)

@@ -17,6 +17,7 @@ from elman.errors import DataError, SettingsError
 from elman.nn.dropout import LockedDropout, checked
 from elman.nn.heads import CRFHead, CTCHead
 from elman.nn.padding import valid_steps, without_padding
+from elman.nn.planes import plane_layers, through_planes
 from elman.nn.pooling import AttentionPool
 from elman.nn.recurrent import Recurrent
 from elman.shapes import ATTENTION_SIZE, Convolution, LabelShape
@@ -114,6 +115,7 @@ class LabelNetwork(nn.Module):
         for each in shape.frame_convolutions:
             self.frames.append(nn.Conv2d(channels, each.channels, each.width, each.stride, each.width // 2))
             channels = each.channels
+        self.planes = plane_layers(shape.planes)
         self.convolutions = nn.ModuleList()
         channels = shape.step_size
         for each in shape.convolutions:
@@ -241,18 +243,23 @@ class LabelNetwork(nn.Module):
         self, inputs: Tensor, lengths: Tensor | None, elapsed: Tensor | None
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """What the recurrent layers read (B, T, features), the lengths of it, and the time between its steps."""
+        if self.shape.planes:
+            inputs, lengths = through_planes(self.planes, self.shape.planes, inputs, lengths, self.shape.bidirectional)
+            for each in self.shape.planes:
+                elapsed = None if elapsed is None else _strided(elapsed, each.pool_steps)
         valid = valid_steps(inputs, lengths)
         features = self._embedded(inputs) if self.shape.symbols else self._pixels(inputs, valid)
         if self.training and self.dropout_words:
             # Steps that are seen keep their size: a network is to read the same words, only fewer.
             drawn = torch.rand(features.shape[1], features.shape[0], 1, device=features.device).transpose(0, 1)
             features = features * (drawn >= self.dropout_words)
-        for layer, each in zip(self.convolutions, self.shape.convolutions, strict=True):
-            padded = F.pad(without_padding(features, valid).movedim(2, 1), _around(each, self.shape.bidirectional))
+        for layer, convolution in zip(self.convolutions, self.shape.convolutions, strict=True):
+            around = _around(convolution, self.shape.bidirectional)
+            padded = F.pad(without_padding(features, valid).movedim(2, 1), around)
             features = F.relu(layer(padded)).movedim(1, 2)
-            if each.stride > 1:
-                lengths = None if lengths is None else (lengths - 1) // each.stride + 1
-                elapsed = None if elapsed is None else _strided(elapsed, each.stride)
+            if convolution.stride > 1:
+                lengths = None if lengths is None else (lengths - 1) // convolution.stride + 1
+                elapsed = None if elapsed is None else _strided(elapsed, convolution.stride)
                 valid = valid_steps(features, lengths)
         return self.input_dropout(features), lengths, elapsed
 

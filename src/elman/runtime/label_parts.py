@@ -90,13 +90,6 @@ class TimeConvolution:
             results = _relu(self._linear(windows.reshape(*windows.shape[:2], -1)))
         return results, known[len(known) - len(before) :]
 
-    def elapsed(self, times: Array, before: NDArray[np.float64], number: int) -> tuple[Array, NDArray[np.float64]]:
-        """The time between the steps (T, B) that are left, and what has passed (B,) since the last of them."""
-        clock = np.cumsum(np.concatenate([before[None], times]), 0, np.float64)
-        left = 1 + np.arange(-number % self.stride, len(times), self.stride)
-        ticks = np.concatenate([np.zeros_like(clock[:1]), clock[left]])
-        return np.diff(ticks, axis=0).astype(np.float32), clock[-1] - ticks[-1]
-
 
 class Pool(ABC):
     """Pools outputs (T, B, features) over time into (B, features), in one go or in parts.
@@ -244,6 +237,19 @@ def padded(rows: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], Counts]:
     for number, row in enumerate(rows):
         values[: len(row), number] = row
     return values, lengths
+
+
+def elapsed_left(
+    times: Array, before: NDArray[np.float64], number: int, stride: int
+) -> tuple[Array, NDArray[np.float64]]:
+    """The time between those steps (T, B) that are left, and what has passed (B,) since the last of them.
+
+    ``number`` steps were read before these, ``before`` (B,) has passed since the last one that is left.
+    """
+    clock = np.cumsum(np.concatenate([before[None], times]), 0, np.float64)
+    left = 1 + np.arange(-number % stride, len(times), stride)
+    ticks = np.concatenate([np.zeros_like(clock[:1]), clock[left]])
+    return np.diff(ticks, axis=0).astype(np.float32), clock[-1] - ticks[-1]
 
 
 def without_padding(rows: Array, lengths: Counts) -> Array:

@@ -25,10 +25,12 @@ from elman.runtime.label_parts import (
     TimeConvolution,
     backwards,
     elapsed_backwards,
+    elapsed_left,
     log_softmax,
     padded,
     without_padding,
 )
+from elman.runtime.planes import PlaneConvolution
 from elman.shapes import Convolution, LabelShape
 from elman.shapes.labels import STRIDED_HEADS
 
@@ -101,6 +103,12 @@ class LabelEngine:
         self._frames = [
             PixelConvolution(each, tensors[f"frames.{i}.weight"], tensors[f"frames.{i}.bias"], *run)
             for i, each in enumerate(shape.frame_convolutions)
+        ]
+        self._planes = [
+            PlaneConvolution(
+                each, tensors[f"planes.{i}.weight"], tensors[f"planes.{i}.bias"], features, shape.bidirectional, *run
+            )
+            for i, (each, features) in enumerate(zip(shape.planes, shape.plane_features, strict=False))
         ]
         self._convolutions = [
             TimeConvolution(
@@ -221,8 +229,7 @@ class LabelEngine:
             outputs, lengths = self._both_directions(values, lengths, elapsed, start)
         else:
             outputs, _ = self._read(values, elapsed, start)
-            for each in self._convolutions:
-                lengths = (lengths - 1) // each.stride + 1
+            lengths = (lengths - 1) // self.shape.stride + 1
         if not self._pools:
             return self._head(outputs)
         return self._pooled_scores(self._pool(outputs, lengths, start))
@@ -232,6 +239,10 @@ class LabelEngine:
         state: LabelState = {"steps": np.zeros((batch, 1), np.int64)}
         if not self.shape.bidirectional:
             state |= {name: np.zeros((batch, size), np.float32) for name, size in self._states[0].items()}
+        for number, plane in enumerate(self._planes):
+            before, held = plane.start(batch)
+            state[f"plane_{number}"], state[f"plane_pool_{number}"] = before.swapaxes(0, 1), held.swapaxes(0, 1)
+            state[f"elapsed_plane_{number}"] = np.zeros(batch)
         for number, each in enumerate(self._convolutions):
             state[f"convolution_{number}"] = each.start(batch).swapaxes(0, 1)
             state[f"elapsed_{number}"] = np.zeros(batch)
@@ -244,9 +255,20 @@ class LabelEngine:
         features, number, after = self._encoded(values), int(state["steps"][0, 0]), dict(state)
         after["steps"] = state["steps"] + len(values)
         elapsed = elapsed if self._takes_elapsed else None
-        for level, each in enumerate(self._convolutions):
+        maps = features[:, :, None]
+        for level, plane in enumerate(self._planes):
+            name = f"elapsed_plane_{level}"
             if elapsed is not None:
-                elapsed, after[f"elapsed_{level}"] = each.elapsed(elapsed, state[f"elapsed_{level}"], number)
+                elapsed, after[name] = elapsed_left(elapsed, state[name], number, plane.stride)
+            start = state[f"plane_{level}"].swapaxes(0, 1), state[f"plane_pool_{level}"].swapaxes(0, 1)
+            maps, (seen, held) = plane(maps, start, number)
+            after[f"plane_{level}"], after[f"plane_pool_{level}"] = seen.swapaxes(0, 1), held.swapaxes(0, 1)
+            number = -(-number // plane.stride)
+        features = maps.reshape(*maps.shape[:2], self.shape.step_size)
+        for level, each in enumerate(self._convolutions):
+            name = f"elapsed_{level}"
+            if elapsed is not None:
+                elapsed, after[name] = elapsed_left(elapsed, state[name], number, each.stride)
             features, before = each(features, state[f"convolution_{level}"].swapaxes(0, 1), number)
             after[f"convolution_{level}"] = before.swapaxes(0, 1)
             number = -(-number // each.stride)
@@ -261,9 +283,14 @@ class LabelEngine:
     ) -> tuple[Array, Counts]:
         """Outputs of the recurrent layers (T, B, features), and the lengths of them."""
         features = self._encoded(values)
+        maps, none = features[:, :, None], np.zeros(len(lengths))
+        for plane in self._planes:
+            elapsed = None if elapsed is None else elapsed_left(elapsed, none, 0, plane.stride)[0]
+            maps = plane.whole(maps, lengths)
+            lengths = (lengths - 1) // plane.stride + 1
+        features = maps.reshape(*maps.shape[:2], self.shape.step_size)
         for level, each in enumerate(self._convolutions):
-            if elapsed is not None:
-                elapsed = each.elapsed(elapsed, start[f"elapsed_{level}"], 0)[0]
+            elapsed = None if elapsed is None else elapsed_left(elapsed, none, 0, each.stride)[0]
             features = without_padding(features, lengths)
             features = each(features, start[f"convolution_{level}"].swapaxes(0, 1), 0)[0]
             lengths = (lengths - 1) // each.stride + 1

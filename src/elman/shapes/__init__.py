@@ -1,6 +1,6 @@
 """What networks are made of, without a weight and without torch: all that a model folder says of its network."""
 
-from elman.shapes.labels import ATTENTION_SIZE, HEADS, POOLS, Convolution, LabelShape
+from elman.shapes.labels import ATTENTION_SIZE, HEADS, POOLS, Convolution, LabelShape, Plane
 from elman.shapes.pairs import ATTENTIONS, DecoderShape, EncoderShape, PairShape
 from elman.shapes.transducer import TransducerShape
 
@@ -14,5 +14,6 @@ __all__ = [
     "EncoderShape",
     "LabelShape",
     "PairShape",
+    "Plane",
     "TransducerShape",
 ]

@@ -34,6 +34,28 @@ class Convolution(NamedTuple):
     stride: int = 1
 
 
+class Plane(NamedTuple):
+    """A convolution with ReLU over time and across the features of a frame, and the largest of each block of it.
+
+    At the sides of the features there are zeros. In one direction it sees the ``steps`` up to its own, and a block is
+    the ``pool_steps`` up to every ``pool_steps``-th, from the first on; in both directions it sees as many steps before
+    as after, and a block begins there.
+
+    Attributes:
+        channels: What comes out.
+        steps: Steps that it sees.
+        features: Features that it sees, side by side; odd.
+        pool_steps: Steps of a block.
+        pool_features: Features of a block.
+    """
+
+    channels: int
+    steps: int
+    features: int
+    pool_steps: int = 1
+    pool_features: int = 1
+
+
 @dataclass(frozen=True)
 class LabelShape:
     """What a network from sequences to labels is made of: enough to build it again in any backend.
@@ -43,6 +65,9 @@ class LabelShape:
     - steps: symbols of several fields, each with an embedding, side by side; or frames. A frame of pixels goes through
       ``frame_convolutions`` and is then taken as one row of numbers; or a module of the user's makes ``encoder``
       features of a frame.
+    - ``planes``: frames of plain features side by side are a picture, of which convolutions over time and across the
+      features make maps of one or more channels, smaller ones where blocks are pooled; a step is then all channels of
+      all features that are left.
     - ``convolutions`` over time: a result at every ``stride``-th step, from the first on. In one direction it sees the
       ``width`` steps up to its own, else as many before as after it; what lies outside is zero.
     - a stack of ``cell`` with ``hidden_sizes`` units, in one direction or in both, whose outputs are joined.
@@ -62,6 +87,7 @@ class LabelShape:
         hidden_sizes: Units of every recurrent layer.
         symbols: How many symbols each field has; empty where steps are frames.
         embedding_sizes: Features of each field.
+        planes: Convolutions over time and across features, see `Plane`.
         frame: Shape of a frame, (features,) or (height, width, channels); empty where steps are symbols.
         bag: Features of the bag; 0 without one.
         encoder: Features that a module of the user's makes of a frame; 0 without one.
@@ -83,12 +109,14 @@ class LabelShape:
     bag: int = 0
     two_strands: tuple[int, ...] = ()
     encoder: int = 0
+    planes: tuple[Plane, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("hidden_sizes", "symbols", "embedding_sizes", "frame", "pooling", "two_strands"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("convolutions", "frame_convolutions"):
             object.__setattr__(self, name, tuple(Convolution(*each) for each in getattr(self, name)))
+        object.__setattr__(self, "planes", tuple(Plane(*each) for each in self.planes))
         self._check_steps()
         self._check_scores()
 
@@ -106,11 +134,15 @@ class LabelShape:
             raise SettingsError("frame_convolutions need frames of pixels, (height, width, channels).")
         if self.encoder and (self.symbols or self.frame_convolutions):
             raise SettingsError("An encoder of one's own takes frames, in place of frame_convolutions.")
-        for each in (*self.convolutions, *self.frame_convolutions):
+        if self.planes and (len(self.frame) != 1 or self.encoder):
+            raise SettingsError("planes need frames of plain features, (features,), and no encoder of one's own.")
+        for each in (*self.convolutions, *self.frame_convolutions, *self.planes):
             if min(each) < 1:
                 raise SettingsError(f"A convolution needs channels, width and stride of at least 1, not {each}.")
         if any(each.width % 2 == 0 for each in self.frame_convolutions):
             raise SettingsError("Convolutions over pixels need an odd width.")
+        if any(each.features % 2 == 0 for each in self.planes):
+            raise SettingsError("planes see an odd number of features.")
         strands = sum(self.symbols) if self.symbols else math.prod(self.frame)
         if self.two_strands and (len(self.symbols) > 1 or sorted(self.two_strands) != list(range(strands))):
             raise SettingsError(f"two_strands must name each of the {strands} symbols or features once.")
@@ -131,7 +163,7 @@ class LabelShape:
             return
         if self.bag:
             raise SettingsError("A bag of features belongs to the whole sequence: it needs pooling.")
-        if self.head not in STRIDED_HEADS and any(each.stride > 1 for each in self.convolutions):
+        if self.head not in STRIDED_HEADS and self.stride > 1:
             raise SettingsError("Scores at every step need convolutions of stride 1.")
 
     @classmethod
@@ -174,6 +206,8 @@ class LabelShape:
             return sum(self.embedding_sizes)
         if self.encoder:
             return self.encoder
+        if self.planes:
+            return self.planes[-1].channels * self.plane_features[-1]
         if len(self.frame) == 1:
             return self.frame[0]
         height, width, channels = self.frame
@@ -182,12 +216,20 @@ class LabelShape:
         return height * width * channels
 
     @property
+    def plane_features(self) -> tuple[int, ...]:
+        """Features across which each plane goes, and at the end those that the last one leaves."""
+        sizes = [self.frame[0]] if self.planes else []
+        for each in self.planes:
+            sizes.append(-(-sizes[-1] // each.pool_features))
+        return tuple(sizes)
+
+    @property
     def stride(self) -> int:
-        """Steps from one result of the convolutions over time to the next."""
-        return math.prod(each.stride for each in self.convolutions)
+        """Steps from one result of the planes and convolutions over time to the next."""
+        return math.prod([each.pool_steps for each in self.planes] + [each.stride for each in self.convolutions])
 
     def kept(self, steps: int) -> int:
-        """How many of ``steps`` the convolutions over time leave: those at which there are scores.
+        """How many of ``steps`` the planes and convolutions over time leave: those at which there are scores.
 
         A sequence without steps is read as one step.
         """
@@ -211,7 +253,8 @@ class LabelShape:
         """Name and shape of every tensor of the network, as ``model.safetensors`` holds them.
 
         ``embedding.<field>.weight`` (symbols, features); ``frames.<layer>.weight`` (channels, channels below, width,
-        width) and ``.bias``; ``convolutions.<layer>.weight`` (channels, channels below, width) and ``.bias``;
+        width) and ``.bias``; ``planes.<layer>.weight`` (channels, channels below, steps, features) and ``.bias``;
+        ``convolutions.<layer>.weight`` (channels, channels below, width) and ``.bias``;
         ``recurrent.<name>_l<layer>`` as in torch.nn; ``attention.hidden.weight``, ``attention.hidden.bias``,
         ``attention.score.weight``; ``head.weight`` (outputs, features) and ``head.bias``, for CTC and a CRF
         ``head.linear.weight`` and ``head.linear.bias``, for a CRF ``head.transitions`` (from, to), ``head.start`` and
@@ -227,6 +270,11 @@ class LabelShape:
             shapes[f"frames.{number}.weight"] = (each.channels, channels, each.width, each.width)
             shapes[f"frames.{number}.bias"] = (each.channels,)
             channels = each.channels
+        channels = 1
+        for number, plane in enumerate(self.planes):
+            shapes[f"planes.{number}.weight"] = (plane.channels, channels, plane.steps, plane.features)
+            shapes[f"planes.{number}.bias"] = (plane.channels,)
+            channels = plane.channels
         channels = self.step_size
         for number, each in enumerate(self.convolutions):
             shapes[f"convolutions.{number}.weight"] = (each.channels, channels, each.width)

@@ -15,7 +15,7 @@ from elman.export.onnx.labels import Labels
 from elman.export.onnx.parity import TOLERANCE
 from elman.settings import ClassifierSettings, to_dict
 
-NOT_EXPORTED = ("irregular time, convolved", "ctc", "ctc, both directions")
+NOT_EXPORTED = ("irregular time, convolved", "ctc", "ctc, both directions", "planes", "planes, both directions")
 EXPORTED = {name: changes for name, changes in label_networks.SHAPES.items() if name not in NOT_EXPORTED}
 
 
@@ -64,6 +64,7 @@ def test_a_model_and_its_folder_are_exported(tmp_path: Path) -> None:
     [
         (label_networks.SHAPES["irregular time, convolved"], "cells that use elapsed time"),
         (label_networks.SHAPES["ctc"], "runs without torch"),
+        (label_networks.SHAPES["planes"], "across features"),
         ({**label_networks.FRAMES, "encoder": 5}, "an encoder of one's own"),
     ],
 )

@@ -38,6 +38,8 @@ class Labels:
         shape = self.shape
         if shape.encoder:
             raise ExportError("The network has an encoder of one's own, which torch.onnx.export may be able to write.")
+        if shape.planes:
+            raise ExportError("Convolutions across features cannot be exported: the folder itself runs without torch.")
         if shape.head == "ctc":
             raise ExportError("A model that transcribes cannot be exported: its folder runs without torch.")
         if self._takes_elapsed and any(each.stride > 1 for each in shape.convolutions):

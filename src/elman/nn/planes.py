@@ -1,0 +1,54 @@
+"""Convolutions over time and across the features of a frame, see `elman.shapes.Plane`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from elman.nn.padding import valid_steps
+from elman.shapes import Plane
+
+
+def plane_layers(planes: Sequence[Plane]) -> nn.ModuleList:
+    """A convolution for each plane, the lowest over one channel."""
+    below = [1, *(each.channels for each in planes)]
+    return nn.ModuleList(
+        nn.Conv2d(size, each.channels, (each.steps, each.features), padding=(0, each.features // 2))
+        for size, each in zip(below, planes, strict=False)
+    )
+
+
+def through_planes(
+    layers: Iterable[nn.Module], planes: Sequence[Plane], frames: Tensor, lengths: Tensor | None, centred: bool
+) -> tuple[Tensor, Tensor | None]:
+    """What the planes make of frames (B, T, features), as rows (B, T left, channels x features left).
+
+    ``centred`` planes see as many steps after their own as before, else only those before; see `Plane`. The second
+    result is the lengths of the rows. What stands beyond the lengths changes nothing.
+    """
+    maps = frames[:, None]
+    for layer, each in zip(layers, planes, strict=True):
+        after = each.steps // 2 if centred else 0
+        maps = F.relu(layer(F.pad(_masked(maps, lengths), (0, 0, each.steps - 1 - after, after))))
+        maps = _pooled(_masked(maps, lengths), each, centred)
+        lengths = None if lengths is None else (lengths - 1) // each.pool_steps + 1
+    # Laid out time by time, as the recurrent kernels want it.
+    return maps.permute(2, 0, 1, 3).flatten(2).transpose(0, 1), lengths
+
+
+def _masked(maps: Tensor, lengths: Tensor | None) -> Tensor:
+    """Maps (B, channels, T, features) with zeros beyond the lengths."""
+    valid = valid_steps(maps[:, 0], lengths)
+    return maps if valid is None else maps.where(valid[:, None, :, None], 0)
+
+
+def _pooled(maps: Tensor, plane: Plane, centred: bool) -> Tensor:
+    """The largest of each block; nothing is below zero, so zeros around change nothing."""
+    if plane.pool_steps == plane.pool_features == 1:
+        return maps
+    more = -maps.shape[3] % plane.pool_features
+    steps = plane.pool_steps - 1
+    padded = F.pad(maps, (0, more, *((0, steps) if centred else (steps, 0))))
+    return F.max_pool2d(padded, (plane.pool_steps, plane.pool_features))
