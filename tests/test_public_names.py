@@ -16,6 +16,7 @@ PUBLIC = {
         "Stream",
         "Tagger",
         "TextScore",
+        "Transcriber",
         "__version__",
         "cells",
         "diagnostics",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from elman.tasks.language_model import LanguageModel, TextScore
     from elman.tasks.regress import Regressor
     from elman.tasks.tag import Tagger
+    from elman.tasks.transcribe import Transcriber
 
 system.share_cores()
 
@@ -34,6 +35,7 @@ __all__ = [
     "Stream",
     "Tagger",
     "TextScore",
+    "Transcriber",
     "__version__",
     "cells",
     "diagnostics",
@@ -56,6 +58,7 @@ _HOMES = {
     "Stream": "elman.runtime",
     "Tagger": "elman.tasks.tag",
     "TextScore": "elman.tasks.language_model",
+    "Transcriber": "elman.tasks.transcribe",
     "explain": "elman.nn.explain",
     "load": "elman.tasks",
 }

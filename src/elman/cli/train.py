@@ -10,7 +10,14 @@ import typer
 
 from elman.cli.options import with_settings
 from elman.errors import UsageError
-from elman.settings import ClassifierSettings, LabelSettings, LanguageModelSettings, RegressorSettings, TaggerSettings
+from elman.settings import (
+    ClassifierSettings,
+    LabelSettings,
+    LanguageModelSettings,
+    RegressorSettings,
+    TaggerSettings,
+    TranscriberSettings,
+)
 
 if TYPE_CHECKING:
     from elman.training.events import Callback
@@ -99,31 +106,9 @@ def _labels_command(task: str, default: LabelSettings, about: str) -> Callable[.
         quiet: QuietOption = False,
         json: JsonOption = False,
     ) -> None:
-        from elman.settings import flat
-        from elman.tasks import LABEL_TASKS
-        from elman.tasks.labelled import Labelled
-        from elman.tasks.search import find_settings, has_run
-
-        def fit(asked: LabelSettings, callbacks: Sequence[Callback]) -> Labelled:
-            return LABEL_TASKS[task](**flat(asked)).fit(data, start_from=start_from, callbacks=callbacks)
-
-        display = display_for(quiet, json, unit="steps")
-        if search:
-            found = find_settings(
-                settings, fit, out, trials=search, over=search_over or (), start_from=start_from, resume=resume,
-                note=display.on_note,
-            )  # fmt: skip
-            if found is None:
-                return
-            settings, resume = found, resume and has_run(out)
-        callbacks = [display, *([_reach_log(out, display)] if reach else [])]
-        model = LABEL_TASKS[task](**flat(settings))
-        model.fit(data, out=out, resume=resume, start_from=start_from, callbacks=callbacks)
-        if quiet or json:
-            return
-        for line in model.report.lines() if model.report else []:
-            typer.echo(line)
-        _say_where(model.metrics, out, f"The model is in {out}, with its report. Try: elman predict {out} DATA")
+        _learn(
+            task, settings, data, out, resume, (search, search_over), quiet, json, reach=reach, start_from=start_from
+        )
 
     command.__doc__ = about
     return with_settings(default)(command)
@@ -144,6 +129,75 @@ regress = _labels_command(
     RegressorSettings(),
     "Train a network to say how much, of a sequence: elman train regress air.csv --out runs/air.",
 )
+
+
+def _learner_command(task: str, default: Any, about: str) -> Callable[..., None]:
+    """The command that trains a task which starts afresh; ``about`` is its help."""
+
+    def command(
+        settings: Any,
+        data: DataArgument,
+        out: OutOption,
+        resume: ResumeOption = False,
+        search: SearchOption = 0,
+        search_over: OverOption = None,
+        quiet: QuietOption = False,
+        json: JsonOption = False,
+    ) -> None:
+        _learn(task, settings, data, out, resume, (search, search_over), quiet, json)
+
+    command.__doc__ = about
+    return with_settings(default)(command)
+
+
+transcribe = _learner_command(
+    "transcribe",
+    TranscriberSettings(),
+    "Train a network to write down what is said, or written: elman train transcribe clips.csv --out runs/clips.",
+)
+
+
+def _learn(
+    task: str,
+    settings: Any,
+    data: list[Path],
+    out: Path,
+    resume: bool,
+    search: tuple[int, list[str] | None],
+    quiet: bool,
+    json: bool,
+    *,
+    reach: bool = False,
+    **options: Any,
+) -> None:
+    """Train a `elman.tasks.learner.Learner`, after a search where one is asked for; ``options`` go to its ``fit``."""
+    from elman.settings import flat
+    from elman.tasks import TASKS
+    from elman.tasks.search import find_settings, has_run
+
+    kind: Any = TASKS[task]
+
+    def fit(asked: Any, callbacks: Sequence[Callback]) -> Any:
+        return kind(**flat(asked)).fit(data, callbacks=callbacks, **options)
+
+    display = display_for(quiet, json, unit="steps")
+    trials, over = search
+    if trials:
+        found = find_settings(
+            settings, fit, out, trials=trials, over=over or (), start_from=options.get("start_from"), resume=resume,
+            note=display.on_note,
+        )  # fmt: skip
+        if found is None:
+            return
+        settings, resume = found, resume and has_run(out)
+    callbacks = [display, *([_reach_log(out, display)] if reach else [])]
+    model = kind(**flat(settings))
+    model.fit(data, out=out, resume=resume, callbacks=callbacks, **options)
+    if quiet or json:
+        return
+    for line in model.report.lines() if model.report else []:
+        typer.echo(line)
+    _say_where(model.metrics, out, f"The model is in {out}, with its report. Try: elman predict {out} DATA")
 
 
 def _say_where(metrics: Mapping[str, Any], out: Path, done: str) -> None:

@@ -89,6 +89,7 @@ class AudioCodec(SequenceCodec):
         self.transform = 1 << (round(_WINDOW * rate) - 1).bit_length()
         self.lookahead = self.transform // 2
         self.frame = (size,)
+        self.step_seconds = self.hop / rate
         if not mel_filters(rate, self.transform, mels).any(1).all():
             raise SettingsError(f"mels: {mels} bands are too fine for sound of {rate} samples a second. Take fewer.")
 

@@ -11,7 +11,7 @@ from typing import Any
 from elman.codecs.raw import Raw
 from elman.codecs.sequence import SequenceCodec
 from elman.errors import DataError, SettingsError, nearest
-from elman.settings import AUTO, InputSettings, flat
+from elman.settings import AUTO, InputSettings, SignalSettings, flat
 
 #: Kind of codec, as in ``config.json`` -> its module and class. A codec says what it is by its class variable ``kind``.
 CODECS = {
@@ -28,7 +28,7 @@ CODECS = {
 FEWEST_SPACES = 1.0
 
 
-def codec_for(kind: str, inputs: Sequence[Raw], options: InputSettings) -> SequenceCodec:
+def codec_for(kind: str, inputs: Sequence[Raw], options: SignalSettings) -> SequenceCodec:
     """Fit the codec for sequences of a kind to training data.
 
     A codec takes the options that its ``fit`` names, and chooses by itself where one says auto.
@@ -42,7 +42,7 @@ def codec_for(kind: str, inputs: Sequence[Raw], options: InputSettings) -> Seque
         SettingsError: The kind is unknown, or an option is not for it.
         DataError: The codec cannot be fitted to ``inputs``.
     """
-    if kind == "text":
+    if kind == "text" and isinstance(options, InputSettings):
         units = _units(inputs) if options.units == AUTO else options.units
         kind = "words" if units == "words" else "text"
         options = type(options)(**{**flat(options), "units": units})

@@ -54,12 +54,14 @@ class SequenceCodec(ABC):
         lookahead: Raw units that the incremental encoder holds back; None where no fixed number is enough.
         symbols: How many symbols each field of a step has; empty where a step is a frame.
         frame: The shape of one frame; empty where a step is symbols.
+        step_seconds: Seconds from one step to the next; None where nobody knows.
     """
 
     kind: ClassVar[str]
     lookahead: int | None = 0
     symbols: tuple[int, ...] = ()
     frame: tuple[int, ...] = ()
+    step_seconds: float | None = None
 
     @abstractmethod
     def encode(self, raw: Raw) -> Steps:

@@ -40,3 +40,8 @@ class SequenceBatch:
         """Return the batch with every part on ``device``."""
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return dataclasses.replace(self, **{name: part.to(device) for name, part in parts.items() if part is not None})
+
+    def take(self, rows: list[int]) -> SequenceBatch:
+        """The rows of the given numbers, in that order."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{name: part[rows] for name, part in parts.items() if part is not None})

@@ -31,7 +31,17 @@ class Segment(NamedTuple):
         >>> Segment(3, 5, 7, math.log(0.25)).confidence
         0.5
         """
-        return math.exp(self.log_probability / (self.after - self.first))
+        return confidence([self])
+
+
+def confidence(segments: Sequence[Segment]) -> float:
+    """The geometric mean of the probabilities over the frames of some symbols, from 0 to 1; 1 without any.
+
+    >>> round(confidence([Segment(3, 0, 1, math.log(0.5)), Segment(1, 4, 7, 0.0)]), 4)
+    0.8409
+    """
+    frames = sum(one.after - one.first for one in segments)
+    return math.exp(sum(one.log_probability for one in segments) / max(1, frames))
 
 
 class Word(NamedTuple):
@@ -108,6 +118,15 @@ class GreedyCTC:
         self.symbols = symbols
         self._frames = 0
         self._open: Segment | None = None
+
+    @property
+    def state(self) -> tuple[int, Segment | None]:
+        """All that it remembers: how many frames it has read, and the symbol that may still go on."""
+        return self._frames, self._open
+
+    @state.setter
+    def state(self, value: tuple[int, Segment | None]) -> None:
+        self._frames, self._open = value
 
     def push(self, log_probabilities: ArrayLike) -> list[Segment]:
         """Read frames (time, symbols + 1) of ln p and return the symbols that ended with them.
@@ -212,10 +231,8 @@ def words(segments: Iterable[Segment], separator: int) -> list[Word]:
     for is_separator, group in groupby(segments, key=lambda one: one.symbol == separator):
         if not is_separator:
             inside = list(group)
-            frames = sum(one.after - one.first for one in inside)
-            mean = sum(one.log_probability for one in inside) / frames
             symbols = [one.symbol for one in inside]
-            found.append(Word(symbols, inside[0].first, inside[-1].after, math.exp(mean)))
+            found.append(Word(symbols, inside[0].first, inside[-1].after, confidence(inside)))
     return found
 
 

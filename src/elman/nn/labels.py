@@ -153,8 +153,9 @@ class LabelNetwork(nn.Module):
     def forward(self, batch: Sequences, bags: Tensor | None = None) -> Tensor:
         """Scores (B, outputs) of sequences, or (B, T, outputs) of their steps where nothing is pooled.
 
-        Of the head ``ctc`` they are ln p, of the steps that the convolutions leave, see `kept`. What stands beyond a row's length changes nothing. ``bags`` (B, bag), dense or sparse, is ``batch.static`` where
-        it is left out. Raises `DataError` for what does not fit.
+        Of the head ``ctc`` they are ln p, of the steps that the convolutions leave, see `kept`. What stands beyond a
+        row's length changes nothing. ``bags`` (B, bag), dense or sparse, is ``batch.static`` where it is left out.
+        Raises `DataError` for what does not fit.
         """
         scores = self.recurrent_alone(batch)
         if self.bag is None:

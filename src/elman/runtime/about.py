@@ -14,6 +14,8 @@ FIGURES = {
     "accuracy": ("accuracy", ".1%"),
     "micro_f1": ("micro-F1", ".3f"),
     "macro_f1": ("macro-F1", ".3f"),
+    "wer": ("word error", ".1%"),
+    "cer": ("character error", ".1%"),
     "rmse": ("RMSE", ".4g"),
     "mae": ("MAE", ".4g"),
     "r2": ("R2", ".3f"),

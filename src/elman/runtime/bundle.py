@@ -39,6 +39,7 @@ MODELS = {
     "classify": "label_model:LabelModel",
     "tag": "label_model:LabelModel",
     "regress": "label_model:LabelModel",
+    "transcribe": "transcript_model:TranscriptModel",
 }
 
 AnyModel = TypeVar("AnyModel", bound=Model)

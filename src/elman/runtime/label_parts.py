@@ -259,7 +259,7 @@ def without_padding(rows: Array, lengths: Counts) -> Array:
 
 
 def log_softmax(scores: Array) -> Array:
-    """ln p (..., outputs) of scores."""
+    """The ln p (..., outputs) of scores."""
     above = scores - scores.max(-1, keepdims=True)
     found: Array = above - np.log(np.exp(above).sum(-1, keepdims=True))
     return found

@@ -12,6 +12,7 @@ from elman.settings.labels import (
     LabelNetworkSettings,
     LabelSettings,
     RegressorSettings,
+    SignalSettings,
     TaggerSettings,
 )
 from elman.settings.language_model import (
@@ -38,6 +39,14 @@ from elman.settings.machinery import (
     update,
 )
 from elman.settings.training import TrainingSettings
+from elman.settings.transcribe import TranscriberNetworkSettings, TranscriberSettings, TranscriptSettings
+from elman.settings.translate import (
+    ObjectiveSettings,
+    PairNetworkSettings,
+    PairTextSettings,
+    TranslatorSettings,
+    WritingSettings,
+)
 
 __all__ = [
     "AUTO",
@@ -52,12 +61,21 @@ __all__ = [
     "LabelSettings",
     "LanguageModelSettings",
     "NetworkSettings",
+    "ObjectiveSettings",
+    "PairNetworkSettings",
+    "PairTextSettings",
     "PredictionSettings",
     "RegressorSettings",
     "Settings",
+    "SignalSettings",
     "TaggerSettings",
     "TextSettings",
     "TrainingSettings",
+    "TranscriberNetworkSettings",
+    "TranscriberSettings",
+    "TranscriptSettings",
+    "TranslatorSettings",
+    "WritingSettings",
     "alternatives",
     "describe",
     "fields_of",

@@ -40,19 +40,9 @@ class DataSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputSettings:
-    """What one step of a sequence is; each option is for the kinds of sequence that it names."""
+class SignalSettings:
+    """What one step of a signal is; each option is for the kinds of sequence that it names."""
 
-    units: Literal["auto", "words", "characters", "bytes", "bpe", "symbols"] = option(
-        AUTO,
-        "Text: what one step is, symbols being all that stands between white space; auto takes words for sentences "
-        "and characters for single words.",
-    )
-    lowercase: bool | Auto = option(AUTO, "Text: turn all to lower case first; auto does so where words are the steps.")
-    vocabulary_size: int = option(20_000, "Text: words or BPE pieces to keep.", at_least=2)
-    fields: tuple[str, ...] = option(
-        (), "Text in words: what a word shows, of word, prefix, suffix, shape; may be repeated, none takes them all."
-    )
     differences: bool | Auto = option(AUTO, "Series and frames: show beside each value how much it changed.")
     features: Literal["auto", "log-mel", "mfcc"] = option(AUTO, "Sound: what one step is; auto takes log-mel.")
     rate: int | Auto = option(
@@ -65,13 +55,27 @@ class InputSettings:
     frame_size: int | Auto = option(
         AUTO, "Frames: pixels of the longer side; auto takes that of the frames, at most 32.", at_least=4, at_most=64
     )
-    k: int = option(1, "DNA: letters of one step; 1 takes each letter alone.", at_least=1, at_most=8)
-    two_strands: bool = option(False, "DNA: read both strands with one and the same network.")
     augment: str = option(
         AUTO,
-        "Vary training sequences in ways that keep their label: none, or what the kind of sequence has, such as "
-        "warp,jitter=0.1 for series; auto does as is usual.",
+        "Vary training sequences in ways that keep what is to be learnt: none, or what the kind of sequence has, such "
+        "as warp,jitter=0.1 for series; auto does as is usual.",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSettings(SignalSettings):
+    """What one step of a sequence is; each option is for the kinds of sequence that it names."""
+
+    units: Literal["auto", "words", "characters", "bytes", "bpe"] = option(
+        AUTO, "Text: what one step is; auto takes words for sentences and characters for single words."
+    )
+    lowercase: bool | Auto = option(AUTO, "Text: turn all to lower case first; auto does so where words are the steps.")
+    vocabulary_size: int = option(20_000, "Text: words or BPE pieces to keep.", at_least=2)
+    fields: tuple[str, ...] = option(
+        (), "Text in words: what a word shows, of word, prefix, suffix, shape; may be repeated, none takes them all."
+    )
+    k: int = option(1, "DNA: letters of one step; 1 takes each letter alone.", at_least=1, at_most=8)
+    two_strands: bool = option(False, "DNA: read both strands with one and the same network.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,9 @@ from elman.tasks.labelled import Labelled
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.regress import Regressor
 from elman.tasks.tag import Tagger
+from elman.tasks.transcribe import Transcriber
 
-Task: TypeAlias = LanguageModel | Classifier | Tagger | Regressor
+Task: TypeAlias = LanguageModel | Classifier | Tagger | Regressor | Transcriber
 
 #: Task named in a bundle's config.json -> the class that loads it.
 TASKS: dict[str, type[Task]] = {
@@ -20,6 +21,7 @@ TASKS: dict[str, type[Task]] = {
     "classify": Classifier,
     "tag": Tagger,
     "regress": Regressor,
+    "transcribe": Transcriber,
 }
 
 #: Those that learn labels of sequences.
