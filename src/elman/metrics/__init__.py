@@ -9,17 +9,24 @@ from elman.metrics.labels import Counts, accuracy, confusion, matthews
 from elman.metrics.language import bits_per_symbol, perplexity
 from elman.metrics.numbers import mae, r2, rmse
 from elman.metrics.spans import Span, are_spans, find_spans, span_counts
+from elman.metrics.texts import TextScore, bleu, chrf, error_rate, errors, exact
 
 __all__ = [
     "Counts",
     "Reliability",
     "Span",
+    "TextScore",
     "accuracy",
     "are_spans",
     "bits_per_symbol",
+    "bleu",
     "bootstrap",
+    "chrf",
     "cider_d",
     "confusion",
+    "error_rate",
+    "errors",
+    "exact",
     "find_spans",
     "mae",
     "matthews",
