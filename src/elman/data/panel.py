@@ -10,7 +10,7 @@ from elman.codecs.calendar import Frequency
 from elman.codecs.panel import Panel, PanelColumns
 from elman.codecs.panel_frames import IDS, panel_of
 from elman.data.sources.files import gather
-from elman.data.sources.table import Table, join, read_table
+from elman.data.sources.table import MISSING, Table, join, read_table
 from elman.errors import DataError
 from elman.settings.panel import PanelSettings
 
@@ -42,19 +42,30 @@ def read_panel(
     table = join(tables, files.asked)
     columns = None if known is None else (known.columns if isinstance(known, Panel) else known[0])
     by_file = columns.id == _FILE if columns else len(tables) > 1 and not _named(table, settings)
-    return panel_of(_frame(table, by_file), settings, known=known, name=table.name, place=table.place)
+    return panel_of(_frame(table, by_file, settings), settings, known=known, name=table.name, place=table.place)
 
 
 def _named(table: Table, settings: PanelSettings) -> bool:
     """Whether a column says which series a row is of."""
-    return settings.id_column is not None or any(name.strip().lower() in IDS for name in table.columns)
+    return settings.id_column is not None or any(_is_name(column, settings) for column in table.columns)
 
 
-def _frame(table: Table, by_file: bool) -> Any:
+def _is_name(column: str, settings: PanelSettings) -> bool:
+    return column == settings.id_column or column.strip().lower() in IDS
+
+
+def _frame(table: Table, by_file: bool, settings: PanelSettings) -> Any:
     """A table as a data frame whose columns of numbers are numbers; with the name of the file of each row if wanted."""
     import pandas as pd
 
-    columns = {name: table.numbers(name) if table.is_numeric(name) else cells for name, cells in table.columns.items()}
+    columns: dict[str, Any] = {}
+    for name, cells in table.columns.items():
+        if table.is_numeric(name):
+            columns[name] = table.numbers(name)
+        elif _is_name(name, settings):
+            columns[name] = cells
+        else:
+            columns[name] = [None if isinstance(cell, str) and cell.lower() in MISSING else cell for cell in cells]
     if by_file and _FILE not in columns:
         columns[_FILE] = [file.path.stem for file in table.files]
     return pd.DataFrame(columns)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from elman.codecs.panel import Panel
+from elman.codecs.panel_frames import panel_of, seasonality
+from elman.errors import DataError
+from elman.settings.panel import PanelSettings
+
+nan = float("nan")
+HOURS = pd.date_range("2024-01-01", periods=6, freq="h")
+
+
+def long(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"unique_id": ["a"] * 3 + ["b"] * 3, "ds": [*HOURS[:3], *HOURS[1:4]], "y": range(6), **columns})
+
+
+def test_the_frame_of_the_field_is_read_as_it_is() -> None:
+    frame = long().sample(frac=1, random_state=0)
+    panel = panel_of(frame)
+    order = [panel.ids.index(name) for name in "ab"]
+    assert [panel.series(number).tolist() for number in order] == [[0, 1, 2], [3, 4, 5]]
+    assert panel.frequency.alias == "h"
+    back = panel.take(order).frame()
+    assert back["y"].tolist() == list(range(6))
+    assert back["ds"].tolist() == long()["ds"].tolist()
+
+
+def test_columns_of_numbers_beside_a_time_are_series() -> None:
+    panel = panel_of(
+        pd.DataFrame({"when": HOURS.astype(str), "x": [nan, 1, 2, 3, 4, 5], "z": range(6), "who": list("abcdef")})
+    )
+    assert panel.ids == ("x", "z")
+    assert panel.history.tolist() == [5, 6]
+    assert (panel.first[0] - panel.first[1]) == 1
+    assert any("Not used: who" in note for note in panel.notes)
+
+
+def test_numbers_without_a_time_are_steps() -> None:
+    panel = panel_of(pd.DataFrame({"1": [1, 2, 3], "2": [4, 5, 6]}))
+    assert panel.frequency.unit == "step"
+    assert panel.series(1).tolist() == [4, 5, 6]
+
+
+def test_a_series_in_each_row() -> None:
+    table = {"V1": ["H1", "H2"], **{f"V{n}": [float(n), float(n) if n < 9 else nan] for n in range(2, 14)}}
+    panel = panel_of(pd.DataFrame(table))
+    assert panel.ids == ("H1", "H2")
+    assert panel.history.tolist() == [12, 7]
+    assert panel_of(pd.DataFrame(table), known=panel).ids == panel.ids
+
+
+def test_parts_of_a_date_are_found() -> None:
+    frame = pd.DataFrame(
+        {"No": [1, 2], "year": [2010, 2010], "month": [1, 1], "day": [1, 1], "hour": [22, 23], "pm": [5, 6]}
+    )
+    panel = panel_of(frame)
+    assert panel.ids == ("pm",)
+    assert panel.columns.time == "year+month+day+hour"
+    assert panel.frequency.alias == "h"
+
+
+def test_gaps_are_steps_that_were_not_measured() -> None:
+    panel = panel_of(pd.DataFrame({"ds": HOURS.delete([2, 3]), "y": [1, 2, 3, 4]}))
+    np.testing.assert_array_equal(panel.series(0), [1, 2, nan, nan, 3, 4])
+    assert "the longest is 2 steps from 2024-01-01 02:00:00" in panel.notes[-1]
+    assert "2 of 6 steps were not measured" in panel.describe()
+
+
+def test_rows_of_the_same_step_are_averaged_and_told_of() -> None:
+    frame = pd.DataFrame({"ds": [*range(20), 3], "y": [*range(20), 5]})
+    panel = panel_of(frame)
+    assert panel.series(0)[3] == 4
+    assert "the data frame, row 21" in " ".join(panel.notes)
+    with pytest.raises(DataError, match="--id-column"):
+        panel_of(pd.concat([frame, frame]))
+
+
+def test_roles_are_declared() -> None:
+    frame = long(wind=list("NSNSNS"), plan=range(6), size=[1, 1, 1, 2, 2, 2], other=0.0)
+    panel = panel_of(frame, PanelSettings(target=("y",), past=("wind",), future=("plan",), static=("size",)))
+    assert panel.columns.features("past") == ("wind=N", "wind=S")
+    assert panel.past[:2].tolist() == [[1, 0], [0, 1]]
+    assert panel.static.tolist() == [[1], [2]]
+    assert any("Not used: other" in note for note in panel.notes)
+
+
+def test_rows_behind_the_last_number_are_known_in_advance() -> None:
+    frame = pd.DataFrame({"ds": HOURS, "y": [1, 2, 3, nan, nan, nan], "plan": range(6), "seen": range(6)})
+    panel = panel_of(frame, PanelSettings(target=("y",), future=("plan",), past=("seen",)))
+    assert panel.history.tolist() == [3]
+    assert panel.future[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert np.isnan(panel.past[3:]).all()
+    assert panel_of(frame, PanelSettings(target=("y",))).lengths.tolist() == [3]
+
+
+def test_new_data_are_read_like_those_of_the_training() -> None:
+    settings = PanelSettings(past=("wind",))
+    trained = panel_of(long(wind=list("NSNSNS")), settings)
+    new = panel_of(long(wind=list("NNNNNW")).iloc[3:], known=trained)
+    assert new.past.tolist() == [[1, 0], [1, 0], [0, 0]]
+    assert "W is new" in " ".join(new.notes)
+    with pytest.raises(DataError, match="'wind' is missing"):
+        panel_of(long(), known=trained)
+
+
+def test_a_season_is_found_where_nothing_says_it() -> None:
+    week = np.tile([0.0, 1, 5, 2, 0, 0, 1], 20)
+    rng = np.random.default_rng(0)
+    assert panel_of(pd.DataFrame({"x": week, "z": week + rng.normal(size=140)})).frequency.season == 7
+    assert seasonality(Panel.of([rng.normal(size=200).cumsum()])) == 1
+    assert panel_of(pd.DataFrame({"x": week}), PanelSettings(season=14)).frequency.season == 14
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "message"),
+    [
+        (long(z=1.0).drop(columns="y").assign(w=2.0), {}, "which of z, w is to be forecast"),
+        (long(), {"target": ("sales",)}, "--target names the column 'sales'"),
+        (long(), {"past": ("yy",)}, "Did you mean 'y'"),
+        (pd.DataFrame({"ds": HOURS, "y": [1, 2, "x", 4, 5, 6]}), {}, "row 3: expected a number in column 'y', fo"),
+        (pd.DataFrame({"ds": ["2024-01-01", "soon"], "y": [1, 2]}), {"time_column": "ds"}, "row 2: expected a date"),
+        (pd.DataFrame({"ds": HOURS, "y": [nan] * 6}), {}, "no step of a series was measured"),
+        (pd.DataFrame({"ds": HOURS, "y": [1, 2, 3, 4, 5, np.inf]}), {}, "row 6: column 'y' is infinite"),
+        (long(size=range(6)), {"static": ("size",)}, "row 2: a --static column is not what it was"),
+        (pd.DataFrame({"ds": [*HOURS[:5], pd.Timestamp("2199-01-01")], "y": range(6)}), {}, "nearly all of them empty"),
+        (pd.DataFrame({"ds": HOURS, "y": range(6)}), {"frequency": "1"}, "times are dates"),
+        (pd.DataFrame({"ds": HOURS, "y": list("abcdef")}), {"past": ("y",)}, "expected a column of numbers"),
+        (pd.DataFrame({"y": []}), {}, "holds no rows"),
+        (pd.DataFrame({"ds": HOURS, "y": range(6), "s": 1}), {"static": ("s",)}, "--static needs series"),
+    ],
+)  # fmt: skip
+def test_what_is_not_clear_is_an_error(frame: pd.DataFrame, options: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        panel_of(frame, PanelSettings(**options))  # type: ignore[arg-type]
