@@ -64,7 +64,7 @@ def bleu(
     >>> round(score.value, 2), score.signature.split("|")[3]
     (66.87, 'tok:none')
     """
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     columns = _columns(hypotheses, references)
     metric = BLEU(tokenize=tokenizer, lowercase=lowercase, force=True)
@@ -84,7 +84,7 @@ def chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Text
 
     Source: Popovic, "chrF: character n-gram F-score for automatic MT evaluation", WMT 2015.
     """
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     metric = CHRF()
     score = metric.corpus_score(list(hypotheses), _columns(hypotheses, references)).score
@@ -140,7 +140,7 @@ def exact(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> NDA
     return np.array([hypothesis.strip() in [each.strip() for each in known] for hypothesis, known in pairs])
 
 
-def _columns(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str | None]]:
+def _columns(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[Any]]:
     """References as sacrebleu takes them: a column for the first of all sentences, one for the second, and so on."""
     if len(hypotheses) != len(references) or not len(hypotheses) or not all(references):
         raise DataError(
@@ -157,4 +157,4 @@ def _bleu_of_sums(sums: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.log(right / all_of).mean(1)
         brevity = np.minimum(0.0, 1 - expected / written)
-    return 100 * np.exp(np.nan_to_num(precision + brevity, nan=-np.inf))
+    return np.asarray(100 * np.exp(np.nan_to_num(precision + brevity, nan=-np.inf)))

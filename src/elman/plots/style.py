@@ -6,7 +6,9 @@ user's own matplotlib settings. Draw inside `context`, since matplotlib reads it
 
 from __future__ import annotations
 
+import functools
 import io
+import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +23,19 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#B8860B", "#5D3A9B")
 INK, MUTED, FAINT = "#1f2328", "#656d76", "#e4e7eb"
 
+#: Fonts of scripts that DejaVu Sans lacks; those that are installed are used for their characters.
+_OTHER_SCRIPTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei"),
+    *("PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Yu Gothic", "Malgun Gothic"),
+    *("Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Arial Unicode MS"),
+)
+
 _STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "figure.dpi": 100,
     "savefig.facecolor": "white",
     "savefig.dpi": 200,
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10,
     "text.color": INK,
     "axes.facecolor": "white",
@@ -66,7 +74,15 @@ def context() -> AbstractContextManager[None]:
 
     # Defaults first, so that a user's own matplotlibrc changes nothing. The backend is left alone: figures need none.
     settings: dict[Any, Any] = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
-    return matplotlib.rc_context(settings | _STYLE)
+    return matplotlib.rc_context(settings | _STYLE | {"font.sans-serif": _fonts()})
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
 
 
 def new(width: float = 7.2, height: float = 4.0) -> tuple[Figure, Axes]:
@@ -90,7 +106,9 @@ def svg(figure: Figure) -> bytes:
 
 def _render(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     buffer = io.BytesIO()
-    with context():
+    with context(), warnings.catch_warnings():
+        # A character that no font here has is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
 
