@@ -22,6 +22,7 @@ CODECS = {
     "series": "series:SeriesCodec",
     "ink": "ink:InkCodec",
     "frames": "frames:FramesCodec",
+    "lines": "lines:LinesCodec",
 }
 
 #: Texts with fewer white spaces than this, on average, are single words or names: their steps are characters.
@@ -46,7 +47,7 @@ def codec_for(kind: str, inputs: Sequence[Raw], options: SignalSettings) -> Sequ
         units = _units(inputs) if options.units == AUTO else options.units
         kind = "words" if units == "words" else "text"
         options = type(options)(**{**flat(options), "units": units})
-    codec = _codec_class(kind)
+    codec = _codec_class("lines" if kind == "images" else kind)
     known = inspect.signature(codec.fit).parameters  # type: ignore[attr-defined]
     chosen = {name: value for name, value in flat(options).items() if name in known and value not in (AUTO, ())}
     fitted = codec.fit(inputs, **chosen)  # type: ignore[attr-defined]

@@ -55,6 +55,12 @@ class SignalSettings:
     frame_size: int | Auto = option(
         AUTO, "Frames: pixels of the longer side; auto takes that of the frames, at most 32.", at_least=4, at_most=64
     )
+    line_height: int | Auto = option(
+        AUTO,
+        "Lines of writing: pixels of the height that all are brought to; auto takes theirs, at most 40.",
+        at_least=8,
+        at_most=128,
+    )
     augment: str = option(
         AUTO,
         "Vary training sequences in ways that keep what is to be learnt: none, or what the kind of sequence has, such "

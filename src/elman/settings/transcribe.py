@@ -34,6 +34,11 @@ class TranscriberNetworkSettings:
     hidden_size: int | Auto = option(AUTO, "Units per layer and direction; auto chooses by the data.", at_least=1)
     num_layers: int | Auto = option(AUTO, "Recurrent layers; auto chooses by the data.", at_least=1)
     bidirectional: bool | Auto = option(AUTO, "Read the sequence in both directions; auto does. Streams need false.")
+    planes: str = option(
+        AUTO,
+        "Convolutions over time and across the features of a frame, as channels x steps x features / pooled steps x "
+        "pooled features, such as 16x3x3/2x2,32x3x3; none; auto takes them for lines of writing.",
+    )
     convolutions: str = option(
         AUTO,
         "Convolutions over time before the recurrence, as channels x width / stride, such as 64x5/2,64x3; none; "

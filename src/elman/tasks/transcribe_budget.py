@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from elman.codecs.sequence import SequenceCodec
 from elman.codecs.text import TextCodec
+from elman.errors import SettingsError
 from elman.settings import AUTO, SignalSettings, TranscriberSettings, flat, update
-from elman.shapes import LabelShape
+from elman.shapes import LabelShape, Plane
 from elman.tasks.labelled_budget import convolutions
 
 #: Without any limit a run takes about so many updates of the weights, within these numbers of passes over the data.
@@ -28,6 +30,9 @@ CONVOLUTIONS = {
     "series": ("128x5/2,128x5/2", "128x5/2,128x5", "128x5"),
     "ink": ("64x5/2", "64x5"),
 }
+
+#: Convolutions across features by kind of sequence, from the largest stride to the smallest.
+PLANES = {"images": ("16x3x3/2x2,32x3x3/2x2,48x3x3/1x2", "16x3x3/2x2,32x3x3/1x2,48x3x3/1x2")}
 
 #: How training sequences are varied, where a kind's own habit is not the best.
 AUGMENT = {"series": "warp=0.1,scale=0.1,jitter=0.1"}
@@ -73,7 +78,7 @@ def resolve(settings: TranscriberSettings, facts: Facts) -> TranscriberSettings:
         updates = max(1, math.ceil(facts.sequences / int(chosen["batch_size"])))
         chosen["epochs"] = int(min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(UPDATES / updates))))
     _fill(chosen, cell="lstm", num_layers=3, bidirectional=True, hidden_size=160)
-    _fill(chosen, convolutions=_convolutions(facts), dropout=0.4, dropout_input=0.1)
+    _fill(chosen, planes=_planes(facts), convolutions=_convolutions(facts), dropout=0.4, dropout_input=0.1)
     _fill(chosen, threads=1, precision="32")
     return update(settings, {name: value for name, value in chosen.items() if value is not None}, "budget")
 
@@ -89,7 +94,28 @@ def shape_of(settings: TranscriberSettings, facts: Facts) -> LabelShape:
         frame=facts.codec.frame,
         convolutions=convolutions(network.convolutions),
         bidirectional=bool(network.bidirectional),
+        planes=planes(network.planes),
     )
+
+
+def planes(text: str) -> tuple[Plane, ...]:
+    """Read planes as they are written in options. Raises `SettingsError`.
+
+    >>> planes("16x3x3/2x2,32x3x5")[1]
+    Plane(channels=32, steps=3, features=5, pool_steps=1, pool_features=1)
+    """
+    if text == "none":
+        return ()
+    found = []
+    for layer in text.split(","):
+        match = re.fullmatch(r"(\d+)x(\d+)x(\d+)(?:/(\d+)x(\d+))?", layer.strip())
+        if match is None:
+            raise SettingsError(
+                "planes takes none, or layers as channels x steps x features / pooled steps x pooled features such as "
+                f"16x3x3/2x2,32x3x3, not '{layer}'."
+            )
+        found.append(Plane(*(int(number or 1) for number in match.groups())))
+    return tuple(found)
 
 
 def describe(shape: LabelShape) -> str:
@@ -107,8 +133,18 @@ def describe(shape: LabelShape) -> str:
 def _convolutions(facts: Facts) -> str:
     """The largest stride of its kind that leaves nearly every sequence the frames that its transcript needs."""
     choices = CONVOLUTIONS.get(facts.kind, ("none",))
-    for choice in choices[:-1]:
-        stride = math.prod(each.stride for each in convolutions(choice))
+    strides = [math.prod(each.stride for each in convolutions(choice)) for choice in choices]
+    return _fewest_steps(choices, strides, facts)
+
+
+def _planes(facts: Facts) -> str:
+    """As `_convolutions`."""
+    choices = PLANES.get(facts.kind, ("none",))
+    return _fewest_steps(choices, [math.prod(each.pool_steps for each in planes(choice)) for choice in choices], facts)
+
+
+def _fewest_steps(choices: Sequence[str], strides: Sequence[int], facts: Facts) -> str:
+    for choice, stride in zip(choices[:-1], strides, strict=False):
         short = sum(
             (length - 1) // stride + 1 < needed for length, needed in zip(facts.lengths, facts.needed, strict=True)
         )
