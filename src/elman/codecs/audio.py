@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.augmentation import read_between, smooth_noise, strengths
+from elman.codecs.augmentation import mask, read_between, smooth_noise, strengths
 from elman.codecs.mel import cosines, longer_tract, mel_filters
 from elman.codecs.raw import Raw, Recording
 from elman.codecs.resampling import Resampler
@@ -236,9 +236,9 @@ class AudioCodec(SequenceCodec):
         floor = self.floor if self.onset is None else -np.inf
         values = self.scaled(self.cepstra(np.maximum(decibels, floor))).values
         if masks:
-            _mask(values, masks, rng)
+            mask(values, masks, rng)
             if self.features == "log-mel":
-                _mask(values.T, masks, rng)
+                mask(values.T, masks, rng)
         return Steps(values)
 
     @cached_property
@@ -331,11 +331,3 @@ def _noisy(decibels: NDArray[np.float64], rng: np.random.Generator) -> NDArray[n
     colour = 10 ** ((level + rng.normal(0, 5) * np.linspace(-1, 1, mels)) / 10)
     noisy: NDArray[np.float64] = 10 * np.log10(power + colour * rng.gamma(4.0, 1 / 4.0, (frames, mels)))
     return noisy
-
-
-def _mask(values: NDArray[np.float32], longest: float, rng: np.random.Generator) -> None:
-    """Set two stretches of the first axis, each of up to ``longest`` of it, to 0."""
-    for _ in range(2):
-        width = int(rng.uniform(0, longest) * len(values) + 0.5)
-        start = int(rng.integers(0, len(values) - width + 1))
-        values[start : start + width] = 0

@@ -75,3 +75,14 @@ def read_between(values: NDArray[Any], positions: NDArray[np.float64]) -> NDArra
     share = (positions - below).reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
     between: NDArray[Any] = values[below] * (1 - share) + values[above] * share
     return between
+
+
+def mask(values: NDArray[np.float32], longest: float, rng: np.random.Generator) -> None:
+    """Set two stretches of the first axis, each of up to ``longest`` of it, to 0, as SpecAugment does.
+
+    Source: Park et al., "SpecAugment: a simple data augmentation method for automatic speech recognition", 2019.
+    """
+    for _ in range(2):
+        width = int(rng.uniform(0, longest) * len(values) + 0.5)
+        start = int(rng.integers(0, len(values) - width + 1))
+        values[start : start + width] = 0
