@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from elman.codecs.panel import Panel
 from elman.codecs.forecast_windows import WindowCodec
+from elman.codecs.panel import Panel
 from elman.data.windows import TrainingWindows, origins_of
 from elman.errors import DataError
 

@@ -55,7 +55,7 @@ def test_a_history_shorter_than_a_season_has_no_unit() -> None:
 def test_rse_of_the_mean_is_one() -> None:
     truth = np.array([[1.0, 2.0, 3.0]])
     assert rse(truth, np.full((1, 3), 2.0)) == pytest.approx(1)
-    assert rse(truth, truth + [[1.0, 0.0, 0.0]]) == pytest.approx(np.sqrt(1 / 2))
+    assert rse(truth, np.array([[2.0, 2.0, 3.0]])) == pytest.approx(np.sqrt(1 / 2))
     assert np.isnan(rse(np.ones((1, 2)), np.ones((1, 2))))
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.codecs.panel import Panel
 from elman.codecs.forecast_windows import WindowCodec, Windows
+from elman.codecs.panel import Panel
 from elman.errors import DataError
 
 
