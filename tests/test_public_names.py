@@ -11,6 +11,7 @@ import elman
 PUBLIC = {
     "elman": [
         "Classifier",
+        "Forecaster",
         "LanguageModel",
         "Regressor",
         "Stream",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from elman.runtime import Stream
     from elman.tasks import load
     from elman.tasks.classify import Classifier
+    from elman.tasks.forecast import Forecaster
     from elman.tasks.language_model import LanguageModel, TextScore
     from elman.tasks.regress import Regressor
     from elman.tasks.tag import Tagger
@@ -30,6 +31,7 @@ __version__: str
 
 __all__ = [
     "Classifier",
+    "Forecaster",
     "LanguageModel",
     "Regressor",
     "Stream",
@@ -53,6 +55,7 @@ __all__ = [
 #: Public name -> the module that holds it; a room's own name stands for the room.
 _HOMES = {
     "Classifier": "elman.tasks.classify",
+    "Forecaster": "elman.tasks.forecast",
     "LanguageModel": "elman.tasks.language_model",
     "Regressor": "elman.tasks.regress",
     "Stream": "elman.runtime",

@@ -12,6 +12,7 @@ from elman.cli.options import with_settings
 from elman.errors import UsageError
 from elman.settings import (
     ClassifierSettings,
+    ForecastSettings,
     LabelSettings,
     LanguageModelSettings,
     RegressorSettings,
@@ -157,6 +158,24 @@ transcribe = _learner_command(
 )
 
 
+@with_settings(ForecastSettings())
+def forecast(
+    settings: ForecastSettings,
+    data: Annotated[list[Path], typer.Argument(metavar="DATA", help="Tables of series, long or wide.", readable=False)],
+    out: OutOption,
+    resume: ResumeOption = False,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", help="Let an earlier model learn what came since.", readable=False)
+    ] = None,
+    search: SearchOption = 0,
+    search_over: OverOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Train a network to say how series go on: elman train forecast sales.csv --horizon 28 --out runs/sales."""
+    _learn("forecast", settings, data, out, resume, (search, search_over), quiet, json, start_from=start_from)
+
+
 def _learn(
     task: str,
     settings: Any,
@@ -197,7 +216,8 @@ def _learn(
         return
     for line in model.report.lines() if model.report else []:
         typer.echo(line)
-    _say_where(model.metrics, out, f"The model is in {out}, with its report. Try: elman predict {out} DATA")
+    done = f"The model is in {out}, with its report. Try: elman predict {out}"
+    _say_where(model.metrics, out, done if task == "forecast" else f"{done} DATA")
 
 
 def _say_where(metrics: Mapping[str, Any], out: Path, done: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, final
 
@@ -87,7 +87,7 @@ class WindowCodec:
         reach: Values of it, the context and what lags need before it.
         frequency: The clock of the series.
         ids, spreads: The series of the training and the deviation of each.
-        spread: That of all of them, for others.
+        spread: A usual one of them. Other series have that of their window.
         level: What is taken off: the ``last`` value, the ``mean`` of the window, or nothing, ``zero``.
         scale: By what is divided: the deviation of the ``window``, that of the ``series``, or the ``mean`` of the
             window's absolute values.
@@ -184,20 +184,20 @@ class WindowCodec:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         counts = observed.sum(1)
         mean = np.where(observed, values, 0).sum(1) / counts
+        deviation = np.sqrt(np.where(observed, (values - mean[:, None]) ** 2, 0).sum(1) / counts)
+        spread = np.where(np.isnan(spread), np.where(deviation > 0, deviation, self.spread), spread)
         if self.scale == "series":
             scale = spread
         elif self.scale == "mean":
             scale = np.maximum(np.where(observed, np.abs(values), 0).sum(1) / counts, LEAST_SCALE * spread)
         else:
-            deviation = np.sqrt(np.where(observed, (values - mean[:, None]) ** 2, 0).sum(1) / counts)
             scale = np.maximum(deviation, LEAST_SCALE * spread)
         level = {"last": values[:, -1], "mean": mean, "zero": np.zeros_like(mean)}[self.level]
         return level, scale
 
     def _spreads(self, panel: Panel) -> NDArray[np.float64]:
-        """The spread of each series of a panel."""
-        known = dict(zip(self.ids, self.spreads, strict=True))
-        return np.array([known.get(name, self.spread) for name in panel.ids])
+        """The spread of each series of a panel; NaN where training had it not."""
+        return np.array([self._known.get(name, np.nan) for name in panel.ids])
 
     def _numbers(self, panel: Panel) -> NDArray[np.int64]:
         known = {name: number for number, name in enumerate(self.ids, 1)}
@@ -233,6 +233,10 @@ class WindowCodec:
     # To keep -----------------------------------------------------------------------------------------------
 
     @cached_property
+    def _known(self) -> dict[str, float]:
+        return dict(zip(self.ids, self.spreads, strict=True))
+
+    @cached_property
     def _units_of_covariates(self) -> dict[str, Standard]:
         return {"past": self.past, "future": self.future, "static": self.static}
 
@@ -260,16 +264,6 @@ class WindowCodec:
             return cls(**{**values, "frequency": Frequency.from_config(values["frequency"])})
         except (TypeError, KeyError) as error:
             raise DataError(f"expected the configuration of windows ({error}).") from None
-
-    def with_series(self, panel: Panel) -> WindowCodec:
-        """The same, with the spreads of series that it does not know, where numbers are not counted."""
-        if self.numbered:
-            return self
-        known = dict(zip(self.ids, self.spreads, strict=True))
-        for number, name in enumerate(panel.ids):
-            spread = _spread(_transformed(panel.series(number), self.logarithm))
-            known.setdefault(name, spread if spread > 0 else self.spread)
-        return replace(self, ids=tuple(known), spreads=tuple(known.values()))
 
 
 def _truth(panel: Panel, series: NDArray[Any], origins: NDArray[Any], ahead: int) -> NDArray[np.float64]:

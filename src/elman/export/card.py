@@ -14,6 +14,7 @@ USES = {
         "elman predict DIR --prompt ...",
         "elman evaluate DIR FILE",
     ),
+    "forecast": ("elman predict DIR --out FILE.csv", "elman evaluate DIR DATA"),
 }
 LABEL_USES = ("elman predict DIR DATA --out FILE.csv", "elman evaluate DIR DATA")
 

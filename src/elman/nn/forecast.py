@@ -108,19 +108,17 @@ class ForecastNetwork(nn.Module):
     def loss(self, windows: Windows) -> Tensor:
         """The mean loss of the targets that are there, see `DistributionHead.loss`.
 
-        The autoregressive network learns from the values of the context as well.
+        In training the autoregressive network learns from the values of the context as well.
         """
-        features = self.features(windows)
-        targets = windows.targets
+        features, targets = self.features(windows), windows.targets
         known = ~targets.isnan()
         if self.shape.autoregressive:
-            context = windows.values[:, -self.shape.context :]
-            seen = torch.ones_like(context, dtype=torch.bool)
-            if windows.observed is not None:
-                seen = windows.observed[:, -self.shape.context :] > 0
-            targets, known = torch.cat([context, targets], 1), torch.cat([seen, known], 1)
-        goal = targets.where(known, 0)
-        each = self.head.loss(features.rows, goal, windows.scale, features.location)
+            context = self.shape.context
+            targets = torch.cat([windows.values[:, -context:], targets], 1)
+            seen = windows.observed[:, -context:] > 0 if windows.observed is not None else None
+            seen = torch.ones_like(targets[:, :context], dtype=torch.bool) if seen is None else seen
+            known = torch.cat([seen & self.training, known], 1)
+        each = self.head.loss(features.rows, targets.where(known, 0), windows.scale, features.location)
         counts = known.to(each.dtype)
         if windows.weights is not None:
             counts = counts * windows.weights[:, None]

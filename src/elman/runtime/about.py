@@ -30,7 +30,7 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int
     network = config["network"]
     rows = {
         "task": config["task"],
-        "network": _text_network(network) if "vocabulary" in network else _label_network(network),
+        "network": _network(network),
         "parameters": f"{parameters:,}",
         "reads": _reads(config),
     }
@@ -63,6 +63,12 @@ def scores(metrics: Mapping[str, Any]) -> tuple[list[str], dict[str, list[str]]]
     return [FIGURES[key][0] for key in keys], rows
 
 
+def _network(network: Mapping[str, Any]) -> str:
+    if "horizon" in network:
+        return f"{network['network']}, {network['cell']}, {_units(network)} units, tells {network['distribution']}"
+    return _text_network(network) if "vocabulary" in network else _label_network(network)
+
+
 def _text_network(network: Mapping[str, Any]) -> str:
     tied = ", tied" if network["tie_weights"] else ""
     return f"{network['cell']}, {_units(network)} units, embedding {network['embedding_size']}{tied}"
@@ -81,6 +87,8 @@ def _units(network: Mapping[str, Any]) -> str:
 
 def _reads(config: Mapping[str, Any]) -> str:
     network, kind = config["network"], config["codec"]["kind"]
+    if "horizon" in network:
+        return f"windows of {network['context']:,} steps of series, for {network['horizon']:,} steps ahead"
     if "vocabulary" in network:
         return f"{kind}, {network['vocabulary']:,} symbols"
     if network["symbols"]:

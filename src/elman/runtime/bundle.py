@@ -36,6 +36,7 @@ SAMPLE_TOLERANCE = 1e-3
 #: Task named in ``config.json`` -> module and class of its model.
 MODELS = {
     "language-model": "text_model:TextModel",
+    "forecast": "forecast_model:ForecastModel",
     "classify": "label_model:LabelModel",
     "tag": "label_model:LabelModel",
     "regress": "label_model:LabelModel",

@@ -5,6 +5,7 @@ keyword and (with dashes) the flag, its ``help`` is the text of ``--help``, its 
 Names are unique across the sections of one settings class, so ``hidden_size`` needs no prefix anywhere.
 """
 
+from elman.settings.forecast import ForecastNetworkSettings, ForecastSettings, WindowSettings
 from elman.settings.labels import (
     ClassifierSettings,
     DataSettings,
@@ -39,7 +40,12 @@ from elman.settings.machinery import (
     update,
 )
 from elman.settings.training import TrainingSettings
-from elman.settings.transcribe import TranscriberNetworkSettings, TranscriberSettings, TranscriptSettings
+from elman.settings.transcribe import (
+    DecodingSettings,
+    TranscriberNetworkSettings,
+    TranscriberSettings,
+    TranscriptSettings,
+)
 from elman.settings.translate import (
     ObjectiveSettings,
     PairNetworkSettings,
@@ -53,8 +59,11 @@ __all__ = [
     "Auto",
     "ClassifierSettings",
     "DataSettings",
+    "DecodingSettings",
     "DemoSettings",
     "Duration",
+    "ForecastNetworkSettings",
+    "ForecastSettings",
     "GenerationSettings",
     "InputSettings",
     "LabelNetworkSettings",
@@ -75,6 +84,7 @@ __all__ = [
     "TranscriberSettings",
     "TranscriptSettings",
     "TranslatorSettings",
+    "WindowSettings",
     "WritingSettings",
     "alternatives",
     "describe",

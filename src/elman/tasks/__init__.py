@@ -7,13 +7,14 @@ from typing import TypeAlias
 
 from elman.errors import BundleError, nearest
 from elman.tasks.classify import Classifier
+from elman.tasks.forecast import Forecaster
 from elman.tasks.labelled import Labelled
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.regress import Regressor
 from elman.tasks.tag import Tagger
 from elman.tasks.transcribe import Transcriber
 
-Task: TypeAlias = LanguageModel | Classifier | Tagger | Regressor | Transcriber
+Task: TypeAlias = LanguageModel | Classifier | Tagger | Regressor | Transcriber | Forecaster
 
 #: Task named in a bundle's config.json -> the class that loads it.
 TASKS: dict[str, type[Task]] = {
@@ -22,6 +23,7 @@ TASKS: dict[str, type[Task]] = {
     "tag": Tagger,
     "regress": Regressor,
     "transcribe": Transcriber,
+    "forecast": Forecaster,
 }
 
 #: Those that learn labels of sequences.

@@ -1,0 +1,228 @@
+"""The part of learning forecasts that needs torch: build the network, train it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elman.codecs.forecast_windows import WindowCodec, Windows
+from elman.codecs.panel import Panel
+from elman.data.windows import TrainingWindows, origins_of, tensors
+from elman.errors import NonFiniteLossError, UsageError
+from elman.nn.forecast import ForecastNetwork
+from elman.runtime.backends import Array
+from elman.runtime.bundle import Bundle
+from elman.runtime.forecast_model import ForecastModel, tail
+from elman.settings import flat, update
+from elman.settings.forecast import ForecastSettings
+from elman.shapes.forecast import ForecastShape
+from elman.tasks import forecast_budget as budget
+from elman.tasks.run_folder import RunRecord, as_in, changes, own_folder, start_folder
+from elman.tasks.training_run import goes_on, put_weights, tensors_of, train
+from elman.training.events import Callback
+from elman.training.problem import Loss, Score
+
+Record: TypeAlias = RunRecord[ForecastModel, ForecastSettings]
+
+#: Held-out windows that are scored, at most, and how many at once.
+SCORED, SCORED_AT_ONCE = 1024, 256
+
+#: Batches between held-out scores, at least.
+BATCHES_OF_EPOCH = 50
+
+#: What a model that is trained further keeps, and the share of the usual updates and learning rate that it gets.
+FURTHER_STEPS, FURTHER_RATE = 0.25, 0.25
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run leaves behind."""
+
+    settings: ForecastSettings
+    model: ForecastModel
+    training: dict[str, Any]
+    failure: NonFiniteLossError | None
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether nobody should be kept waiting: it failed, or was interrupted."""
+        return self.failure is not None or self.training["stopped_by"] == "interrupt"
+
+
+def objective(module: torch.nn.Module, batch: Windows, carry: Any) -> Loss:
+    """The loss of a batch of windows; nothing is carried."""
+    assert isinstance(module, ForecastNetwork)
+    told = module.shape.horizon + (module.shape.context if module.shape.autoregressive else 0)
+    return Loss(module.loss(batch), len(batch.values) * told)
+
+
+def run(
+    panel: Panel,
+    settings: ForecastSettings,
+    *,
+    source: str,
+    out: str | Path | None,
+    resume: bool,
+    start_from: str | Path | None,
+    callbacks: Sequence[Callback],
+) -> Trained:
+    """Train a model from start to end; `elman.tasks.forecast.Forecaster.fit` says what the arguments mean."""
+    folder = None if out is None else Path(out)
+    if resume and folder is None:
+        raise UsageError("resume needs the folder of the run as out.")
+    with own_folder(folder, resume):
+        if resume and folder is not None:
+            record: Record = RunRecord.read(folder, ForecastModel, ForecastSettings()).resumed(settings, start_from)
+            record.check_data(fingerprint(panel), source)
+        else:
+            record = _begin(panel, settings, source, start_from)
+            sentences = (panel.describe(), *panel.notes, budget.describe(record.settings, record.model.shape))
+            for callback in callbacks:
+                for sentence in sentences:
+                    callback.on_note(sentence)
+        return _train(panel, record, folder, resume, callbacks)
+
+
+def fingerprint(panel: Panel) -> str:
+    """That of the series and all that goes with them."""
+    digest = hashlib.sha256("\n".join(panel.ids).encode("utf-8", "surrogatepass"))
+    for array in (panel.offsets, panel.first, panel.history, panel.target, panel.past, panel.future, panel.static):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _begin(panel: Panel, settings: ForecastSettings, source: str, start_from: str | Path | None) -> Record:
+    """Settle what the settings leave open."""
+    if start_from is not None:
+        return _begin_further(panel, settings, source, start_from)
+    facts = budget.Facts(panel)
+    settings = budget.resolve(settings, facts)
+    budget.checked(panel, settings)
+    windows = settings.windows
+    calendar = budget.calendar_columns(facts) if windows.calendar else ()
+    shape = budget.shape_of(settings, facts, len(calendar))
+    codec = WindowCodec.fit(
+        learnt_from(panel, settings), context=shape.context, reach=shape.reach, logarithm=bool(windows.logarithm),
+        level=windows.level, scale=windows.scale, calendar=calendar, numbered=bool(shape.series),
+    )  # fmt: skip
+    model = ForecastModel(
+        shape, codec, panel.columns, tail(panel, shape.reach), point=settings.point, paths=settings.paths
+    )
+    return RunRecord(settings, model, source, fingerprint(panel))
+
+
+def _begin_further(panel: Panel, settings: ForecastSettings, source: str, start_from: str | Path) -> Record:
+    """A model that is there goes on with new rows: its network and units stay."""
+    bundle = Bundle.read(start_from, ForecastModel)
+    own = update(ForecastSettings(), bundle.config["settings"], str(start_from))
+    training = {name for name, value in flat(own.training).items() if value is not None}
+    fixed = {name: value for name, value in flat(own).items() if name not in training and name != "held_out"}
+    asked = changes(settings)
+    settings = as_in(settings, {name: value for name, value in fixed.items() if value is not None})
+    facts = budget.Facts(panel)
+    chosen: dict[str, Any] = {}
+    if not {"epochs", "steps", "max_time"} & asked.keys():
+        chosen["steps"] = max(1, round(FURTHER_STEPS * (own.training.steps or 1)))
+    if "learning_rate" not in asked:
+        chosen["learning_rate"] = FURTHER_RATE * float(own.training.learning_rate)
+    settings = budget.resolve(update(settings, chosen, "--from"), facts)
+    model = replace(bundle.model, latest=tail(panel, bundle.model.shape.reach), tensors={}, _engines={})
+    return RunRecord(settings, model, source, fingerprint(panel), start_folder(start_from))
+
+
+def learnt_from(panel: Panel, settings: ForecastSettings) -> Panel:
+    """The panel without what is held out; series that have nothing else keep their first rows."""
+    return panel.until(_learnt(panel, int(settings.windows.held_out), int(settings.windows.horizon)))
+
+
+def _learnt(panel: Panel, held_out: int, horizon: int) -> NDArray[np.int64]:
+    """Rows of each series that are learnt from: of those that are too short to hold anything out, all."""
+    left = panel.history - held_out
+    return np.where(left >= 2 * horizon, left, panel.history) if held_out else panel.history
+
+
+def held_out_windows(panel: Panel, settings: ForecastSettings, reach: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Series and origin of the windows whose future is held out: up to `SCORED`, evenly through them all."""
+    horizon, held_out = int(settings.windows.horizon), int(settings.windows.held_out)
+    learnt = _learnt(panel, held_out, horizon)
+    some = np.flatnonzero(learnt < panel.history)
+    if not len(some):
+        return some, some
+    series, origins = origins_of(panel, reach, horizon, first=learnt)
+    inside = np.isin(series, some) & (origins >= learnt[series])
+    series, origins = series[inside].astype(np.int64), origins[inside].astype(np.int64)
+    if len(some) * 2 <= SCORED:  # all over the time that is held out
+        chosen = np.linspace(0, len(series) - 1, min(SCORED, len(series))).round().astype(np.int64)
+    else:  # the last window of some series
+        last = np.append(np.flatnonzero(np.diff(series)), len(series) - 1)
+        chosen = last[np.linspace(0, len(last) - 1, min(SCORED, len(last))).round().astype(np.int64)]
+    return series[chosen], origins[chosen]
+
+
+def _train(panel: Panel, record: Record, folder: Path | None, resume: bool, callbacks: Sequence[Callback]) -> Trained:
+    settings, model = record.settings, record.model
+    training, shape = settings.training, model.shape
+    with torch.random.fork_rng():
+        torch.manual_seed(training.seed)
+        network = build(shape, None, season=panel.frequency.season, **_training_only(settings))
+    if record.start is not None and not goes_on(folder, resume):
+        put_weights(network, Bundle.read(record.start, ForecastModel).model.tensors)
+    learnt = _learnt(panel, int(settings.windows.held_out), shape.horizon)
+    batches = TrainingWindows(
+        model.codec, panel, shape.horizon, int(training.batch_size), seed=training.seed,
+        per_epoch=_windows_of_epoch(learnt, shape, int(training.batch_size)), last=learnt - shape.horizon,
+    )  # fmt: skip
+    series, origins = held_out_windows(panel, settings, shape.reach)
+    outcome = train(
+        network, objective, batches, _evaluation(model, panel, series, origins) if len(series) else None, record,
+        folder=folder, resume=resume, callbacks=callbacks,
+    )  # fmt: skip
+    model = replace(model, tensors=tensors_of(network), _engines={})
+    figures = outcome.figures(record.source, record.sha256, int(learnt.sum()))
+    figures["sequences"] = len(panel)
+    return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure)
+
+
+def build(shape: ForecastShape, weights: Mapping[str, Array] | None = None, **training_only: Any) -> ForecastNetwork:
+    """The torch network of ``shape``, with the given weights or fresh ones."""
+    network = ForecastNetwork(shape, **training_only)
+    if weights is not None:
+        put_weights(network, weights)
+    return network
+
+
+def _windows_of_epoch(learnt: NDArray[np.int64], shape: ForecastShape, batch_size: int) -> int:
+    """So many that each value is told about once, and enough batches that a score after them is worth its time."""
+    told = shape.horizon + (shape.context if shape.autoregressive else 0)
+    return max(int(learnt.sum()) // told, BATCHES_OF_EPOCH * batch_size)
+
+
+def _evaluation(
+    model: ForecastModel, panel: Panel, series: NDArray[Any], origins: NDArray[Any]
+) -> Callable[[torch.nn.Module], Score]:
+    """The mean loss of held-out windows."""
+    horizon = model.shape.horizon
+    parts = [slice(begin, begin + SCORED_AT_ONCE) for begin in range(0, len(series), SCORED_AT_ONCE)]
+    windows = [tensors(model.codec.encode(panel, series[part], origins[part], horizon, targets=True)) for part in parts]
+
+    def evaluate(module: torch.nn.Module) -> Score:
+        assert isinstance(module, ForecastNetwork)
+        device = next(module.parameters()).device
+        total = 0.0
+        for each in windows:
+            batch = Windows(*(None if value is None else value.to(device) for value in each))
+            total += float(module.loss(batch)) * len(each.values)
+        return Score(total / len(series), {"held-out loss": total / len(series)})
+
+    return evaluate
+
+
+def _training_only(settings: ForecastSettings) -> dict[str, Any]:
+    return {name: getattr(settings.network, name) for name in ("dropout", "memory", "backend")}
