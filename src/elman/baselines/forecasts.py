@@ -6,18 +6,15 @@ Each is a function of a panel, of which the history is known, and a horizon, and
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.codecs.panel import LEVELS, Floats, Forecast, Panel
 from elman.errors import DataError, SettingsError, nearest
-
-#: What gives a forecast of the steps that follow the history of each series.
-Forecaster: TypeAlias = Callable[[Panel, int], Forecast]
 
 #: Strengths of the penalty of the linear map to choose from, in shares of the mean square of what it sees.
 PENALTIES = (1e-4, 1e-2, 1e-1, 1.0, 10.0)

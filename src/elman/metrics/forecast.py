@@ -66,9 +66,13 @@ def mase(truth: NDArray[Any], point: NDArray[Any], histories: Sequence[NDArray[A
     >>> mase(np.array([[6.0, 8.0]]), np.array([[5.0, 5.0]]), [np.array([1.0, 2.0, 4.0, 5.0])], season=1)
     (1.5, 0)
     """
-    if len(histories) != len(truth):
-        raise ArrayError(f"expected the history of each of {len(truth)} series, found {len(histories)}.")
-    units = np.array([seasonal_change(history, season) for history in histories])
+    return scaled_error(truth, point, np.array([seasonal_change(history, season) for history in histories]))
+
+
+def scaled_error(truth: NDArray[Any], point: NDArray[Any], units: NDArray[Any]) -> tuple[float, int]:
+    """`mase` where the unit of each series, its `seasonal_change`, is known already, (series,)."""
+    if len(units) != len(truth):
+        raise ArrayError(f"expected the history of each of {len(truth)} series, found {len(units)}.")
     error = _of_series(np.abs(_errors(truth, point)))
     counted = (units > 0) & ~np.isnan(error)
     return _mean(error[counted] / units[counted]), int((~(units > 0)).sum())
