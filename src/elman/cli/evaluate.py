@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from elman.cli.generate import DirArgument
+from elman.cli.options import with_settings
 from elman.errors import UsageError
+from elman.settings import DecodingSettings
 
 if TYPE_CHECKING:
-    from elman.tasks.labelled import Labelled
+    from elman.tasks.label_report import LabelReport
     from elman.tasks.language_model import LanguageModel
+    from elman.tasks.transcript_report import TranscriptReport
 
 
+@with_settings(DecodingSettings())
 def evaluate(
+    settings: DecodingSettings,
     folder: DirArgument,
     data: Annotated[
         list[Path],
@@ -30,7 +35,10 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="Models of labels: folder to write a report with pictures to.", readable=False
+            "--out",
+            "-o",
+            help="Models of labels and transcripts: folder to write a report with pictures to.",
+            readable=False,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -38,16 +46,24 @@ def evaluate(
     """Score a model: elman evaluate runs/book other.txt."""
     from elman.tasks import load
     from elman.tasks.language_model import LanguageModel
+    from elman.tasks.run_folder import changes
+    from elman.tasks.transcribe import Transcriber
 
     model = load(folder)
     if isinstance(model, LanguageModel):
         if len(data) > 1 or out is not None:
             raise UsageError("A language model is scored on one text at a time, without --out.")
         _text(model, data[0], per_line, json)
+        return
+    if per_line:
+        raise UsageError("--per-line is for language models.")
+    if isinstance(model, Transcriber):
+        report: Any = model.evaluate(data, decoding=model.decoding(settings))
     else:
-        if per_line:
-            raise UsageError("--per-line is for language models.")
-        _labels(model, data, out, json)
+        if changes(settings):
+            raise UsageError("--beam is for models that transcribe.")
+        report = model.evaluate(data)
+    _report(report, out, json)
 
 
 def _text(model: LanguageModel, file: Path, per_line: bool, json: bool) -> None:
@@ -68,8 +84,7 @@ def _text(model: LanguageModel, file: Path, per_line: bool, json: bool) -> None:
     typer.echo(f"symbols             {figures['symbols']:,} ({figures['unknown']:,} not in the vocabulary)")
 
 
-def _labels(model: Labelled, data: list[Path], out: Path | None, json: bool) -> None:
-    report = model.evaluate(data)
+def _report(report: LabelReport | TranscriptReport, out: Path | None, json: bool) -> None:
     page = None if out is None else report.write(out)
     if json:
         typer.echo(json_format.dumps(report.figures["data"], ensure_ascii=False))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from elman.data.examples import Examples
     from elman.tasks.label_rows import Row
     from elman.tasks.labelled import Labelled
+    from elman.tasks.transcribe import Transcriber
 
 #: Symbols and labels that are shown unless --top says how many.
 SYMBOLS, LABELS = 10, 1
@@ -46,20 +47,33 @@ def predict(
     stream: Annotated[
         bool, typer.Option("--stream", help="Show what is said as each sequence grows, piece by piece.")
     ] = False,
+    times: Annotated[
+        bool, typer.Option("--times", help="Transcripts: show when each word begins and ends, and how sure it is.")
+    ] = False,
+    align: Annotated[
+        bool, typer.Option("--align", help="Transcripts: take those of DATA, and show when each word was said.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON; of sequences one object per line.")] = False,
 ) -> None:
     """Show the likeliest next symbols, or labels: elman predict runs/book --prompt "To be, or not to b"."""
     from elman.tasks import load
     from elman.tasks.language_model import LanguageModel
+    from elman.tasks.run_folder import changes
+    from elman.tasks.transcribe import Transcriber
 
     model = load(folder)
     if isinstance(model, LanguageModel):
-        if data or out or stream:
-            raise UsageError("A language model predicts what follows --prompt; it takes no DATA, --out or --stream.")
+        if data or out or stream or times or align or changes(settings.decoding):
+            raise UsageError("A language model predicts what follows --prompt; it takes none but --top.")
         _next(model, settings.prompt, SYMBOLS if settings.top == AUTO else int(settings.top), json)
         return
-    examples = _examples(model, data, settings.prompt)
-    rows = _rows(model, examples, LABELS if settings.top == AUTO else int(settings.top), stream)
+    top = LABELS if settings.top == AUTO else int(settings.top)
+    if isinstance(model, Transcriber):
+        rows = _transcripts(model, data, settings, top, stream=stream, times=times or out is not None, align=align)
+    else:
+        if times or align or changes(settings.decoding):
+            raise UsageError("--times, --align and --beam are for models that transcribe.")
+        rows = _rows(model, _examples(model, data, settings.prompt), top, stream)
     if out is not None:
         from elman.tasks import label_rows
 
@@ -112,6 +126,27 @@ def _rows(model: Labelled, examples: Examples, top: int, stream: bool) -> Iterat
             if number < len(parts) and so_far is not None:
                 yield {"read": number / len(parts)} | label_rows.row(name, so_far, answers, top)
         yield {"read": 1.0} | label_rows.row(name, live.flush(), answers, top)
+
+
+def _transcripts(
+    model: Transcriber,
+    data: list[Path] | None,
+    settings: PredictionSettings,
+    top: int,
+    *,
+    stream: bool,
+    times: bool,
+    align: bool,
+) -> Iterator[Row]:
+    from elman.tasks import transcript_rows
+
+    if not data or settings.prompt:
+        raise UsageError("elman predict needs DATA to transcribe, and no --prompt.")
+    if align:
+        return transcript_rows.aligned(model.model, model.examples(data, with_targets=True))
+    decoding = model.decoding(settings.decoding, alternatives=top)
+    show = transcript_rows.growing if stream else transcript_rows.rows
+    return show(model.model, model.examples(data), decoding, times=times)
 
 
 def _show(rows: Iterator[Row], json: bool) -> None:

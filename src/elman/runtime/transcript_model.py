@@ -72,7 +72,7 @@ class TranscriptModel(Model):
     def decoder(self, decoding: Decoding = GREEDY) -> Decoder:
         """What makes a transcript of the frames of one sequence."""
         symbols = len(self.text)
-        return BeamDecoder(symbols, decoding) if decoding.beam else GreedyDecoder(symbols)
+        return BeamDecoder(symbols, decoding) if decoding.beam > 1 else GreedyDecoder(symbols)
 
     @property
     def frame_time(self) -> float:

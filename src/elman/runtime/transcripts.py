@@ -72,20 +72,20 @@ class Decoding:
     """How a transcript is looked for.
 
     Attributes:
-        beam: Hypotheses of a beam search; 0 decodes greedily.
+        beam: Hypotheses of a beam search; 1 decodes greedily.
         scorer: What a beam search knows of the language, see `elman.decoding.scorers`.
         alternatives: Transcripts that a beam search gives.
 
-    Raises `SettingsError` for a scorer without a beam.
+    Raises `SettingsError` for a scorer, or alternatives, without a beam.
     """
 
-    beam: int = 0
+    beam: int = 1
     scorer: Scorer | None = None
     alternatives: int = 1
 
     def __post_init__(self) -> None:
-        if self.scorer is not None and not self.beam:
-            raise SettingsError("A language model and a word list need a beam search: give --beam, such as 32.")
+        if self.beam == 1 and (self.scorer is not None or self.alternatives > 1):
+            raise SettingsError("A language model, a word list and alternatives need a beam search: give a beam of 32.")
 
 
 #: The likeliest symbol of every frame.

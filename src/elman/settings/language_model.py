@@ -8,6 +8,7 @@ from typing import Literal
 
 from elman.settings.machinery import AUTO, Auto, Duration, option
 from elman.settings.training import LARGEST_SEED, TrainingSettings
+from elman.settings.transcribe import DecodingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +99,11 @@ class PredictionSettings:
         "", "Text to read first; for other models than language models a sequence to say something of."
     )
     top: int | Auto = option(
-        AUTO, "How many of the likeliest symbols or labels to show; auto shows 10 symbols, or 1 label.", at_least=1
+        AUTO,
+        "How many of the likeliest symbols, labels or transcripts to show; auto shows 10 symbols, else 1.",
+        at_least=1,
     )
+    decoding: DecodingSettings = DecodingSettings()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,3 +68,15 @@ class TranscriberSettings:
     transcript: TranscriptSettings = TranscriptSettings()
     network: TranscriberNetworkSettings = TranscriberNetworkSettings()
     training: TrainingSettings = TrainingSettings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodingSettings:
+    """How `elman predict` and `elman evaluate` look for a transcript."""
+
+    beam: int | Auto = option(
+        AUTO,
+        "Hypotheses of a beam search; 1 takes the likeliest symbol of every frame; auto does so without anything that "
+        "is known of the language, and else takes 32.",
+        at_least=1,
+    )

@@ -13,12 +13,16 @@ from elman.errors import DataError
 from elman.runtime.transcript_model import TranscriptModel
 from elman.runtime.transcript_stream import TranscriptStream
 from elman.runtime.transcripts import GREEDY, Decoding, Transcription
-from elman.settings import TranscriberSettings
+from elman.settings import AUTO, DecodingSettings, TranscriberSettings
 from elman.tasks.learner import Learner
 from elman.tasks.transcript_report import COMMONEST, MODEL, Said, TranscriptReport, commonest
 
 if TYPE_CHECKING:
     from elman.training.events import Callback
+
+
+#: Hypotheses of a beam search where nobody says how many.
+BEAM = 32
 
 
 @final
@@ -108,6 +112,11 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
         examples = self.examples(X, y, lengths=lengths, with_targets=True)
         pairs = zip(examples.inputs, _texts(examples), strict=True)
         return [self.model.aligned(raw, text) for raw, text in pairs]
+
+    def decoding(self, settings: DecodingSettings, alternatives: int = 1) -> Decoding:
+        """How transcripts are looked for, as options say; several ``alternatives`` need a beam."""
+        beam = BEAM if alternatives > 1 else 1
+        return Decoding(beam if settings.beam == AUTO else int(settings.beam), None, alternatives)
 
     def stream(self, decoding: Decoding = GREEDY) -> TranscriptStream:
         """A live session: the transcript of a sequence while it comes, see `elman.runtime.transcript_stream`."""

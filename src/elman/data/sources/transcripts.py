@@ -43,10 +43,10 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
     lists = [file for file in files if file.path.name == "wav.scp"]
     if lists:
         return _kaldi(files, lists, data, answer)
-    if answer is None:
+    if answer is None and data.kind == "auto":  # a folder to read may hold transcripts beside
         return None
     rows = [*_sphinx_rows(files, data.encoding), *_libri_rows(files, data.encoding)]
-    return _by_key(rows, files, data) if rows else None
+    return _by_key(rows, files, data, answer) if rows else None
 
 
 # ---- Kaldi
@@ -180,7 +180,7 @@ def _libri_rows(files: Files, encoding: str) -> Iterator[_Row]:
             yield from _keyed(file, encoding)
 
 
-def _by_key(rows: Sequence[_Row], files: Files, data: DataSettings) -> Examples:
+def _by_key(rows: Sequence[_Row], files: Files, data: DataSettings, answer: Answer | None) -> Examples:
     """The recordings or arrays of features that keys name: by their whole path, else by the end of it."""
     sounds = files.of(*audio.SUFFIXES)
     if len(sounds):
@@ -206,7 +206,7 @@ def _by_key(rows: Sequence[_Row], files: Files, data: DataSettings) -> Examples:
     return Examples(
         kind,
         [item.load() for item in found],
-        [row.text for row in rows],
+        None if answer is None else [row.text for row in rows],
         [str(item.path) for item in found],
         groups=folders if few else None,
         parts=parts if "train" in parts and len(set(parts)) > 1 else None,
