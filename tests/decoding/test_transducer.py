@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.decoding.transducer import transducer_loss
+from elman.decoding.transducer import transducer_align, transducer_loss
 from elman.errors import DataError
 from tolerances import ROUNDING
 
@@ -71,3 +71,36 @@ def test_what_does_not_fit() -> None:
         transducer_loss(np.zeros((1, 2, 3)), [2])
     with pytest.raises(DataError, match="probability 0"):
         transducer_loss(np.full((1, 2, 3), -np.inf), [1])
+
+
+def likeliest(values: np.ndarray, transcript: list[int]) -> tuple[float, list[int]]:
+    """The largest ln p of an alignment, and at which frames it says the symbols."""
+    time, length, blank = len(values), len(transcript), values.shape[2] - 1
+    found = []
+    for said in combinations(range(time - 1 + length), length):
+        frames = [step - number for number, step in enumerate(said)]
+        t, total = 0, 0.0
+        for u, frame in enumerate([*frames, time]):
+            total += values[t:frame, u, blank].sum()
+            t = frame
+            if u < length:
+                total += values[t, u, transcript[u]]
+        found.append((total, frames))
+    return max(found)
+
+
+@given(seed=st.integers(0, 2**32), time=st.integers(1, 4), transcript=st.lists(st.integers(0, 1), max_size=3))
+@settings(max_examples=50, deadline=None)
+def test_the_alignment_is_the_likeliest_of_all(seed: int, time: int, transcript: list[int]) -> None:
+    values = np.random.default_rng(seed).standard_normal((time, len(transcript) + 1, 3))
+    _, frames = likeliest(values, transcript)
+    found = transducer_align(values, transcript)
+    assert [one.symbol for one in found] == transcript
+    assert [(one.first, one.after) for one in found] == [(frame, frame + 1) for frame in frames]
+    for u, one in enumerate(found):
+        assert one.log_probability == values[one.first, u, one.symbol]
+
+
+def test_no_alignment_is_possible() -> None:
+    with pytest.raises(DataError, match="every alignment of the transcript has the probability 0"):
+        transducer_align(np.full((1, 2, 3), -np.inf), [1])

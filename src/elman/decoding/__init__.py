@@ -7,7 +7,7 @@ from elman.decoding.ctc import align, greedy, misfits, words
 from elman.decoding.ctc_beam import PrefixBeam
 from elman.decoding.sampling import Sampling, generate
 from elman.decoding.scorers import Fused, Words
-from elman.decoding.transducer import transducer_loss
+from elman.decoding.transducer import transducer_align, transducer_loss
 from elman.decoding.transducer_beam import GreedyTransducer, TransducerBeam
 from elman.decoding.viterbi import viterbi
 
@@ -24,6 +24,7 @@ __all__ = [
     "generate",
     "greedy",
     "misfits",
+    "transducer_align",
     "transducer_loss",
     "viterbi",
     "words",

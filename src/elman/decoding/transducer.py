@@ -1,4 +1,4 @@
-"""The transducer's loss and gradient over its lattice, in float64: the reference for faster ones."""
+"""The transducer over its lattice, in float64: loss and gradient, the reference for faster ones, and alignment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elman.decoding.ctc import Segment
 from elman.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -54,10 +55,8 @@ def transducer_loss(log_probabilities: ArrayLike, transcript: Sequence[int]) -> 
     (0.25, [-0.5, -0.5])
     """
     values, symbols = _checked(log_probabilities, transcript)
-    time, length = values.shape[0], len(symbols)
-    blank = values[..., -1]
-    said = np.full((time, length + 1), -np.inf)
-    said[:, :-1] = values[:, np.arange(length), symbols]
+    length = len(symbols)
+    blank, said = _lattice(values, symbols)
     before, after = _forward(blank, said), _backward(blank, said)
     total = float(after[0, 0])
     if total == -np.inf:
@@ -69,14 +68,64 @@ def transducer_loss(log_probabilities: ArrayLike, transcript: Sequence[int]) -> 
     return Loss(-total, gradient)
 
 
-def _forward(blank: Floats, said: Floats) -> Floats:
-    """The alpha of every place, (time, transcript + 1)."""
+def transducer_align(log_probabilities: ArrayLike, transcript: Sequence[int]) -> list[Segment]:
+    r"""Forced alignment: at which frame each symbol of a known transcript was said, on the likeliest alignment.
+
+    As for `transducer_loss`, with a maximum in place of the sum:
+
+    .. math::
+        v_{t,u} = \max\{v_{t-1,u} + b_{t-1,u}, \; v_{t,u-1} + l_{t,u-1}\}
+
+    Of equal ones the symbol is said later.
+
+    Args:
+        log_probabilities: As for `transducer_loss`.
+        transcript: Symbols, 0 to symbols - 1.
+
+    Returns:
+        A segment of one frame for each symbol, with its ln p there.
+
+    Raises:
+        DataError: As for `transducer_loss`.
+
+    Source: Graves, arXiv 1211.3711, 2012.
+
+    >>> p = np.array([[[0.1, 0.9], [0.5, 0.5]], [[0.8, 0.2], [0.5, 0.5]]])  # said at the second frame
+    >>> [(found.symbol, found.first) for found in transducer_align(np.log(p), [0])]
+    [(0, 1)]
+    """
+    values, symbols = _checked(log_probabilities, transcript)
+    blank, said = _lattice(values, symbols)
+    best = _forward(blank, said, np.maximum)
+    t, u = len(values) - 1, len(symbols)
+    if best[t, u] + blank[t, u] == -np.inf:
+        raise DataError("every alignment of the transcript has the probability 0. Does it belong to the frames?")
+    found = []
+    while u:
+        if t and best[t - 1, u] + blank[t - 1, u] > best[t, u - 1] + said[t, u - 1]:
+            t -= 1
+        else:
+            u -= 1
+            found.append(Segment(int(symbols[u]), t, t + 1, float(said[t, u])))
+    return found[::-1]
+
+
+def _lattice(values: Floats, symbols: Numbers) -> tuple[Floats, Floats]:
+    """The ln p of the blank, and of the next symbol of the transcript, at each place (time, transcript + 1)."""
+    length = len(symbols)
+    said = np.full(values.shape[:2], -np.inf)
+    said[:, :-1] = values[:, np.arange(length), symbols]
+    return values[..., -1], said
+
+
+def _forward(blank: Floats, said: Floats, plus: np.ufunc = np.logaddexp) -> Floats:
+    """The alpha of every place, (time, transcript + 1), or with a maximum as ``plus`` the v."""
     alpha = np.full(blank.shape, -np.inf)
     alpha[0, 0] = 0
     for t, u in list(_diagonals(blank.shape))[1:]:
         waited = np.where(t > 0, alpha[t - 1, u] + blank[t - 1, u], -np.inf)
         # No symbol stands before the first: the last column of `said` is -inf.
-        alpha[t, u] = np.logaddexp(waited, alpha[t, u - 1] + said[t, u - 1])
+        alpha[t, u] = plus(waited, alpha[t, u - 1] + said[t, u - 1])
     return alpha
 
 

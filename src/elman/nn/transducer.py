@@ -34,8 +34,9 @@ class TransducerNetwork(nn.Module):
     >>> encoder = LabelShape("features", 6, "gru", (8,), frame=(4,))
     >>> network = TransducerNetwork(TransducerShape(encoder, 3, 5, "gru", (7,)))
     >>> batch = SequenceBatch(inputs=torch.zeros(2, 9, 4), targets=torch.tensor([[0, 2], [1, -1]]))
-    >>> network.loss(batch).shape
-    torch.Size([])
+    >>> frames = network(batch)
+    >>> frames.shape, network.loss(frames, batch).shape
+    (torch.Size([2, 9, 6]), torch.Size([]))
     """
 
     def __init__(
@@ -54,20 +55,27 @@ class TransducerNetwork(nn.Module):
         self.joint = TransducerHead(shape.encoder.outputs, self.prediction.recurrent.output_size, shape.symbols)
 
     def forward(self, batch: Sequences) -> Tensor:
+        """The frames of the encoder, (B, frames, joint)."""
+        frames: Tensor = self.encoder(batch)
+        return frames
+
+    def log_probabilities(self, frames: Tensor, batch: Sequences) -> Tensor:
         """The ln p of symbols and blank, (B, frames, U + 1, symbols + 1), where ``targets`` were said; see `loss`."""
         targets, _ = self._targets(batch)
-        log_probabilities: Tensor = self.joint(self.encoder(batch), self.prediction(targets))
-        return log_probabilities
+        found: Tensor = self.joint(frames, self.prediction(targets))
+        return found
 
-    def loss(self, batch: Sequences) -> Tensor:
+    def loss(self, frames: Tensor, batch: Sequences) -> Tensor:
         """-ln p(transcript), in nats, of all rows, divided by the number of their symbols.
 
-        ``targets`` of the batch are symbols (B, symbols of the longest transcript) int64, negative behind the end. What
-        stands beyond a row's lengths changes nothing.
+        Args:
+            frames: Of this batch, as `forward` gives them.
+            batch: With ``targets``: symbols (B, symbols of the longest transcript) int64, negative behind the end. What
+                stands beyond a row's lengths changes nothing.
         """
         targets, counts = self._targets(batch)
         lengths = None if batch.lengths is None else self.encoder.kept(batch.lengths)
-        return self.joint.loss(self.encoder(batch), self.prediction(targets), targets, counts, lengths)
+        return self.joint.loss(frames, self.prediction(targets), targets, counts, lengths)
 
     def _targets(self, batch: Sequences) -> tuple[Tensor, Tensor]:
         """The transcripts, 0 behind their end, and how many symbols they have."""

@@ -10,6 +10,9 @@ from elman import cells
 from elman.errors import BundleError, SettingsError
 from elman.shapes.labels import LabelShape
 
+#: What the dictionary of a transducer has as its ``head``.
+HEAD = "transducer"
+
 
 @dataclass(frozen=True)
 class TransducerShape:
@@ -49,13 +52,15 @@ class TransducerShape:
     def from_dict(cls, values: Mapping[str, Any]) -> TransducerShape:
         """Read what `to_dict` wrote. Raises `BundleError` for what does not describe a transducer."""
         try:
-            return cls(**{**values, "encoder": LabelShape.from_dict(values["encoder"])})
+            own = {name: value for name, value in values.items() if name != "head"}
+            return cls(**{**own, "encoder": LabelShape.from_dict(values["encoder"])})
         except (TypeError, KeyError, ValueError, SettingsError) as error:
             raise BundleError(f"config.json: 'network' does not describe a transducer ({error}).") from None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON, in which ``head`` says that it is a transducer."""
         return {
+            "head": HEAD,
             "encoder": self.encoder.to_dict(),
             "symbols": self.symbols,
             "embedding_size": self.embedding_size,
@@ -67,6 +72,10 @@ class TransducerShape:
     def lookahead(self) -> int | None:
         """As that of the encoder: 0, or None where it needs the whole sequence."""
         return self.encoder.lookahead
+
+    def kept(self, steps: int) -> int:
+        """How many frames the encoder makes of ``steps``, see `LabelShape.kept`."""
+        return self.encoder.kept(steps)
 
     def layers(self) -> list[cells.Cell]:
         """The cells of the prediction network, bottom first."""

@@ -192,7 +192,7 @@ class _Piece(NamedTuple):
         of_features, of_predictions, of_weight, of_bias = gradient
         of_weight.addmm_(scores.T, hidden)
         of_bias += scores.sum(0)
-        before_tanh = ((scores @ weight) * (1 - hidden * hidden)).unflatten(0, self.hidden.shape[:2])
+        before_tanh = torch.ops.aten.tanh_backward(scores @ weight, hidden).unflatten(0, self.hidden.shape[:2])
         of_features[self.row, self.frames] = before_tanh.sum(1)
         of_predictions[self.row, : before_tanh.shape[1]] += before_tanh.sum(0)
 
