@@ -12,12 +12,18 @@ from elman.shapes import Plane
 
 
 def plane_layers(planes: Sequence[Plane]) -> nn.ModuleList:
-    """A convolution for each plane, the lowest over one channel."""
+    """A convolution for each plane, the lowest over one channel.
+
+    First weights: normal, so that what comes out of ReLU is as large as what comes in (He et al. 2015); no bias.
+    """
     below = [1, *(each.channels for each in planes)]
-    return nn.ModuleList(
-        nn.Conv2d(size, each.channels, (each.steps, each.features), padding=(0, each.features // 2))
-        for size, each in zip(below, planes, strict=False)
-    )
+    layers = nn.ModuleList()
+    for size, each in zip(below, planes, strict=False):
+        layer = nn.Conv2d(size, each.channels, (each.steps, each.features), padding=(0, each.features // 2))
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        layers.append(layer)
+    return layers
 
 
 def through_planes(

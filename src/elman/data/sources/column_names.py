@@ -72,7 +72,11 @@ START = ("start", "start_time", "begin", "offset", "from", "onset")
 END = ("end", "end_time", "stop", "to")
 LENGTH = ("duration", "dur", "length", "seconds")
 
+#: Where a sequence is a file of its own.
+FILE = ("path", "file", "file_name", "filename", "image", "image_name", "audio", "audio_path", "wav_filename")
+
 #: A row with one of these in it is a header.
 KNOWN = frozenset(
-    {*TARGET, *INPUT, *ID, *TIME, *GROUP, *PART, *CHANNEL} - {"t", "x", "y", "no", "name", "score", "part"}
+    {*TARGET, *INPUT, *ID, *TIME, *GROUP, *PART, *CHANNEL, *FILE, "transcript", "transcription", "caption", "captions"}
+    - {"t", "x", "y", "no", "name", "score", "part"}
 )

@@ -55,14 +55,25 @@ def _table(file: SourceFile, data: DataSettings) -> Table | None:
     table = read_table(file, data.encoding)
     if table is None:
         return None
-    table = _opened(table)
-    named = {*column_names.KNOWN, *column_names.WRITTEN, *column_names.SOURCE, *map(plain, data.input_column)}
-    by_name = any(plain(column) in {*named, *map(plain, data.target)} or _language(column) for column in table.columns)
-    if table.header and not by_name and file.suffix not in (".json", ".jsonl", ".ndjson", ".parquet"):
-        columns = {str(number): [name, *cells] for number, (name, cells) in enumerate(table.columns.items(), 1)}
-        first = max(1, table.lines[0] - 1)
-        table = replace(table, columns=columns, files=[file, *table.files], lines=[first, *table.lines], header=False)
+    table = _with_sure_names(_opened(table), data)
     return table if len(table.columns) > 1 else None
+
+
+def _with_sure_names(table: Table, data: DataSettings) -> Table:
+    """The table of a text file with its first row as names where they are known, else as a pair like all others."""
+    if table.files[0].suffix in (".json", ".jsonl", ".ndjson", ".parquet"):
+        return table
+    known = {*column_names.KNOWN, *column_names.WRITTEN, *column_names.SOURCE}
+    known |= {plain(name) for name in (*data.input_column, *data.target)}
+    if table.header and not any(plain(name) in known or _language(name) for name in table.columns):
+        columns = {str(number): [name, *cells] for number, (name, cells) in enumerate(table.columns.items(), 1)}
+        files, lines = [table.files[0], *table.files], [max(1, table.lines[0] - 1), *table.lines]
+        return replace(table, columns=columns, files=files, lines=lines, header=False)
+    first = [str(cells[0]) for cells in table.columns.values()]
+    if not table.header and len(table) > 1 and len(set(first)) == len(first) > 1 and all(map(_language, first)):
+        rest = table.take(range(1, len(table)))
+        return replace(rest, columns=dict(zip(first, rest.columns.values(), strict=True)), header=True)
+    return table
 
 
 def _language(name: str) -> bool:
