@@ -42,7 +42,7 @@ def test_files_of_several_languages_need_to_be_told_apart(tmp_path: Path) -> Non
     for name, text in (("train.en", EN), ("train.de", DE), ("train.fr", "a\nb\nc\n"), ("val.en", "e"), ("val.de", "d")):
         (tmp_path / name).write_text(text)
     (tmp_path / "val.fr").write_text("f")
-    with pytest.raises(DataError, match="in de, en, fr[.] Say from which to which"):
+    with pytest.raises(DataError, match=r"in de, en, fr\. Say from which to which"):
         read_examples(tmp_path, DataSettings(), "text")
     data = DataSettings(input_column=("en",), target=("fr",))
     found = read_examples(tmp_path, data, "text")
