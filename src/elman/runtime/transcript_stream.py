@@ -88,6 +88,7 @@ class TranscriptStream(Session):
         else:
             last = self._encoder.flush()
             frames, self._state = self.engine.read(last, self._state)
+            assert frames is not None  # nothing is pooled
             # A sequence without a step is read as one step of zeros.
             self._decoder.push(frames if self._state["steps"].any() else self.engine.scores([last])[0])
         return transcription(*self._decoder.flush(), self._text, self._frame_time)

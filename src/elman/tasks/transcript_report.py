@@ -159,9 +159,9 @@ class TranscriptReport:
             blocks += [Text(line) for line in self._unknown(part)]
             sections.append(Section(f"How good it is: {TITLES.get(name, name)}", blocks))
         last = list(self.parts.values())[-1]
-        mistaken = [[unit, truth, said, times] for unit, truth, said, times in last.mistaken(MANY // 2)]
+        mistaken: list[list[str | float | None]] = [list(each) for each in last.mistaken(MANY // 2)]
         sections.append(Section("What is mistaken for what", [Table(["", "truth", "said", "times"], mistaken)]))
-        worst = [[where, wrong, truth, said] for where, wrong, truth, said in last.worst(MANY)]
+        worst: list[list[str | float | None]] = [list(each) for each in last.worst(MANY)]
         sections.append(Section("Most wrong", [Table(["where", "characters", "truth", "said"], worst)]))
         return Page(self.title, sections)
 
