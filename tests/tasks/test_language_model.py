@@ -278,7 +278,7 @@ def test_ctrl_c_does_not_wait_for_the_baseline(book: Path, tmp_path: Path, monke
     def interrupted(self: object, documents: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("elman.baselines.ngram.KneserNey.fit", interrupted)
+    monkeypatch.setattr("elman.decoding.ngram.KneserNey.fit", interrupted)
     LanguageModel(steps=2, **SMALL).fit(book, out=tmp_path / "run")
     assert set(elman.load(tmp_path / "run").metrics["held_out"]) == {"model"}
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from elman.baselines.ngram import KneserNey
+from elman.decoding.ngram import KneserNey
 from elman.codecs import TextCodec
 from elman.data.batch import SequenceBatch
 from elman.data.streams import TextStreams, score_streams

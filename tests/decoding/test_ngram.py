@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elman.baselines.ngram import KneserNey, _discounts
 from elman.codecs import TextCodec
 from elman.data import read_texts
+from elman.decoding.ngram import KneserNey, NGram, _discounts
 from elman.errors import DataError
 from elman.metrics import perplexity
+from scored_texts import score
 from tolerances import PUBLISHED, ROUNDING
 
 VOCABULARY = 4
@@ -114,3 +115,28 @@ def test_penn_treebank_as_published(data_folder: Path) -> None:
     codec = TextCodec.fit("words", [train], 10_000)
     total, count = KneserNey(len(codec)).fit([codec.encode(train)]).nats([codec.encode(test)])
     assert perplexity(total, count) == pytest.approx(141.2, rel=PUBLISHED)
+
+
+@given(texts=documents, text=st.lists(st.integers(0, VOCABULARY - 2), max_size=8), order=orders)
+def test_a_scorer_gives_what_the_model_gives_a_text_with_its_end(
+    texts: list[list[int]], text: list[int], order: int
+) -> None:
+    scorer = NGram(texts, VOCABULARY - 1, order)
+    end = VOCABULARY - 1
+    model = KneserNey(VOCABULARY, order).fit(arrays([[*each, end] for each in texts]))
+    whole = [*text, end]
+    expected = sum(math.log(model.probabilities(whole[:place])[symbol]) for place, symbol in enumerate(whole))
+    assert score(scorer, text) == pytest.approx(expected, rel=ROUNDING)
+
+
+def test_contexts_that_a_scorer_forgets_are_scored_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [[0, 1, 2, 0, 1], [2, 2, 1]]
+    kept, forgetful = NGram(texts, 3, 3), NGram(texts, 3, 3)
+    expected = [score(kept, text) for text in texts]
+    monkeypatch.setattr("elman.decoding.ngram._KNOWN", 1)
+    assert [score(forgetful, text) for text in texts] == expected
+
+
+def test_a_text_that_was_learnt_scores_better() -> None:
+    scorer = NGram([[0, 1, 0, 1, 2]] * 5, 3, 4)
+    assert score(scorer, [0, 1, 0, 1, 2]) > score(scorer, [0, 2, 0, 2, 1]) + 5

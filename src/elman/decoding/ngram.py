@@ -1,4 +1,4 @@
-"""N-gram language model with modified interpolated Kneser-Ney smoothing (Chen & Goodman 1998), in NumPy."""
+"""N-gram language models with modified interpolated Kneser-Ney smoothing (Chen & Goodman 1998), in NumPy."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from elman.errors import DataError
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+#: Contexts whose scores a scorer keeps.
+_KNOWN = 20_000
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,15 @@ class KneserNey:
 
     def probabilities(self, history: Sequence[int] | NDArray[Any]) -> Floats:
         """Return p(w | history) for every w, shape (vocabulary,); a short history begins a document."""
-        before = [*[self.vocabulary] * self.order, *history]
-        older = [np.array([before[-back]], dtype=np.int64) for back in range(1, self.order)]
-        contexts = [np.repeat(context, self.vocabulary) for context in self._contexts(older, 1)]
-        return self._probability(contexts, np.arange(self.vocabulary))
+        return self.probabilities_after([history])[0]
+
+    def probabilities_after(self, histories: Sequence[Sequence[int] | NDArray[Any]]) -> Floats:
+        """As `probabilities` for each of n histories, shape (n, vocabulary)."""
+        before = [[*[self.vocabulary] * self.order, *history] for history in histories]
+        older = [np.array([row[-back] for row in before], dtype=np.int64) for back in range(1, self.order)]
+        contexts = [np.repeat(context, self.vocabulary) for context in self._contexts(older, len(before))]
+        symbols = np.tile(np.arange(self.vocabulary), len(before))
+        return self._probability(contexts, symbols).reshape(len(before), self.vocabulary)
 
     def _with_boundaries(self, documents: Sequence[NDArray[Any]]) -> Ids:
         boundary = np.full(max(self.order - 1, 1), self.vocabulary, dtype=np.int64)
@@ -118,6 +127,55 @@ class KneserNey:
             seen = level.left_over[context] * p + np.where(found, level.discounted[places], 0)
             p = np.where(context >= 0, seen, p)
         return p
+
+
+@final
+class NGram:
+    """A scorer of texts for a search, see `elman.decoding.scorers`: ln p of an n-gram model of some texts.
+
+    Args:
+        texts: What the model learns: symbols from 0 to ``symbols`` - 1, each text with its end.
+        symbols: Number of symbols.
+        order: Symbols that count, the scored one among them.
+
+    Raises:
+        DataError: There are no texts.
+
+    >>> scorer = NGram([[0, 1, 0, 1]] * 20, symbols=2, order=2)
+    >>> state, scores = scorer.start()
+    >>> scores.round(2)
+    array([-0.01, -5.04])
+    """
+
+    def __init__(self, texts: Sequence[Sequence[int]], symbols: int, order: int) -> None:
+        self.order = order
+        self._end = symbols
+        self._model = KneserNey(symbols + 1, order).fit([np.array([*text, symbols]) for text in texts])
+        #: The scores after contexts that were asked for, with that of the end last; few contexts come often.
+        self._known: dict[tuple[int, ...], Floats] = {}
+
+    def start(self) -> tuple[Any, Floats]:
+        """The state before any symbol, and the scores of the first one, (symbols,)."""
+        return (), self._scores([()])[0, :-1]
+
+    def step(self, states: Sequence[Any], symbols: NDArray[np.int64]) -> tuple[list[Any], Floats]:
+        """Read one symbol in each of n states: the new states and the scores of the next symbol, (n, symbols)."""
+        grown = [(*state, symbol) for state, symbol in zip(states, symbols.tolist(), strict=True)]
+        new = [state[max(0, len(state) - self.order + 1) :] for state in grown]
+        return list(new), self._scores(new)[:, :-1]
+
+    def end(self, states: Sequence[Any]) -> Floats:
+        """The score of ending in each of n states, (n,)."""
+        return self._scores(states)[:, -1]
+
+    def _scores(self, contexts: Sequence[tuple[int, ...]]) -> Floats:
+        """Ln p of every symbol and of the end after contexts, (n, symbols + 1)."""
+        new = list(dict.fromkeys(context for context in contexts if context not in self._known))
+        if len(self._known) + len(new) > _KNOWN:
+            self._known, new = {}, list(dict.fromkeys(contexts))
+        if new:
+            self._known |= zip(new, np.log(self._model.probabilities_after(new)), strict=True)
+        return np.stack([self._known[context] for context in contexts])
 
 
 def _find(table: Ids, keys: Ids) -> tuple[NDArray[np.bool_], Ids]:
