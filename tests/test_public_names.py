@@ -18,6 +18,7 @@ PUBLIC = {
         "Tagger",
         "TextScore",
         "Transcriber",
+        "Translator",
         "__version__",
         "cells",
         "diagnostics",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from elman.tasks.regress import Regressor
     from elman.tasks.tag import Tagger
     from elman.tasks.transcribe import Transcriber
+    from elman.tasks.translate import Translator
 
 system.share_cores()
 
@@ -38,6 +39,7 @@ __all__ = [
     "Tagger",
     "TextScore",
     "Transcriber",
+    "Translator",
     "__version__",
     "cells",
     "diagnostics",
@@ -62,6 +64,7 @@ _HOMES = {
     "Tagger": "elman.tasks.tag",
     "TextScore": "elman.tasks.language_model",
     "Transcriber": "elman.tasks.transcribe",
+    "Translator": "elman.tasks.translate",
     "explain": "elman.nn.explain",
     "load": "elman.tasks",
 }

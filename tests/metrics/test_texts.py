@@ -7,7 +7,7 @@ import math
 import pytest
 
 from elman.errors import DataError
-from elman.metrics.texts import bleu, chrf, error_rate, errors, exact
+from elman.metrics.texts import bleu, chrf, error_rate, exact, nearest_errors
 
 
 def test_bleu_of_a_case_worked_by_hand() -> None:
@@ -47,12 +47,12 @@ def test_chrf_says_how() -> None:
 
 
 def test_errors_are_counted_against_the_nearest_reference() -> None:
-    assert errors("R EH D", ["R IY D", "R EH D"]) == (0, 3)
-    assert errors("R EH", ["R IY D Z", "R EH D"]) == (1, 3)
-    assert errors("kat", ["cat", "dog"], "characters") == (1, 3)
+    assert nearest_errors("R EH D", ["R IY D", "R EH D"]) == (0, 3)
+    assert nearest_errors("R EH", ["R IY D Z", "R EH D"]) == (1, 3)
+    assert nearest_errors("kat", ["cat", "dog"], "characters") == (1, 3)
     # As many errors: the longer one.
-    assert errors("A B", ["A", "A B C"]) == (1, 3)
-    assert errors("", ["A B"]) == (2, 2)
+    assert nearest_errors("A B", ["A", "A B C"]) == (1, 3)
+    assert nearest_errors("", ["A B"]) == (2, 2)
 
 
 def test_an_error_rate_is_of_all_symbols_together() -> None:

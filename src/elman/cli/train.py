@@ -18,6 +18,7 @@ from elman.settings import (
     RegressorSettings,
     TaggerSettings,
     TranscriberSettings,
+    TranslatorSettings,
 )
 
 if TYPE_CHECKING:
@@ -174,6 +175,13 @@ def forecast(
 ) -> None:
     """Train a network to say how series go on: elman train forecast sales.csv --horizon 28 --out runs/sales."""
     _learn("forecast", settings, data, out, resume, (search, search_over), quiet, json, start_from=start_from)
+
+
+translate = _learner_command(
+    "translate",
+    TranslatorSettings(),
+    "Train a network to write another text for each text: elman train translate train.en train.de --out runs/en-de.",
+)
 
 
 def _learn(

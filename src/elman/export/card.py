@@ -14,6 +14,7 @@ USES = {
         "elman predict DIR --prompt ...",
         "elman evaluate DIR FILE",
     ),
+    "translate": ("elman predict DIR FILE.txt", 'elman predict DIR --prompt "..."', "elman evaluate DIR DATA"),
     "forecast": ("elman predict DIR --out FILE.csv", "elman evaluate DIR DATA"),
 }
 LABEL_USES = ("elman predict DIR DATA --out FILE.csv", "elman evaluate DIR DATA")
@@ -22,6 +23,7 @@ LABEL_USES = ("elman predict DIR DATA --out FILE.csv", "elman evaluate DIR DATA"
 def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int) -> str:
     """Text of a bundle's ``README.md``, from its configuration and its figures alone."""
     network, training = config["network"], metrics["training"]
+    network = network.get("decoder", network)
     layers = " + ".join(str(size) for size in network["hidden_sizes"])
     headings, rows = scores(metrics)
     lines = [

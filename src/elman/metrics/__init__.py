@@ -9,7 +9,7 @@ from elman.metrics.labels import Counts, accuracy, confusion, matthews
 from elman.metrics.language import bits_per_symbol, perplexity
 from elman.metrics.numbers import mae, r2, rmse
 from elman.metrics.spans import Span, are_spans, find_spans, span_counts
-from elman.metrics.texts import TextScore, bleu, chrf, error_rate, errors, exact
+from elman.metrics.texts import TextScore, bleu, chrf, error_rate, exact
 
 __all__ = [
     "Counts",
@@ -25,7 +25,6 @@ __all__ = [
     "cider_d",
     "confusion",
     "error_rate",
-    "errors",
     "exact",
     "find_spans",
     "mae",

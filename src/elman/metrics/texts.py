@@ -102,15 +102,15 @@ def error_rate(hypotheses: Sequence[str], references: Sequence[Sequence[str]], u
     0.333
     """
     _columns(hypotheses, references)
-    rows = np.array([errors(*pair, unit) for pair in zip(hypotheses, references, strict=True)])
+    rows = np.array([nearest_errors(*pair, unit) for pair in zip(hypotheses, references, strict=True)])
     wrong, symbols = rows.sum(0)
     return TextScore(float(wrong / symbols), bootstrap(rows, lambda sums: sums[:, 0] / sums[:, 1]))
 
 
-def errors(hypothesis: str, references: Sequence[str], unit: Unit = "words") -> tuple[int, int]:
+def nearest_errors(hypothesis: str, references: Sequence[str], unit: Unit = "words") -> tuple[int, int]:
     """How many symbols are wrong against the nearest reference, and how many it has. Raises `DataError` on empty ones.
 
-    >>> errors("K AA T", ["K AE T S", "K AE T"])
+    >>> nearest_errors("K AA T", ["K AE T S", "K AE T"])
     (1, 3)
     """
     import jiwer

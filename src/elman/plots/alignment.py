@@ -20,6 +20,9 @@ _LONGEST = 18
 #: Inches of a cell: of few symbols, and of so many that they are drawn closer.
 _WIDE, _NARROW, _MANY = 0.34, 0.2, 40
 
+#: Inches of a character of the title.
+_CHARACTER = 0.105
+
 
 def alignment(attention: NDArray[Any], source: Sequence[str], target: Sequence[str], title: str) -> Figure:
     """A row for each symbol that was written, from top to bottom, a column for each of the source.
@@ -46,7 +49,8 @@ def alignment(attention: NDArray[Any], source: Sequence[str], target: Sequence[s
     slanted = max(map(len, above)) > 2
     width = cell * len(source) + 0.09 * max(map(len, beside)) + 1.1
     height = cell * len(target) + (0.08 * max(map(len, above)) if slanted else 0.2) + 0.9
-    figure, axes = style.new(max(3.6, width), max(2.2, height))
+    width = max(3.6, width)
+    figure, axes = style.new(width, max(2.2, height))
     with style.context():
         shades = LinearSegmentedColormap.from_list("attention", ["#f6f8fa", style.COLOURS[0]])
         axes.imshow(attention, cmap=shades, vmin=0, vmax=1, aspect="equal")
@@ -65,9 +69,10 @@ def alignment(attention: NDArray[Any], source: Sequence[str], target: Sequence[s
         axes.tick_params(which="both", length=0)
         for side in axes.spines.values():
             side.set_visible(False)
+        title = _shown(title, int(width / _CHARACTER))
         figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold", color=style.INK, parse_math=False)
     return figure
 
 
-def _shown(symbol: str) -> str:
-    return symbol if len(symbol) <= _LONGEST else f"{symbol[: _LONGEST - 1]}…"
+def _shown(text: str, longest: int = _LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

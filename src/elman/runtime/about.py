@@ -16,6 +16,11 @@ FIGURES = {
     "macro_f1": ("macro-F1", ".3f"),
     "wer": ("word error", ".1%"),
     "cer": ("character error", ".1%"),
+    "bleu": ("BLEU", ".1f"),
+    "chrf": ("chrF", ".1f"),
+    "symbol_error": ("symbol error", ".1%"),
+    "character_error": ("character error", ".1%"),
+    "exact": ("exactly right", ".1%"),
     "rmse": ("RMSE", ".4g"),
     "mae": ("MAE", ".4g"),
     "r2": ("R2", ".3f"),
@@ -36,6 +41,8 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int
     }
     if "answers" in config:
         rows["says"] = _says(config["answers"])
+    if "target" in config:
+        rows["writes"] = _writes(config)
     rows["written by"] = f"Elman {config['elman']}"
     if training := metrics.get("training"):
         several = f"{training['sequences']:,} sequences, " if "sequences" in training else ""
@@ -66,7 +73,19 @@ def scores(metrics: Mapping[str, Any]) -> tuple[list[str], dict[str, list[str]]]
 def _network(network: Mapping[str, Any]) -> str:
     if "horizon" in network:
         return f"{network['network']}, {network['cell']}, {_units(network)} units, tells {network['distribution']}"
+    if "decoder" in network:
+        return _pair_network(network["encoder"], network["decoder"])
+    if network.get("head") == "transducer":
+        said = f"after {network['symbols']:,} symbols by {network['cell']}, {_units(network)} units"
+        return f"transducer: {_label_network(network['encoder'])}, {said}"
     return _text_network(network) if "vocabulary" in network else _label_network(network)
+
+
+def _pair_network(encoder: Mapping[str, Any], decoder: Mapping[str, Any]) -> str:
+    ways = " in both directions" if encoder["bidirectional"] else ""
+    fed = " and input feeding" if decoder["input_feeding"] else ""
+    asks = f"{decoder['attention']} attention{fed}"
+    return f"{decoder['cell']}, encoder of {_units(encoder)} units{ways}, decoder of {_units(decoder)} units, {asks}"
 
 
 def _text_network(network: Mapping[str, Any]) -> str:
@@ -91,9 +110,18 @@ def _reads(config: Mapping[str, Any]) -> str:
         return f"windows of {network['context']:,} steps of series, for {network['horizon']:,} steps ahead"
     if "vocabulary" in network:
         return f"{kind}, {network['vocabulary']:,} symbols"
+    if "decoder" in network:
+        return f"{kind}, {config['codec']['symbols']:,} symbols"
+    if network.get("head") == "transducer":
+        network = network["encoder"]
     if network["symbols"]:
         return f"{kind}, {' and '.join(f'{count:,}' for count in network['symbols'])} symbols"
     return f"{kind}, frames of {' x '.join(map(str, network['frame']))} numbers"
+
+
+def _writes(config: Mapping[str, Any]) -> str:
+    target = config["target"] or config["codec"]
+    return f"{target['kind']}, {target['symbols']:,} symbols"
 
 
 def _says(answers: Mapping[str, Any]) -> str:

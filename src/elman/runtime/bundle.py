@@ -41,6 +41,7 @@ MODELS = {
     "tag": "label_model:LabelModel",
     "regress": "label_model:LabelModel",
     "transcribe": "transcript_model:TranscriptModel",
+    "translate": "pair_model:PairModel",
 }
 
 AnyModel = TypeVar("AnyModel", bound=Model)

@@ -13,8 +13,9 @@ from elman.tasks.language_model import LanguageModel
 from elman.tasks.regress import Regressor
 from elman.tasks.tag import Tagger
 from elman.tasks.transcribe import Transcriber
+from elman.tasks.translate import Translator
 
-Task: TypeAlias = LanguageModel | Classifier | Tagger | Regressor | Transcriber | Forecaster
+Task: TypeAlias = LanguageModel | Classifier | Tagger | Regressor | Transcriber | Translator | Forecaster
 
 #: Task named in a bundle's config.json -> the class that loads it.
 TASKS: dict[str, type[Task]] = {
@@ -23,6 +24,7 @@ TASKS: dict[str, type[Task]] = {
     "tag": Tagger,
     "regress": Regressor,
     "transcribe": Transcriber,
+    "translate": Translator,
     "forecast": Forecaster,
 }
 

@@ -1,0 +1,193 @@
+"""Translating: from text to text, whatever both are: sentences, spellings and sounds, names in two scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, final
+
+from elman.data.examples import Answer, Examples
+from elman.data.splits import Parts
+from elman.runtime.bundle import Bundle
+from elman.runtime.pair_model import PairModel, Translation, Writing
+from elman.runtime.pair_stream import PairStream
+from elman.settings import AUTO, TranslatorSettings, to_dict, update
+from elman.tasks.learner import Learner
+from elman.tasks.translation_report import (
+    COMMONEST,
+    COPY,
+    Measure,
+    TranslationReport,
+    Written,
+    commonest,
+    truth_in,
+    writing_of,
+)
+
+if TYPE_CHECKING:
+    from elman.training.events import Callback
+
+#: Folder in that of a run with the next best checkpoints, each a model folder of its own.
+CHECKPOINTS = "checkpoints"
+
+
+@final
+class Translator(Learner[TranslatorSettings, PairModel]):
+    """A network that reads a text and writes another one, learnt from pairs.
+
+    An encoder reads the source in both directions; a decoder writes the target symbol by symbol and looks, before each,
+    at all of the source (Bahdanau et al., ICLR 2015; Luong et al., EMNLP 2015). Options are the fields of
+    `elman.settings.TranslatorSettings`, by name:
+
+    >>> model = Translator(cell="lstm", hidden_size=64, target_units="symbols")
+    >>> model.settings.network.cell
+    'lstm'
+    """
+
+    task = "translate"
+    Settings = TranslatorSettings
+    Model = PairModel
+
+    _report: TranslationReport | None = None
+    _beside: Sequence[PairModel] = ()
+
+    @property
+    def answer(self) -> Answer:
+        """A text for each source."""
+        return "text"
+
+    def fit_parts(
+        self,
+        parts: Parts,
+        *,
+        source: str = "examples in memory",
+        out: str | Path | None = None,
+        resume: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train on data that are divided already; `Learner.fit_parts` says what the arguments mean.
+
+        A source with several targets, each of which is right, is learnt with each of them.
+        """
+        from elman.tasks import translate_training as training
+
+        trained = training.run(parts, self._asked(), source=source, out=out, resume=resume, callbacks=callbacks)
+        self._effective, self._model, self._beside = trained.settings, trained.model, ()
+        sources, targets = training.pairs_in(parts.train)
+        self._sample = trained.model.record((sources[0], targets[0]))
+        self._metrics = {"training": trained.training}
+        if out is not None:  # scoring takes a while: the model is safe before
+            self.save(out)
+            for number, other in enumerate(trained.others, 2):
+                self._save_beside(Path(out) / CHECKPOINTS / str(number), other, (sources[0], targets[0]))
+        scored = {"held_out": parts.valid, "test": parts.test}
+        known = {name: part for name, part in scored.items() if part is not None}
+        early = trained.failure is not None or trained.training["stopped_by"] == "interrupt"
+        rivals = None if out is None or early else (sources, targets)
+        self._report = self._reported(known, source, learnt=rivals) if known else None
+        self._metrics = {**(self._report.figures if self._report else {}), "training": trained.training}
+        if out is not None:
+            self.save(out)
+            if self._report is not None:
+                self._report.write(out)
+        if trained.failure is not None:
+            raise trained.failure
+        return self
+
+    @property
+    def report(self) -> TranslationReport | None:
+        """All that `fit` found of held-out and test data; None where there were none, and after `load`."""
+        return self._report
+
+    # To write ----------------------------------------------------------------------------------------------
+
+    def writing(self, n_best: int = 1, **options: Any) -> Writing:
+        """How targets are looked for: as was chosen after training, but for the ``options`` that are given.
+
+        They are those of `elman.settings.WritingSettings`. Raises `SettingsError` for one that there is not.
+        """
+        settings = update(self.settings.writing, options, "writing")
+        # A model that was not trained to the end has not chosen yet.
+        usual = {"beam": 5, "length_penalty": 0.5}
+        left = {name: value for name, value in usual.items() if getattr(settings, name) == AUTO}
+        return writing_of(update(settings, left, "writing"), n_best)
+
+    def beside(self, *folders: str | Path) -> Self:
+        """Let the models of other folders write along with this one, as one: the mean of their probabilities.
+
+        A folder of model folders stands for all of them: ``RUN/checkpoints`` holds the next best ones of a run with the
+        option ``keep``. Raises `BundleError` where there is no such model, `UsageError` where its vocabularies are
+        others.
+        """
+        found: list[PairModel] = []
+        for folder in map(Path, folders):
+            inside = sorted(each.parent for each in folder.glob("*/config.json"))
+            if (folder / "config.json").exists() or not inside:
+                inside = [folder]
+            found += [Bundle.read(each, PairModel).model for each in inside]
+        for model in found:
+            self.model.check_vocabularies(model)
+        self._beside = (*self._beside, *found)
+        return self
+
+    def predict(self, X: Any, **options: Any) -> list[str]:  # noqa: N803
+        """The target of each source; ``X`` is as for `fit`, or `Examples`; options are those of `writing`."""
+        return [several[0].text for several in self.translations(X, **options)]
+
+    def translations(self, X: Any, *, n_best: int = 1, **options: Any) -> list[list[Translation]]:  # noqa: N803
+        """The ``n_best`` targets of each source, the best one first, with scores and alignments."""
+        sources = [str(raw) for raw in self.examples(X).inputs]
+        return list(self.model.translate(sources, self.writing(n_best, **options), beside=self._beside))
+
+    def stream(self, **options: Any) -> PairStream:
+        """A live session: text comes in, line by line its targets come out, see `elman.runtime.pair_stream`."""
+        return PairStream(self.model, self.writing(**options), self._beside)
+
+    def evaluate(self, X: Any, y: Any = None, **options: Any) -> TranslationReport:  # noqa: N803
+        """How good the model is on sources whose targets are known; arguments as for `fit` and `writing`."""
+        examples = self.examples(X, y, with_targets=True)
+        return self._reported({"data": examples}, f"{len(examples):,} pairs", options)
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+        """BLEU / 100, or 1 - the error."""
+        report = self.evaluate(X, y)
+        value = float(report.figures["data"]["model"][report.measure.main])
+        return value / 100 if report.measure.main == "bleu" else 1 - value
+
+    def _reported(
+        self,
+        parts: dict[str, Examples],
+        source: str,
+        options: dict[str, Any] | None = None,
+        learnt: tuple[list[str], list[str]] | None = None,
+    ) -> TranslationReport:
+        """What the model writes for parts, beside baselines made of what was ``learnt``."""
+        writing, memory = self.writing(**(options or {})), None
+        if learnt is not None:
+            from elman.baselines.translation_memory import TranslationMemory
+
+            memory = TranslationMemory(*learnt)
+        found = {}
+        for name, part in parts.items():
+            sources = [str(raw) for raw in part.inputs]
+            written = [several[0] for several in self.model.translate(sources, writing, beside=self._beside)]
+            others = {}
+            if memory is not None and learnt is not None:
+                others = {memory.name: memory.predict(sources), COPY: sources}
+                others[COMMONEST] = [commonest(learnt[1])] * len(sources)
+            found[name] = Written(part.names, sources, truth_in(part), written, others)
+        measure = Measure.of(self.model.codec, self.model.target)
+        return TranslationReport(measure, found, f"Targets of {source}, by {self.settings.network.cell}")
+
+    def _save_beside(self, folder: Path, model: PairModel, sample: tuple[str, str]) -> None:
+        """Write a model folder for another checkpoint of the same run."""
+        from elman.export import write_bundle
+
+        write_bundle(
+            folder,
+            task=self.task,
+            model=model,
+            settings=to_dict(self.settings),
+            metrics={"training": self._metrics["training"]},
+            sample=model.record(sample),
+        )
