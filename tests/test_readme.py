@@ -14,7 +14,14 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "docs/getting-started.md", "docs/language-models.md", "docs/labels.md", "docs/data.md"]
+PAGES = [
+    "README.md",
+    "docs/getting-started.md",
+    "docs/language-models.md",
+    "docs/labels.md",
+    "docs/transcribe.md",
+    "docs/data.md",
+]
 
 
 def blocks(text: str, language: str) -> list[str]:

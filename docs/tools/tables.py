@@ -13,7 +13,14 @@ from typing import Any
 
 from elman.cells import CELLS, Cell, Ops
 from elman.cells.cell import STATISTICS
-from elman.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings, describe, fields_of
+from elman.settings import (
+    ClassifierSettings,
+    LanguageModelSettings,
+    TaggerSettings,
+    TranscriberSettings,
+    describe,
+    fields_of,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +38,7 @@ OPTIONS: list[tuple[str, type[Any], tuple[str | None, ...]]] = [
     ("Labels", ClassifierSettings, ("data", "input", "network")),
     ("Labels: classify", ClassifierSettings, (None,)),
     ("Labels: tag", TaggerSettings, (None,)),
+    ("Transcripts", TranscriberSettings, ("transcript", "network")),
 ]
 
 
