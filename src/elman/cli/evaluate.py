@@ -41,15 +41,31 @@ def evaluate(
             readable=False,
         ),
     ] = None,
+    horizon: Annotated[int | None, typer.Option("--horizon", help="Forecasts: steps of each.", min=1)] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Forecasts: origins, each knowing only what came before.", min=1)
+    ] = None,
+    statistics: Annotated[
+        list[str] | None,
+        typer.Option("--statistics", help="Forecasts: compare with AutoETS, AutoTheta or the like; may be repeated."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a model: elman evaluate runs/book other.txt."""
     from elman.tasks import load
+    from elman.tasks.forecast import Forecaster
     from elman.tasks.language_model import LanguageModel
     from elman.tasks.run_folder import changes
     from elman.tasks.transcribe import Transcriber
 
     model = load(folder)
+    if isinstance(model, Forecaster):
+        from elman.cli import forecasts
+
+        forecasts.evaluate(model, data, horizon, folds, statistics or [], out, json)
+        return
+    if horizon or folds or statistics:
+        raise UsageError("--horizon, --folds and --statistics are for models of forecasts.")
     if isinstance(model, LanguageModel):
         if len(data) > 1 or out is not None:
             raise UsageError("A language model is scored on one text at a time, without --out.")

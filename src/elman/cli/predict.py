@@ -53,15 +53,31 @@ def predict(
     align: Annotated[
         bool, typer.Option("--align", help="Transcripts: take those of DATA, and show when each word was said.")
     ] = False,
+    horizon: Annotated[
+        int | None, typer.Option("--horizon", help="Forecasts: steps ahead; by default those of the training.", min=1)
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Forecasts: picture to draw, .png or .svg.", readable=False)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON; of sequences one object per line.")] = False,
 ) -> None:
     """Show the likeliest next symbols, or labels: elman predict runs/book --prompt "To be, or not to b"."""
     from elman.tasks import load
+    from elman.tasks.forecast import Forecaster
     from elman.tasks.language_model import LanguageModel
     from elman.tasks.run_folder import changes
     from elman.tasks.transcribe import Transcriber
 
     model = load(folder)
+    if isinstance(model, Forecaster):
+        from elman.cli import forecasts
+
+        if stream or times or align or changes(settings):
+            raise UsageError("A model of forecasts takes DATA, --horizon, --out, --plot and --json.")
+        forecasts.predict(model, data, horizon, out, plot, json)
+        return
+    if horizon is not None or plot is not None:
+        raise UsageError("--horizon and --plot are for models of forecasts.")
     if isinstance(model, LanguageModel):
         if data or out or stream or times or align or changes(settings.decoding):
             raise UsageError("A language model predicts what follows --prompt; it takes none but --top.")

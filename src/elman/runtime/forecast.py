@@ -20,7 +20,7 @@ from elman.shapes.forecast import COSINES, ForecastShape
 __all__ = ["ForecastEngine", "ForecastShape"]
 
 #: Numbers of inputs and states that are computed in one go: enough to be quick, few enough to be small.
-NUMBERS_AT_ONCE = 2**22
+NUMBERS_AT_ONCE = 2**19
 
 
 @final

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from elman.codecs.forecast_windows import WindowCodec, Windows
 from elman.codecs.panel import LEVELS, Forecast, Panel, PanelColumns
 from elman.errors import BundleError, UsageError
+from elman.metrics.conformal import Conformal
 from elman.runtime.backends import Array
 from elman.runtime.distributions import mean_of_quantiles
-from elman.runtime.forecast import ForecastEngine
+from elman.runtime.forecast import ForecastEngine, between
 from elman.runtime.forecast_stream import ForecastStream
 from elman.runtime.model import Model
 from elman.shapes.forecast import ForecastShape
@@ -57,6 +58,7 @@ class ForecastModel(Model):
         tensors: The weights.
         point: What the one number of a forecast is.
         paths: Futures that an autoregressive network draws.
+        conformal: What held-out forecasts taught of the intervals; None where they are as the network tells them.
     """
 
     called = "model of forecasts"
@@ -68,6 +70,7 @@ class ForecastModel(Model):
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
     point: Literal["median", "mean"] = "median"
     paths: int = 200
+    conformal: Conformal | None = None
     _engines: dict[str, ForecastEngine] = field(default_factory=dict, repr=False, compare=False)
 
     def engine(self, backend: str = "auto") -> ForecastEngine:
@@ -114,6 +117,11 @@ class ForecastModel(Model):
         seed: int = 0,
     ) -> Told:
         """What was to be said of series (B,) when ``origins`` (B,) of their rows were known; see `forecast`."""
+        if self.conformal is not None:
+            plain = replace(self, conformal=None)
+            return self._calibrated(
+                plain.at(panel, series, origins, horizon, levels=self.conformal.levels, seed=seed), levels
+            )
         ahead = self._horizon(horizon)
         rng = np.random.default_rng(seed)
         point = np.empty((len(series), ahead))
@@ -178,9 +186,14 @@ class ForecastModel(Model):
                 point = mean_of_quantiles(every[..., np.searchsorted(wanted, MEAN_LEVELS)], MEAN_LEVELS)
             else:
                 point = every[..., wanted.index(0.5)]
-        if self.shape.distribution == "negative-binomial":
-            quantiles = np.round(quantiles)
         return Told(point, quantiles)
+
+    def _calibrated(self, told: Told, levels: Sequence[float]) -> Told:
+        """Quantiles as held-out forecasts say they should be; the median is then the point."""
+        assert self.conformal is not None
+        quantiles = self.conformal(told.quantiles)
+        middle = between(quantiles, self.conformal.levels, (0.5,))[..., 0]
+        return Told(middle if self.point == "median" else told.point, between(quantiles, self.conformal.levels, levels))
 
     # To keep -----------------------------------------------------------------------------------------------
 
@@ -193,6 +206,7 @@ class ForecastModel(Model):
             "latest": list(self.latest.ids),
             "point": self.point,
             "paths": self.paths,
+            "conformal": None if self.conformal is None else self.conformal.to_config(),
         }
 
     def save(self, folder: Path) -> None:
@@ -209,7 +223,8 @@ class ForecastModel(Model):
             columns = PanelColumns.from_config(config["columns"])
             arrays = safetensors.numpy.load(file.read_bytes())
             latest = Panel(tuple(config["latest"]), codec.frequency, columns=columns, **{n: arrays[n] for n in _ARRAYS})
-            return cls(shape, codec, columns, latest, dict(tensors), config["point"], int(config["paths"]))
+            conformal = None if config["conformal"] is None else Conformal.from_config(config["conformal"])
+            return cls(shape, codec, columns, latest, dict(tensors), config["point"], int(config["paths"]), conformal)
         except OSError as error:
             raise BundleError(f"{file}: cannot be read ({error.strerror}).") from None
         except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:

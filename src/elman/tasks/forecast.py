@@ -9,24 +9,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
-from elman import cells
-from elman.codecs.panel import LEVELS, Forecast, Panel
-from elman.data.panel import panel_of, read_panel
-from elman.errors import BundleError, DataError, SettingsError, UsageError
+from elman.codecs.calendar import Frequency
+from elman.codecs.panel import LEVELS, Forecast, Panel, PanelColumns
+from elman.errors import UsageError
 from elman.runtime.bundle import Bundle
 from elman.runtime.forecast_model import ForecastModel
 from elman.runtime.forecast_stream import ForecastStream
-from elman.settings import AUTO, flat, to_dict, update
 from elman.settings.forecast import ForecastSettings
+from elman.tasks.panel_task import PanelTask, as_panel, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
+    from elman.tasks.forecast_report import ForecastReport
     from elman.training.events import Callback
+
+#: Origins of a backtest that nobody asked for.
+MOST_FOLDS = 10
 
 
 @final
-class Forecaster:
+class Forecaster(PanelTask[ForecastSettings, ForecastModel]):
     """A network that learns how series go on, one for all of them.
 
     Options are the fields of `elman.settings.forecast.ForecastSettings`, by name. Series come as files, as a data frame
@@ -44,27 +48,12 @@ class Forecaster:
 
     task = "forecast"
     Settings = ForecastSettings
+    Model = ForecastModel
 
     def __init__(self, **options: Any) -> None:
-        self._options = dict(options)
-        self._effective: ForecastSettings | None = None
-        self._metrics: dict[str, Any] = {}
-        self._model: ForecastModel | None = None
-        self._sample: dict[str, Any] = {}
-        self._report: Any = None
-        if self.settings.network.cell != AUTO:
-            cells.find(self.settings.network.cell)
-
-    @property
-    def settings(self) -> ForecastSettings:
-        """The options as they were given; after `fit` nothing in them is left open."""
-        return self._asked() if self._effective is None else self._effective
-
-    def _asked(self) -> ForecastSettings:
-        return update(self.Settings(), self._options, type(self).__name__)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._options.items())})"
+        super().__init__(**options)
+        self._report: ForecastReport | None = None
+        self._panel: Panel | None = None
 
     # To learn ----------------------------------------------------------------------------------------------
 
@@ -96,37 +85,31 @@ class Forecaster:
 
         asked = self._asked()
         known = None if start_from is None else Bundle.read(start_from, ForecastModel).model
-        panel = _panel(data, asked, known)
+        panel = as_panel(data, asked.data, None if known is None else self._known(known))
         trained = training.run(
-            panel, asked, source=_source(data), out=out, resume=resume, start_from=start_from, callbacks=callbacks
+            panel, asked, source=source_of(data), out=out, resume=resume, start_from=start_from, callbacks=callbacks
         )
         self._effective, self._model = trained.settings, trained.model
         self._sample = trained.model.record()
         self._metrics = {"training": trained.training}
+        self._panel = panel
         if out is not None:
             self.save(out)
+            if not trained.stopped_early and int(self.settings.windows.held_out):
+                self._report = self.backtest()
+                self._metrics = {"held_out": self._report.figures["data"], "training": trained.training}
+                self.save(out)
+                self._report.write(out)
         if trained.failure is not None:
             raise trained.failure
         return self
 
     @property
-    def metrics(self) -> dict[str, Any]:
-        """How good the model is on held-out data, with the baselines, and how it was trained."""
-        return self._metrics
-
-    @property
-    def report(self) -> Any:
-        """All that `fit` found of held-out data; None where there were none, and after `load`."""
+    def report(self) -> ForecastReport | None:
+        """The backtest on what `fit` held out; None without a folder, where nothing was held out, and after `load`."""
         return self._report
 
     # To say something --------------------------------------------------------------------------------------
-
-    @property
-    def model(self) -> ForecastModel:
-        """What was learnt, as it runs without torch. Raises `UsageError` before `fit` or `load`."""
-        if self._model is None:
-            raise UsageError(f"This {type(self).__name__} has not been trained: call fit, or elman.load(DIR).")
-        return self._model
 
     def predict(self, h: int | None = None, data: Any = None, **options: Any) -> pd.DataFrame:
         """How series go on: a row for each step with unique_id, ds, forecast, and ``lo-80``, ``hi-80`` and so on.
@@ -151,9 +134,61 @@ class Forecaster:
         """
         return self.model.forecast(None if data is None else self.panel(data), h, levels=levels, seed=seed)
 
-    def panel(self, data: Any) -> Panel:
-        """Series in files or a data frame, read as those of the training were."""
-        return _panel(data, self.settings, self.model)
+    def backtest(
+        self,
+        data: Any = None,
+        h: int | None = None,
+        *,
+        folds: int | None = None,
+        step: int | None = None,
+        statistics: Sequence[str] = (),
+        seed: int = 0,
+    ) -> ForecastReport:
+        """How good forecasts from origins in the past would have been, beside those of simple models.
+
+        At each origin nothing is known of what comes after; the model itself is as it was trained, so rows that it was
+        trained on are told of. Simple models are fitted to what came before the first origin.
+
+        Args:
+            data: Series whose end is forecast, as for `fit`; by default those of the training with what was held out.
+            h: Steps of each forecast, by default those of the training.
+            folds: Origins, by default as many as what was held out has.
+            step: Steps from one origin to the next, by default ``h``.
+            statistics: Names of models of statsforecast to compare with, such as AutoETS and AutoTheta.
+            seed: Of drawn paths.
+
+        Raises `DataError` where no series is longer than the forecast.
+        """
+        from elman.tasks.forecast_report import backtested
+
+        horizon = self.model.shape.horizon if h is None else h
+        panel = self._trained_on() if data is None else self.panel(data)
+        return backtested(
+            self.model,
+            panel,
+            horizon,
+            folds=folds or self._folds(horizon),
+            step=step,
+            statistics=statistics,
+            seed=seed,
+            trained=self._trained_until(),
+            title=f"Forecasts by a network, {self.settings.network.architecture}",
+        )
+
+    def evaluate(self, data: Any, **options: Any) -> ForecastReport:
+        """`backtest` on series whose end is forecast: a file, a data frame or a panel."""
+        return self.backtest(data, **options)
+
+    def plot(self, h: int | None = None, data: Any = None, *, history: int | None = None, seed: int = 0) -> Figure:
+        """A picture of history, forecast and intervals, of up to eight series; arguments as for `predict`.
+
+        ``history`` is how many steps before the forecast are shown.
+        """
+        from elman.plots.forecast import fans
+        from elman.tasks.forecast_report import fans_of
+
+        panel = self.model.latest if data is None else self.panel(data)
+        return fans(fans_of(panel, self.model.forecast(panel, h, seed=seed)), history=history)
 
     def stream(self, series: str | None = None, *, start: Any = None) -> ForecastStream:
         """A live session: values come one by one, and at any time it says how they go on.
@@ -163,54 +198,22 @@ class Forecaster:
         """
         return self.model.stream(series, start=start)
 
-    # To keep -----------------------------------------------------------------------------------------------
+    # What it remembers -------------------------------------------------------------------------------------
 
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read a model folder. Raises `BundleError` with one sentence on what is wrong with it."""
-        bundle = Bundle.read(folder, ForecastModel)
-        if bundle.config["task"] != cls.task:
-            raise BundleError(f"{folder}: is a model for the task '{bundle.config['task']}', not '{cls.task}'.")
-        try:
-            settings = update(cls.Settings(), bundle.config.get("settings", {}), f"{folder}/config.json")
-        except SettingsError as error:
-            raise BundleError(str(error)) from None
-        found = cls(**flat(settings))
-        found._effective = settings
-        found._metrics, found._model, found._sample = bundle.metrics, bundle.model, bundle.sample
-        return found
+    def _known(self, model: ForecastModel) -> tuple[PanelColumns, Frequency]:
+        return model.columns, model.codec.frequency
 
-    def save(self, folder: str | Path) -> None:
-        """Write the model folder, whole or not at all. Raises `SaveError`."""
-        from elman.export import write_bundle
+    def _trained_on(self) -> Panel:
+        if self._panel is None:
+            raise UsageError("A loaded model knows only the end of its series: give the data of the backtest.")
+        return self._panel
 
-        write_bundle(
-            folder,
-            task=self.task,
-            model=self.model,
-            settings=to_dict(self.settings),
-            metrics=self.metrics,
-            sample=self._sample,
-        )
+    def _folds(self, horizon: int) -> int:
+        """Origins of a backtest: as many as what is held out has room for, up to `MOST_FOLDS`."""
+        return max(1, min(MOST_FOLDS, int(self.settings.windows.held_out) // horizon))
 
-
-def _panel(data: Any, settings: ForecastSettings, known: ForecastModel | None) -> Panel:
-    """Series as a panel, read like those of a model where there is one."""
-    if isinstance(data, Panel):
-        return data
-    like = None if known is None else (known.columns, known.codec.frequency)
-    if hasattr(data, "columns"):
-        return panel_of(data, settings.data, known=like)
-    several = [data] if isinstance(data, (str, Path)) else data
-    if not isinstance(several, (list, tuple)) or not all(isinstance(each, (str, Path)) for each in several):
-        raise DataError(f"expected a file, a data frame or a Panel of series, found {type(data).__name__}.")
-    return read_panel(several, settings.data, known=like)
-
-
-def _source(data: Any) -> str:
-    """Where the series come from, for the reader."""
-    if isinstance(data, Panel):
-        return "a panel"
-    if hasattr(data, "columns"):
-        return "a data frame"
-    return ", ".join(Path(path).name for path in ([data] if isinstance(data, (str, Path)) else data))
+    def _trained_until(self) -> dict[str, int]:
+        """The last step of each series that was learnt from."""
+        latest, held_out = self.model.latest, int(self.settings.windows.held_out)
+        last = latest.first + latest.history - 1 - held_out
+        return dict(zip(latest.ids, last.tolist(), strict=True))

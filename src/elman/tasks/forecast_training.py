@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from elman.codecs.forecast_windows import WindowCodec, Windows
-from elman.codecs.panel import Panel
+from elman.codecs.panel import LEVELS, Panel
 from elman.data.windows import TrainingWindows, origins_of, tensors
 from elman.errors import NonFiniteLossError, UsageError
+from elman.metrics.conformal import Conformal
 from elman.nn.forecast import ForecastNetwork
 from elman.runtime.backends import Array
 from elman.runtime.bundle import Bundle
@@ -175,16 +176,22 @@ def _train(panel: Panel, record: Record, folder: Path | None, resume: bool, call
     if record.start is not None and not goes_on(folder, resume):
         put_weights(network, Bundle.read(record.start, ForecastModel).model.tensors)
     learnt = _learnt(panel, int(settings.windows.held_out), shape.horizon)
-    batches = TrainingWindows(
+    windows = TrainingWindows(
         model.codec, panel, shape.horizon, int(training.batch_size), seed=training.seed,
         per_epoch=_windows_of_epoch(learnt, shape, int(training.batch_size)), last=learnt - shape.horizon,
     )  # fmt: skip
+    batches = Repeated(windows, BATCHES_OF_EPOCH)
     series, origins = held_out_windows(panel, settings, shape.reach)
     outcome = train(
         network, objective, batches, _evaluation(model, panel, series, origins) if len(series) else None, record,
         folder=folder, resume=resume, callbacks=callbacks,
     )  # fmt: skip
     model = replace(model, tensors=tensors_of(network), _engines={})
+    if settings.conformal and len(series) and outcome.failure is None:
+        told = model.at(panel, series, origins)
+        model = replace(
+            model, conformal=Conformal.fit(truth_of(panel, series, origins, shape.horizon), told.quantiles, LEVELS)
+        )
     figures = outcome.figures(record.source, record.sha256, int(learnt.sum()))
     figures["sequences"] = len(panel)
     return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure)
@@ -222,6 +229,31 @@ def _evaluation(
         return Score(total / len(series), {"held-out loss": total / len(series)})
 
     return evaluate
+
+
+def truth_of(panel: Panel, series: NDArray[Any], origins: NDArray[Any], horizon: int) -> NDArray[np.float64]:
+    """What was measured after each origin (B,) of series (B,), (B, horizon)."""
+    place = origins[:, None] + np.arange(horizon)
+    known = place < panel.history[series][:, None]
+    rows = np.where(known, panel.offsets[series][:, None] + place, 0)
+    return np.where(known, panel.target[rows], np.nan)
+
+
+class Repeated:
+    """Batches of which an epoch goes through all several times, where they are few."""
+
+    def __init__(self, batches: TrainingWindows, fewest: int) -> None:
+        self._batches = batches
+        self._times = -(-fewest // batches.steps_in(0))
+
+    def steps_in(self, epoch: int) -> int:
+        """The number of batches of an epoch."""
+        return self._times * self._batches.steps_in(epoch)
+
+    def batch(self, epoch: int, index: int) -> Windows:
+        """A batch of an epoch."""
+        steps = self._batches.steps_in(0)
+        return self._batches.batch(epoch * self._times + index // steps, index % steps)
 
 
 def _training_only(settings: ForecastSettings) -> dict[str, Any]:
