@@ -94,7 +94,8 @@ class DLinear:
     Attributes:
         weight: (C, H).
         bias: (H,).
-        residuals: The quantiles of held-out errors in units of s, (H, levels).
+        residuals: Distances of the quantiles from the forecast in units of s, (H, levels): as far on both sides as
+            held-out errors were.
         levels: Of the quantiles.
     """
 
@@ -127,8 +128,10 @@ class DLinear:
         found = [_solved(gram, product, mean, penalty) for penalty in PENALTIES]
         errors = [np.mean([((x @ w + b - y) ** 2).mean() for x, y in seen]) for w, b in found]
         weight, bias = found[int(np.argmin(errors))]
-        rest = np.concatenate([y - x @ weight - bias for x, y in seen])
-        return cls(weight, bias, np.quantile(rest, levels, axis=0).T, tuple(levels))
+        rest = np.abs(np.concatenate([y - x @ weight - bias for x, y in seen]))
+        sides = np.sign(np.asarray(levels) - 0.5)
+        widths = np.quantile(rest, np.abs(2 * np.asarray(levels) - 1), axis=0).T
+        return cls(weight, bias, np.where(sides == 0, 0.0, sides * widths), tuple(levels))
 
     def __call__(self, panel: Panel, horizon: int) -> Forecast:
         """The forecast of a panel, of at most the horizon that was learnt. Raises `SettingsError` beyond it."""

@@ -1,12 +1,14 @@
 """The one style of HTML page: a single file that needs no network, in light and dark.
 
 A page is data: sections of blocks. Whatever text goes in is escaped, and pictures are embedded as images, in
-which browsers run no scripts, so a page is safe to open whoever wrote the names and texts on it.
+which browsers run no scripts, so a page is safe to open whoever wrote the names and texts on it. A block that moves has
+a script of its own; the page says which scripts those are, by their fingerprints, and browsers run no others.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -28,6 +30,14 @@ class Block(ABC):
     @abstractmethod
     def html(self) -> str:
         """Return the block as HTML, with everything given to it escaped."""
+
+    def style(self) -> str:
+        """Return rules of its own besides those of all pages; none for most blocks."""
+        return ""
+
+    def script(self) -> str:
+        """Return what makes it move; nothing for most blocks."""
+        return ""
 
 
 @final
@@ -142,6 +152,11 @@ class Page:
     def html(self) -> str:
         """Return the page as one self-contained HTML document."""
         css = resources.files("elman.plots").joinpath("page.css").read_text(encoding="utf-8")
+        blocks = [block for part in self.sections for block in part.blocks]
+        css += "".join(dict.fromkeys(block.style() for block in blocks))
+        scripts = [script for script in dict.fromkeys(block.script() for block in blocks) if script]
+        rule = f'<meta http-equiv="Content-Security-Policy" content="{policy(scripts)}">\n' if scripts else ""
+        moving = "".join(f"<script>{script}</script>\n" for script in scripts)
         title = html.escape(self.title)
         summary = f'<p class="summary">{html.escape(self.summary)}</p>' if self.summary else ""
         sections = "\n".join(
@@ -151,8 +166,8 @@ class Page:
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n"
-            f"<body>\n<header><h1>{title}</h1>{summary}</header>\n{sections}\n</body>\n</html>\n"
+            f"{rule}<title>{title}</title>\n<style>\n{css}</style>\n</head>\n"
+            f"<body>\n<header><h1>{title}</h1>{summary}</header>\n{sections}\n{moving}</body>\n</html>\n"
         )
 
     def write(self, path: Path) -> Path:
@@ -162,3 +177,14 @@ class Page:
         except OSError as error:
             raise SaveError(f"{path}: the page cannot be written ({error.strerror}).") from error
         return path
+
+
+def policy(scripts: Sequence[str]) -> str:
+    """What browsers may run on a page: these scripts and no others, and nothing from elsewhere.
+
+    >>> policy([])[:60]
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    """
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
