@@ -63,6 +63,7 @@ def test_a_task_from_file_to_predictions(
     assert "The network:" in err
     figures = json.loads(elman("evaluate", out, files[task], "--json")[1])
     assert figure in figures["model"]
+    assert "When it was trained, " in elman("evaluate", out, files[task])[1]
     assert elman("predict", out, files[task], "--out", tmp_path / "said.csv")[1].startswith("40 rows are in")
     rows = list(csv.DictReader((tmp_path / "said.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 40

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from elman.baselines.linear import loss_of
 from elman.runtime.answers import ClassAnswers
@@ -12,7 +13,7 @@ RNG = np.random.default_rng(0)
 def test_shares_are_those_of_the_lowest_loss() -> None:
     right = RNG.normal(size=(60, 3))
     answers, truth, noise = ClassAnswers(("a", "b", "c")), right.argmax(1), RNG.normal(size=right.shape)
-    assert weigh(answers, right, noise, truth) == (max(SCALES), 0.0)
+    assert weigh(answers, right, noise, truth) == pytest.approx((max(SCALES) * max(SHARES), max(SCALES) * min(SHARES)))
     assert weigh(answers, noise, right, truth)[1] > 0
     recurrent, bag = right + noise, right - noise
     shares = weigh(answers, recurrent, bag, truth)

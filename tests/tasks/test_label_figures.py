@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from elman.codecs.raw import Frames, Ink, Recording, Series
 from elman.data.examples import Examples
 from elman.errors import DataError
-from elman.tasks.label_figures import SCORERS, Part, excerpt
+from elman.tasks.label_figures import SCORERS, Part
 
 
 def part(targets: list[object], outputs: object, **more: object) -> Part:
@@ -91,14 +90,3 @@ def test_a_score_needs_truth(kind: str) -> None:
 def test_outputs_that_do_not_fit() -> None:
     with pytest.raises(DataError, match=r"the shape \(1, 2\), found \(1, 3\)"):
         SCORERS["class"](["a", "b"]).figures(part(["a"], np.zeros((1, 3))))
-
-
-def test_sequences_in_a_line() -> None:
-    assert excerpt("two\nlines") == "two lines"
-    assert len(excerpt("word " * 100)) < 170
-    assert excerpt(tuple("abcdefgh"), 3) == "a b c [d] e f g h"
-    assert "[x]" in excerpt(("long",) * 200 + ("x",) + ("long",) * 200, 200)
-    assert excerpt(Recording(np.zeros(8000, np.float32), 8000)) == "1.00 s of sound"
-    assert excerpt(Series(np.zeros((5, 2)))) == "5 steps of 2 channels"
-    assert excerpt(Ink((np.zeros((4, 2)),) * 2)) == "2 strokes, 8 points"
-    assert excerpt(Frames(np.zeros((3, 8, 6, 1), np.uint8))) == "3 frames of 8 x 6"

@@ -17,8 +17,10 @@ import small_models
 from elman.data.examples import Examples
 from elman.errors import BundleError, CheckpointError, DataError, SaveError, UsageError
 from elman.runtime.bundle import Bundle
+from elman.runtime.label_model import LabelModel
 from elman.settings import flat
 from elman.tasks import LABEL_TASKS, Classifier, Regressor, Tagger, load
+from elman.tasks.label_report import recorded
 
 SMALL: dict[str, Any] = {"hidden_size": 6, "embedding_size": 6, "batch_size": 16, "epochs": 2, "bag": False}
 
@@ -56,6 +58,34 @@ def test_a_run_leaves_a_model_with_its_report(run: Path) -> None:
     card = (run / "README.md").read_text(encoding="utf-8")
     assert "one of bad, good" in card
     assert "elman predict DIR DATA" in card
+
+
+def test_evaluating_tells_of_both_parts_and_of_what_was_recorded(run: Path) -> None:
+    model = load(run)
+    assert isinstance(model, Classifier)
+    figures = model.evaluate(run.parent / "films.tsv").figures["data"]
+    assert list(figures) == ["model", "recurrent part alone", "bag part alone"]
+    told = recorded(model.model.answers, model.metrics)
+    assert told.startswith("When it was trained, accuracy on test data: model ")
+    assert "bag of features" in told
+    assert "feed-forward" in told
+    assert recorded(model.model.answers, {"training": {}}) == ""
+
+
+def test_either_part_is_told_as_it_was_before_they_were_joined(run: Path, sentences: Examples) -> None:
+    model = load(run).model
+    assert isinstance(model, LabelModel)
+    assert model.shares is not None
+    assert model.bag is not None
+    steps = [model.codec.encode(raw) for raw in sentences.inputs]
+    scores = np.stack(model.engine().scores(steps, model.bag.transform(sentences.inputs)))
+    alone = np.stack(model.recurrent_alone(sentences.inputs)), model.bag_alone(sentences.inputs)
+    # Of two classes the difference of scores is the log-odds, times the temperature.
+    odds = [np.diff(np.log(part))[:, 0] * model.answers.temperature for part in alone]
+    together = sum(share * part for share, part in zip(model.shares, odds, strict=True))
+    np.testing.assert_allclose(together, np.diff(scores)[:, 0], rtol=1e-3, atol=1e-3)
+    with pytest.raises(UsageError, match="no bag of features"):
+        replace(model, bag=None).bag_alone(sentences.inputs)
 
 
 def test_a_model_comes_back_as_it_was(run: Path, sentences: Examples, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from elman.codecs.raw import Raw
 from elman.codecs.registry import load_codec
 from elman.codecs.sequence import SequenceCodec, Steps
-from elman.errors import BundleError
+from elman.errors import BundleError, UsageError
 from elman.runtime.answers import Answers
 from elman.runtime.backends import Array, StreamPrecision
 from elman.runtime.label_stream import LabelStream
@@ -56,6 +56,8 @@ class LabelModel(Model):
         tensors: The weights.
         encoder: What an encoder of one's own makes of frames, see `elman.runtime.labels.LabelEngine`; no folder holds
             it, as it is a program.
+        shares: Factors by which the scores of the recurrent part and those of the bag were multiplied when they were
+            put together, so that either can be told by itself; None without a bag.
     """
 
     called = "model of labels"
@@ -66,6 +68,7 @@ class LabelModel(Model):
     bag: Bag | None = None
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
     encoder: Encoder | None = field(default=None, repr=False, compare=False)
+    shares: tuple[float, float] | None = None
     _engines: dict[tuple[str, str], LabelEngine] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -93,9 +96,17 @@ class LabelModel(Model):
         return LabelStream(engine, self.codec, self._prediction, self.bag)
 
     def recurrent_alone(self, inputs: Sequence[Raw]) -> list[NDArray[np.float64]]:
-        """The outputs for each sequence where the bag of features is left out."""
+        """The outputs for each sequence where the bag of features is left out, as it was before the two were joined."""
         scores = self.engine().recurrent_alone([self.codec.encode(raw) for raw in inputs])
-        return [self.answers.outputs(each) for each in scores]
+        share = 1.0 if self.shares is None else self.shares[0]
+        return [self.answers.outputs(each / share) for each in scores]
+
+    def bag_alone(self, inputs: Sequence[Raw]) -> NDArray[np.float64]:
+        """The outputs of the bag of features by itself, (n, outputs). Raises `UsageError` for a model without one."""
+        if self.bag is None:
+            raise UsageError("This model has no bag of features.")
+        share = 1.0 if self.shares is None else self.shares[1]
+        return self.answers.outputs(self.engine().bag_alone(self.bag.transform(inputs)) / share)
 
     def _engine(self, backend: str, precision: StreamPrecision = "float32") -> LabelEngine:
         return LabelEngine(self.shape, self.tensors, backend=backend, precision=precision, encoder=self.encoder)
@@ -106,7 +117,7 @@ class LabelModel(Model):
     def to_config(self) -> dict[str, Any]:
         """Network, codec, answers and bag."""
         config = {"network": self.shape.to_dict(), "codec": self.codec.to_config(), "answers": self.answers.to_config()}
-        return config if self.bag is None else {**config, "bag": self.bag.to_config()}
+        return config if self.bag is None else {**config, "bag": self.bag.to_config(), "shares": self.shares}
 
     def save(self, folder: Path) -> None:
         """Write the files of the codec and the bag."""
@@ -120,7 +131,9 @@ class LabelModel(Model):
         shape = LabelShape.from_dict(config["network"])
         answers = Answers.load(config.get("answers", {})).of_network(tensors)
         codec = load_codec(folder, config["codec"])
-        model = cls(shape, codec, answers, _load_bag(folder, config.get("bag")), dict(tensors))
+        bag, shares = _load_bag(folder, config.get("bag")), config.get("shares")
+        shares = None if shares is None else (float(shares[0]), float(shares[1]))
+        model = cls(shape, codec, answers, bag, dict(tensors), shares=shares)
         model._check(folder)
         return model
 

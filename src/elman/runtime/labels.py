@@ -144,8 +144,11 @@ class LabelEngine:
         found = self.recurrent_alone(sequences)
         if bags is None or not self.shape.bag:
             return found
-        added = np.asarray(bags @ self._tensors["bag.weight"].T + self._tensors["bag.bias"], np.float32)
-        return [scores + row for scores, row in zip(found, added, strict=True)]
+        return [scores + row for scores, row in zip(found, self.bag_alone(bags), strict=True)]
+
+    def bag_alone(self, bags: Any) -> Array:
+        """The scores (n, outputs) that bags (n, features) give without the recurrent part."""
+        return np.asarray(bags @ self._tensors["bag.weight"].T + self._tensors["bag.bias"], np.float32)
 
     def recurrent_alone(self, sequences: Sequence[Steps]) -> list[Array]:
         """The scores that the recurrent part gives without the bag."""

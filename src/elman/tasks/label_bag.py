@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from elman.baselines.linear import Scores, loss_of
 from elman.runtime.answers import Answers
 
-#: Factors of either score to choose from.
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+#: Shares of the network to choose from. Neither part is left out altogether: what it says by itself is to be shown.
+SHARES = (0.001, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999)
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 
 #: Nats that all held-out sequences together must lose by the even factors before one part alone is taken, or a scale

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from elman.codecs.sequence import SequenceCodec
 from elman.errors import DataError, SaveError, TrainingError
@@ -30,15 +30,16 @@ if TYPE_CHECKING:
     from elman.baselines.linear import LinearModel
     from elman.codecs.bag import Bag
     from elman.data.examples import Examples
+    from elman.runtime.label_model import LabelModel
     from elman.settings import TrainingSettings
 
-__all__ = ["LabelReport", "Part", "PartReport", "Rival", "fit_rivals", "report"]
+__all__ = ["BagPart", "LabelReport", "Part", "PartReport", "Rival", "fit_rivals", "recorded", "report"]
 
 #: Folder of the report in the folder of a run, and the names in it.
 FOLDER, PAGE, PICTURES, NUMBERS = "report", "index.html", "pictures", "numbers.json"
 
 #: Who is scored.
-MODEL, ALONE = "model", "recurrent part alone"
+MODEL, ALONE, BAG_ALONE = "model", "recurrent part alone", "bag part alone"
 
 #: What a part is called where people read.
 TITLES = {"held_out": "held-out data", "test": "test data", "data": "data"}
@@ -60,7 +61,9 @@ DESCRIPTIONS = {
 class Rival(Protocol):
     """A baseline that was fitted on the training data; ``name`` is what it is called in the report."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
 
     def outputs(self, examples: Examples) -> Any:
         """What it says of new sequences, in the form of `Part.outputs`."""
@@ -94,12 +97,14 @@ class LabelReport:
         labels: The classes, tags, or names of numbers.
         parts: A report for each part of the data, the one that counts last.
         title: One line above.
+        note: One line below; none where it is empty.
     """
 
     answer: str
     labels: Sequence[str]
     parts: Mapping[str, PartReport]
     title: str
+    note: str = ""
 
     @property
     def figures(self) -> dict[str, dict[str, Figures]]:
@@ -120,7 +125,8 @@ class LabelReport:
         for name, part in self.parts.items():
             found += [*_figure_lines(self._scorer, TITLES.get(name, name), part), ""]
         _, last = self._last
-        return found + _row_lines(last.rows) + _mistake_lines(last.mistakes[:3], self.answer)
+        noted = [self.note] if self.note else []
+        return found + _row_lines(last.rows) + _mistake_lines(last.mistakes[:3], self.answer) + noted
 
     @property
     def _scorer(self) -> Scorer:
@@ -257,6 +263,32 @@ def fit_rivals(
         except KeyboardInterrupt:  # Ctrl-C means not to wait for baselines; the model is there all the same
             break
     return found
+
+
+@final
+@dataclass(frozen=True)
+class BagPart:
+    """The bag of features of a model as a rival of the whole: it was fitted by itself, on the same data."""
+
+    model: LabelModel
+    name = BAG_ALONE
+
+    def outputs(self, examples: Examples) -> Any:
+        """What it says of new sequences."""
+        return self.model.bag_alone(examples.inputs)
+
+
+def recorded(answers: Answers, metrics: Mapping[str, Any]) -> str:
+    """One sentence on what model and baselines reached when it was trained, from its ``metrics.json``.
+
+    Empty where nothing was held out then. The part that counts is the test data, else the held-out ones.
+    """
+    part = next((part for part in ("test", "held_out") if part in metrics), None)
+    if part is None:
+        return ""
+    scorer = SCORERS[answers.kind](answers.names)
+    told = ", ".join(f"{who} {_value(scorer.main, each[scorer.main])}" for who, each in metrics[part].items())
+    return f"When it was trained, {scorer.headings[scorer.main]} on {TITLES[part]}: {told}."
 
 
 def _report_on(scorer: Scorer, part: Part, rivals: Sequence[Rival]) -> PartReport:

@@ -6,6 +6,7 @@ Training needs torch (`elman.tasks.labelled_training`, imported when it is asked
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -18,7 +19,7 @@ from elman.runtime.label_model import LabelModel, Prediction
 from elman.runtime.label_stream import LabelStream
 from elman.settings import LabelSettings
 from elman.tasks.label_figures import Part
-from elman.tasks.label_report import LabelReport, Rival, fit_rivals, report
+from elman.tasks.label_report import BagPart, LabelReport, Rival, fit_rivals, recorded, report
 from elman.tasks.learner import Learner
 
 if TYPE_CHECKING:
@@ -135,11 +136,16 @@ class Labelled(Learner[LabelSettings, LabelModel]):
         return label_subject.subject(self.model, examples, steps, batch, self.task)
 
     def evaluate(self, X: Any, y: Any = None, *, lengths: Any = None) -> LabelReport:  # noqa: N803
-        """How good the model is on sequences whose truth is known; arguments as for `fit`."""
+        """How good the model is on sequences whose truth is known; arguments as for `fit`.
+
+        Where the network has a bag of features beside it, each of the two is told by itself too. What the baselines
+        reached when it was trained stands in `metrics`.
+        """
         examples = self.examples(X, y, lengths=lengths, with_targets=True)
-        found = self._reported({"data": examples}, [], f"{len(examples):,} sequences")
+        beside = [] if self.model.bag is None else [BagPart(self.model)]
+        found = self._reported({"data": examples}, beside, f"{len(examples):,} sequences")
         assert found is not None
-        return found
+        return replace(found, note=recorded(self.model.answers, self.metrics))
 
     @property
     def _learnt_answer(self) -> Answer:

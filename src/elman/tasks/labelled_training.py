@@ -233,14 +233,13 @@ def _train(
         callbacks=callbacks,
         look=partial(_look, network, model, parts.valid or parts.train),
     )
-    if beside is not None:
-        _join(network, beside, model.answers, held_out)
+    shares = None if beside is None else _join(network, beside, model.answers, held_out)
     tensors = tensors_of(network)
     answers = model.answers.of_network(tensors)
     if held_out is not None and outcome.failure is None:
         answers = calibrated(answers, network, held_out)
     made = None if network.encoder is None else as_function(network.encoder)
-    model = replace(model, answers=answers, tensors=tensors, encoder=made)
+    model = replace(model, answers=answers, shares=shares, tensors=tensors, encoder=made)
     figures = outcome.figures(record.source, record.sha256, encoded.length)
     figures["sequences"] = len(encoded.steps)
     return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure, beside)
@@ -301,8 +300,10 @@ def _linear_bag(answers: Answers, encoded: Encoded, held_out: Encoded | None) ->
 
 
 @torch.no_grad()
-def _join(network: LabelNetwork, beside: LinearModel, answers: Answers, held_out: Encoded | None) -> None:
-    """Put the bag beside the trained network, each with the share that held-out data give it."""
+def _join(
+    network: LabelNetwork, beside: LinearModel, answers: Answers, held_out: Encoded | None
+) -> tuple[float, float]:
+    """Put the bag beside the trained network, each with the factor that held-out data give it; returns the two."""
     assert network.bag is not None
     recurrent_share, bag_share = EVEN
     if held_out is not None:
@@ -314,6 +315,7 @@ def _join(network: LabelNetwork, beside: LinearModel, answers: Answers, held_out
     head.bias *= recurrent_share
     network.bag.weight.copy_(torch.from_numpy(bag_share * beside.weight))
     network.bag.bias.copy_(torch.from_numpy(bag_share * beside.bias))
+    return recurrent_share, bag_share
 
 
 def calibrated(answers: Answers, network: LabelNetwork, held_out: Encoded) -> Answers:
