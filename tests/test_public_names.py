@@ -10,8 +10,10 @@ import elman
 
 PUBLIC = {
     "elman": [
+        "AnomalyDetector",
         "Classifier",
         "Forecaster",
+        "Imputer",
         "LanguageModel",
         "Regressor",
         "Stream",

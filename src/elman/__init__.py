@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from elman.nn.explain import explain
     from elman.runtime import Stream
     from elman.tasks import load
+    from elman.tasks.anomalies import AnomalyDetector
     from elman.tasks.classify import Classifier
     from elman.tasks.forecast import Forecaster
+    from elman.tasks.impute import Imputer
     from elman.tasks.language_model import LanguageModel, TextScore
     from elman.tasks.regress import Regressor
     from elman.tasks.tag import Tagger
@@ -31,8 +33,10 @@ system.share_cores()
 __version__: str
 
 __all__ = [
+    "AnomalyDetector",
     "Classifier",
     "Forecaster",
+    "Imputer",
     "LanguageModel",
     "Regressor",
     "Stream",
@@ -56,8 +60,10 @@ __all__ = [
 
 #: Public name -> the module that holds it; a room's own name stands for the room.
 _HOMES = {
+    "AnomalyDetector": "elman.tasks.anomalies",
     "Classifier": "elman.tasks.classify",
     "Forecaster": "elman.tasks.forecast",
+    "Imputer": "elman.tasks.impute",
     "LanguageModel": "elman.tasks.language_model",
     "Regressor": "elman.tasks.regress",
     "Stream": "elman.runtime",

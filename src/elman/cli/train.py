@@ -11,8 +11,10 @@ import typer
 from elman.cli.options import with_settings
 from elman.errors import UsageError
 from elman.settings import (
+    AnomalySettings,
     ClassifierSettings,
     ForecastSettings,
+    ImputerSettings,
     LabelSettings,
     LanguageModelSettings,
     RegressorSettings,
@@ -156,6 +158,15 @@ transcribe = _learner_command(
     "transcribe",
     TranscriberSettings(),
     "Train a network to write down what is said, or written: elman train transcribe clips.csv --out runs/clips.",
+)
+
+anomalies = _learner_command(
+    "anomalies",
+    AnomalySettings(),
+    "Train networks to say what does not belong: elman train anomalies sensors.csv --out runs/sensors.",
+)
+impute = _learner_command(
+    "impute", ImputerSettings(), "Train a network to fill gaps: elman train impute sensors.csv --out runs/filled."
 )
 
 

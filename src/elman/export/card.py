@@ -15,6 +15,8 @@ USES = {
         "elman evaluate DIR FILE",
     ),
     "translate": ("elman predict DIR FILE.txt", 'elman predict DIR --prompt "..."', "elman evaluate DIR DATA"),
+    "impute": ("elman predict DIR FILE.csv --out FILLED.csv", "elman evaluate DIR FILE.csv"),
+    "anomalies": ("elman predict DIR FILE.csv", "elman evaluate DIR FILE.csv --labels COLUMN"),
     "forecast": ("elman predict DIR --out FILE.csv", "elman evaluate DIR DATA"),
 }
 LABEL_USES = ("elman predict DIR DATA --out FILE.csv", "elman evaluate DIR DATA")
@@ -23,7 +25,7 @@ LABEL_USES = ("elman predict DIR DATA --out FILE.csv", "elman evaluate DIR DATA"
 def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int) -> str:
     """Text of a bundle's ``README.md``, from its configuration and its figures alone."""
     network, training = config["network"], metrics["training"]
-    network = network.get("decoder", network)
+    network = network.get("decoder", network.get("rebuilding", network))
     layers = " + ".join(str(size) for size in network["hidden_sizes"])
     headings, rows = scores(metrics)
     lines = [

@@ -24,6 +24,7 @@ FIGURES = {
     "rmse": ("RMSE", ".4g"),
     "mae": ("MAE", ".4g"),
     "r2": ("R2", ".3f"),
+    "false_alarms": ("alarms in normal steps", ".3%"),
 }
 
 #: Labels that are named; of more only how many there are.
@@ -73,6 +74,9 @@ def scores(metrics: Mapping[str, Any]) -> tuple[list[str], dict[str, list[str]]]
 def _network(network: Mapping[str, Any]) -> str:
     if "horizon" in network:
         return f"{network['network']}, {network['cell']}, {_units(network)} units, tells {network['distribution']}"
+    if "rebuilding" in network:
+        count = "" if len(network) == 1 else ", and one that reads forward"
+        return _label_network(network["rebuilding"]) + count
     if "decoder" in network:
         return _pair_network(network["encoder"], network["decoder"])
     if network.get("head") == "transducer":
@@ -112,6 +116,8 @@ def _reads(config: Mapping[str, Any]) -> str:
         return f"{kind}, {network['vocabulary']:,} symbols"
     if "decoder" in network:
         return f"{kind}, {config['codec']['symbols']:,} symbols"
+    if "rebuilding" in network:
+        return f"channels: {', '.join(config['codec']['names'][:NAMED])}"
     if network.get("head") == "transducer":
         network = network["encoder"]
     if network["symbols"]:

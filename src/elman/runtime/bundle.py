@@ -40,6 +40,8 @@ MODELS = {
     "classify": "label_model:LabelModel",
     "tag": "label_model:LabelModel",
     "regress": "label_model:LabelModel",
+    "anomalies": "channel_model:ChannelModel",
+    "impute": "channel_model:ChannelModel",
     "transcribe": "transcript_model:TranscriptModel",
     "translate": "pair_model:PairModel",
 }

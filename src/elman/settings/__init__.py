@@ -5,6 +5,7 @@ keyword and (with dashes) the flag, its ``help`` is the text of ``--help``, its 
 Names are unique across the sections of one settings class, so ``hidden_size`` needs no prefix anywhere.
 """
 
+from elman.settings.channels import AlarmSettings, AnomalySettings, ImputerSettings
 from elman.settings.forecast import ForecastNetworkSettings, ForecastSettings, WindowSettings
 from elman.settings.labels import (
     ClassifierSettings,
@@ -50,12 +51,15 @@ from elman.settings.translate import (
     ObjectiveSettings,
     PairNetworkSettings,
     PairTextSettings,
+    PenaltySettings,
     TranslatorSettings,
     WritingSettings,
 )
 
 __all__ = [
     "AUTO",
+    "AlarmSettings",
+    "AnomalySettings",
     "Auto",
     "ClassifierSettings",
     "DataSettings",
@@ -65,6 +69,7 @@ __all__ = [
     "ForecastNetworkSettings",
     "ForecastSettings",
     "GenerationSettings",
+    "ImputerSettings",
     "InputSettings",
     "LabelNetworkSettings",
     "LabelSettings",
@@ -73,6 +78,7 @@ __all__ = [
     "ObjectiveSettings",
     "PairNetworkSettings",
     "PairTextSettings",
+    "PenaltySettings",
     "PredictionSettings",
     "RegressorSettings",
     "Settings",

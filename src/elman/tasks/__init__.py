@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from elman.errors import BundleError, nearest
+from elman.tasks.anomalies import AnomalyDetector
 from elman.tasks.classify import Classifier
 from elman.tasks.forecast import Forecaster
+from elman.tasks.impute import Imputer
 from elman.tasks.labelled import Labelled
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.regress import Regressor
@@ -15,7 +17,17 @@ from elman.tasks.tag import Tagger
 from elman.tasks.transcribe import Transcriber
 from elman.tasks.translate import Translator
 
-Task: TypeAlias = LanguageModel | Classifier | Tagger | Regressor | Transcriber | Translator | Forecaster
+Task: TypeAlias = (
+    LanguageModel
+    | Classifier
+    | Tagger
+    | Regressor
+    | Transcriber
+    | Translator
+    | Forecaster
+    | AnomalyDetector
+    | Imputer
+)
 
 #: Task named in a bundle's config.json -> the class that loads it.
 TASKS: dict[str, type[Task]] = {
@@ -26,6 +38,8 @@ TASKS: dict[str, type[Task]] = {
     "transcribe": Transcriber,
     "translate": Translator,
     "forecast": Forecaster,
+    "anomalies": AnomalyDetector,
+    "impute": Imputer,
 }
 
 #: Those that learn labels of sequences.
