@@ -99,6 +99,8 @@ class ForecastStream(Session):
 
         Raises `DataError` where nothing was measured yet, or ``future`` is missing.
         """
+        if np.isnan(self._values).all():
+            raise DataError("A forecast needs a value to go on from: nothing was measured in the window so far.")
         return self._model.forecast(self._panel(future), horizon, levels=levels, seed=seed)
 
     def _panel(self, future: NDArray[Any] | None) -> Panel:
