@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from elman.codecs.raw import Series
@@ -32,3 +34,8 @@ def examples(count: int, seed: int = 0) -> Examples:
     texts = [written(rng) for _ in range(count)]
     sounds = [spoken(text, rng) for text in texts]
     return Examples("series", sounds, texts, [f"clip {number}" for number in range(count)], answer="text")
+
+
+def without_transcripts(given: Examples) -> Examples:
+    """The sounds alone."""
+    return replace(given, targets=None)

@@ -84,6 +84,9 @@ def test_from_a_manifest_of_recordings_to_transcripts(elman: Shell, manifest: Pa
     assert [row["text"] for row in aligned] == [row["text"] for row in truth]
     assert float(aligned[0]["ends"].split()[-1]) <= 1.5
 
+    code, text, err = elman("inspect", out, manifest, "--steps", 40, "--rows", 2, "--out", tmp_path / "inspect")
+    assert code == 0, err
+
     code, text, err = elman("evaluate", out, manifest, "--beam", 4, "--out", tmp_path / "page")
     assert code == 0, err
     assert (tmp_path / "page" / "report" / "index.html").exists()

@@ -95,7 +95,7 @@ def test_gradients_of_what_it_says_flow() -> None:
 
 def test_what_cannot_be_looked_at_is_refused() -> None:
     model, examples = label_networks.model()
-    with pytest.raises(DataError, match="whose labels are known"):
+    with pytest.raises(DataError, match="of which is known what the model is to say"):
         subject(model, replace(examples, targets=None), 20, 2, "model")
     with pytest.raises(DataError, match="at least 2 steps"):
         subject(model, replace(examples, inputs=["a"] * 4), 20, 2, "model")

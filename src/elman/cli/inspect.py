@@ -25,7 +25,8 @@ def inspect(
         Path | None,
         typer.Argument(
             metavar="[DATA]",
-            help="Text file, plain or .gz, or sequences with labels; without it a language model writes some text.",
+            help="Text file, plain or .gz, or sequences with labels or transcripts; without it a language model writes "
+            "some text.",
             readable=False,
         ),
     ] = None,
@@ -68,7 +69,9 @@ def inspect(
 def _subject(model: Task, data: Path | None, steps: int, rows: int) -> tuple[Subject, str, int | None]:
     """What is looked at, what it is in words, and how far back training went where that was not all the way."""
     from elman.errors import UsageError
+    from elman.tasks.labelled import Labelled
     from elman.tasks.language_model import LanguageModel
+    from elman.tasks.transcribe import Transcriber
 
     if isinstance(model, LanguageModel):
         text, source = _text(model, data, steps * rows)
@@ -76,8 +79,10 @@ def _subject(model: Task, data: Path | None, steps: int, rows: int) -> tuple[Sub
         window = model.settings.training.window
         about = f"{subject.title}, on {subject.batch} rows of {subject.time} symbols {source}."
         return subject, about, window if isinstance(window, int) else None
+    if not isinstance(model, (Labelled, Transcriber)):
+        raise UsageError("elman inspect looks at language models, and at models of labels and transcripts.")
     if data is None:
-        raise UsageError("A look at a model of labels needs sequences: elman inspect DIR DATA.")
+        raise UsageError("A look at this model needs sequences of which the truth is known: elman inspect DIR DATA.")
     subject = model.subject(model.examples(data, with_targets=True), steps=steps, batch=rows)
     return subject, f"{subject.title}, on {subject.batch} rows of {subject.time} steps of {data.name}.", None
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from elman.codecs.sequence import Steps
+from elman.codecs.sequence import SequenceCodec, Steps
 from elman.data.examples import Examples
 from elman.data.labelled import make_batch
 from elman.errors import DataError
@@ -22,6 +22,7 @@ from elman.nn.recurrent import Recurrent
 from elman.nn.subject import Subject
 from elman.runtime.label_model import LabelModel
 from elman.runtime.labels import Encoder
+from elman.shapes import LabelShape
 from elman.tasks.training_run import put_weights
 
 #: Sequences that are encoded to choose the longest among them.
@@ -54,15 +55,25 @@ def subject_of(
     network: LabelNetwork, model: LabelModel, examples: Examples, steps: int, batch: int, title: str
 ) -> Subject:
     """`subject` of a network as it is now, with a model's codec and answers; it is copied, and may be trained on."""
+
+    def target(row: int, time: int) -> NDArray[Any]:
+        assert examples.targets is not None
+        known = model.answers.encode(examples.targets[row])
+        return known[:time] if model.answers.kind == "tags" else known
+
+    chosen = choose(model.codec, examples, steps, batch, target)
+    return look(network, chosen, _question(model, chosen), title)
+
+
+def look(network: LabelNetwork, chosen: Sequence[Chosen], question: Question, title: str) -> Subject:
+    """The subject of a network as it is now, on the chosen sequences; it is copied, and may be trained on."""
     network = copy.deepcopy(network).cpu().eval()
-    chosen = _chosen(model, examples, steps, batch)
-    question = _question(model, chosen)
     with torch.no_grad():
         read = make_batch([each.steps for each in chosen])
         features, _, _ = network.encoded(read.inputs, None, None)
         layers, inputs, rest = _forward_direction(network, features)
-    stride = int(np.prod([each.stride for each in model.shape.convolutions]))
-    pools = max(1, len(model.shape.pooling))
+    shape = network.shape
+    pools = max(1, len(shape.pooling))
 
     def readout(outputs: Tensor) -> Tensor:
         whole = outputs if rest is None else torch.cat([outputs, rest.expand(*outputs.shape[:-1], -1)], -1)
@@ -77,9 +88,9 @@ def subject_of(
         losses=_squared if not question.answers else _cross_entropy,
         targets=targets.clamp(min=0) if question.answers else targets.nan_to_num(),
         counts=targets >= 0 if question.answers else ~targets.isnan(),
-        labels=[each.labels[::stride][:time] for each in chosen],
+        labels=[each.labels[:: shape.stride][:time] for each in chosen],
         answers=question.answers,
-        title=_title(title, model, chosen),
+        title=_title(title, shape),
     )
 
 
@@ -95,7 +106,7 @@ class _Encoder(torch.nn.Module):
 
 
 @dataclass(frozen=True)
-class _Chosen:
+class Chosen:
     """One sequence to look at: its steps, their names, and its target as numbers."""
 
     steps: Steps
@@ -104,7 +115,7 @@ class _Chosen:
 
 
 @dataclass(frozen=True)
-class _Question:
+class Question:
     """What of a model's answers is looked at.
 
     Attributes:
@@ -115,15 +126,15 @@ class _Question:
 
     answers: tuple[str, ...]
     scores: Callable[[Tensor], Tensor]
-    target: Callable[[_Chosen], NDArray[Any]]
+    target: Callable[[Chosen], NDArray[Any]]
 
 
-def _question(model: LabelModel, chosen: Sequence[_Chosen]) -> _Question:
+def _question(model: LabelModel, chosen: Sequence[Chosen]) -> Question:
     names = model.answers.names
     if model.answers.kind in ("class", "tags"):
-        return _Question(names, lambda scores: scores, lambda each: each.target)
+        return Question(names, lambda scores: scores, lambda each: each.target)
     if model.answers.kind == "numbers":
-        return _Question((), lambda scores: scores[..., :1], lambda each: each.target[0])
+        return Question((), lambda scores: scores[..., :1], lambda each: each.target[0])
     there = np.mean([each.target for each in chosen], axis=0)
     label = int(np.abs(there - 0.5).argmin())
 
@@ -132,15 +143,24 @@ def _question(model: LabelModel, chosen: Sequence[_Chosen]) -> _Question:
         return torch.stack([torch.zeros_like(one), one], -1)
 
     answers = (f"not {names[label]}", names[label])
-    return _Question(answers, scores, lambda each: each.target[label].astype(np.int64))
+    return Question(answers, scores, lambda each: each.target[label].astype(np.int64))
 
 
-def _chosen(model: LabelModel, examples: Examples, steps: int, batch: int) -> list[_Chosen]:
-    """Some of the longest sequences, cut to one length of at most ``steps``."""
+def choose(
+    codec: SequenceCodec,
+    examples: Examples,
+    steps: int,
+    batch: int,
+    target: Callable[[int, int], NDArray[Any]],
+) -> list[Chosen]:
+    """Some of the longest sequences, cut to one length of at most ``steps``.
+
+    ``target`` gives what is true of a sequence, by its number and how many of its steps are looked at.
+    """
     if examples.targets is None:
-        raise DataError("A look at a model of labels needs sequences whose labels are known.")
+        raise DataError("A look at a model needs sequences of which is known what the model is to say.")
     rows = np.unique(np.linspace(0, len(examples) - 1, min(CONSIDERED, len(examples))).astype(int)).tolist()
-    encoded = {row: model.codec.encode(examples.inputs[row]) for row in rows}
+    encoded = {row: codec.encode(examples.inputs[row]) for row in rows}
     # The longest first, but with all that are long enough as good as each other: they are spread over the data.
     rows.sort(key=lambda row: -min(steps, len(encoded[row].values)))
     enough = sum(len(each.values) >= steps for each in encoded.values())
@@ -149,15 +169,15 @@ def _chosen(model: LabelModel, examples: Examples, steps: int, batch: int) -> li
     rows = rows[:batch]
     time = min([steps, *(len(encoded[row].values) for row in rows)])
     if time < 2:
-        raise DataError("A look at a model of labels needs sequences of at least 2 steps.")
-    found = []
-    for row in rows:
-        names = model.codec.labels(examples.inputs[row], encoded[row])
-        target = model.answers.encode(examples.targets[row])
-        if model.answers.kind == "tags":
-            target = target[:time]
-        found.append(_Chosen(Steps(encoded[row].values[:time]), names[:time], target))
-    return found
+        raise DataError("A look at a model needs sequences of at least 2 steps.")
+    return [
+        Chosen(
+            Steps(encoded[row].values[:time]),
+            codec.labels(examples.inputs[row], encoded[row])[:time],
+            target(row, time),
+        )
+        for row in rows
+    ]
 
 
 def _forward_direction(network: LabelNetwork, features: Tensor) -> tuple[Recurrent, Tensor, Tensor | None]:
@@ -194,9 +214,9 @@ def _squared(scores: Tensor, targets: Tensor) -> Tensor:
     return (scores[..., 0] - targets) ** 2
 
 
-def _title(title: str, model: LabelModel, chosen: Sequence[_Chosen]) -> str:
-    layers = len(model.shape.hidden_sizes)
-    text = f"{title}, {layers} layer{'s' * (layers > 1)} of {model.shape.cell}"
-    if model.shape.bidirectional:
+def _title(title: str, shape: LabelShape) -> str:
+    layers = len(shape.hidden_sizes)
+    text = f"{title}, {layers} layer{'s' * (layers > 1)} of {shape.cell}"
+    if shape.bidirectional:
         text += ", the forward direction of the top one alone" if layers > 1 else ", its forward direction alone"
     return text
