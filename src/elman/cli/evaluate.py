@@ -10,18 +10,21 @@ import typer
 
 from elman.cli.generate import DirArgument
 from elman.cli.options import with_settings
+from elman.cli.transcripts import decoding_of
+from elman.cli.translations import options_of
 from elman.errors import UsageError
-from elman.settings import DecodingSettings
+from elman.settings import ScoringSettings
 
 if TYPE_CHECKING:
     from elman.tasks.label_report import LabelReport
     from elman.tasks.language_model import LanguageModel
     from elman.tasks.transcript_report import TranscriptReport
+    from elman.tasks.translation_report import TranslationReport
 
 
-@with_settings(DecodingSettings())
+@with_settings(ScoringSettings())
 def evaluate(
-    settings: DecodingSettings,
+    settings: ScoringSettings,
     folder: DirArgument,
     data: Annotated[
         list[Path],
@@ -49,6 +52,15 @@ def evaluate(
         list[str] | None,
         typer.Option("--statistics", help="Forecasts: compare with AutoETS, AutoTheta or the like; may be repeated."),
     ] = None,
+    ensemble: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--ensemble",
+            metavar="DIR",
+            readable=False,
+            help="Translations: a model that writes along; may be repeated.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a model: elman evaluate runs/book other.txt."""
@@ -57,6 +69,7 @@ def evaluate(
     from elman.tasks.language_model import LanguageModel
     from elman.tasks.run_folder import changes
     from elman.tasks.transcribe import Transcriber
+    from elman.tasks.translate import Translator
 
     model = load(folder)
     if isinstance(model, Forecaster):
@@ -73,10 +86,16 @@ def evaluate(
         return
     if per_line:
         raise UsageError("--per-line is for language models.")
+    if isinstance(model, Translator):
+        options = options_of(settings.decoding, settings.writing)
+        _report(model.beside(*(ensemble or ())).evaluate(data, **options), out, json)
+        return
+    if ensemble or changes(settings.writing):
+        raise UsageError("--ensemble and penalties are for models that translate.")
     if isinstance(model, Transcriber):
-        report: Any = model.evaluate(data, decoding=model.decoding(settings))
+        report: Any = model.evaluate(data, decoding=decoding_of(model, settings.decoding))
     else:
-        if changes(settings):
+        if changes(settings.decoding):
             raise UsageError("--beam is for models that transcribe.")
         report = model.evaluate(data)
     _report(report, out, json)
@@ -100,7 +119,7 @@ def _text(model: LanguageModel, file: Path, per_line: bool, json: bool) -> None:
     typer.echo(f"symbols             {figures['symbols']:,} ({figures['unknown']:,} not in the vocabulary)")
 
 
-def _report(report: LabelReport | TranscriptReport, out: Path | None, json: bool) -> None:
+def _report(report: LabelReport | TranscriptReport | TranslationReport, out: Path | None, json: bool) -> None:
     page = None if out is None else report.write(out)
     if json:
         typer.echo(json_format.dumps(report.figures["data"], ensure_ascii=False))

@@ -12,6 +12,8 @@ import typer
 
 from elman.cli.generate import DirArgument
 from elman.cli.options import with_settings
+from elman.cli.transcripts import decoding_of
+from elman.cli.translations import translate
 from elman.errors import UsageError
 from elman.settings import AUTO, PredictionSettings
 
@@ -59,6 +61,22 @@ def predict(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Forecasts: picture to draw, .png or .svg.", readable=False)
     ] = None,
+    n_best: Annotated[
+        int | None, typer.Option("--n-best", min=1, help="Translations: targets of each source, with their scores.")
+    ] = None,
+    ensemble: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--ensemble",
+            metavar="DIR",
+            readable=False,
+            help="Translations: a model that writes along; may be repeated.",
+        ),
+    ] = None,
+    alignments: Annotated[
+        Path | None,
+        typer.Option("--alignments", metavar="DIR", readable=False, help="Translations: draw where the model looked."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON; of sequences one object per line.")] = False,
 ) -> None:
     """Show the likeliest next symbols, or labels: elman predict runs/book --prompt "To be, or not to b"."""
@@ -67,8 +85,19 @@ def predict(
     from elman.tasks.language_model import LanguageModel
     from elman.tasks.run_folder import changes
     from elman.tasks.transcribe import Transcriber
+    from elman.tasks.translate import Translator
 
     model = load(folder)
+    if isinstance(model, Translator):
+        if times or align:
+            raise UsageError("--times and --align are for models that transcribe.")
+        translate(
+            model.beside(*(ensemble or ())), data, settings, n_best=n_best, out=out, alignments=alignments,
+            stream=stream, json=json,
+        )  # fmt: skip
+        return
+    if n_best or ensemble or alignments or changes(settings.writing):
+        raise UsageError("--n-best, --ensemble, --alignments and penalties are for models that translate.")
     if isinstance(model, Forecaster):
         from elman.cli import forecasts
 
@@ -160,7 +189,7 @@ def _transcripts(
         raise UsageError("elman predict needs DATA to transcribe, and no --prompt.")
     if align:
         return transcript_rows.aligned(model.model, model.examples(data, with_targets=True))
-    decoding = model.decoding(settings.decoding, alternatives=top)
+    decoding = decoding_of(model, settings.decoding, top)
     show = transcript_rows.growing if stream else transcript_rows.rows
     return show(model.model, model.examples(data), decoding, times=times)
 

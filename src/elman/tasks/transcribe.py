@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 from elman.data.examples import Answer, Examples
 from elman.data.splits import Parts
-from elman.errors import DataError
+from elman.decoding.scorers import Scorer
+from elman.errors import DataError, UsageError
+from elman.runtime.backends import Array
 from elman.runtime.transcript_model import TranscriptModel
 from elman.runtime.transcript_stream import TranscriptStream
 from elman.runtime.transcripts import GREEDY, Decoding, Transcription
 from elman.settings import AUTO, DecodingSettings, TranscriberSettings
 from elman.tasks.learner import Learner
+from elman.tasks.transcript_language import (
+    BONUS,
+    TRANSCRIPTS,
+    TRIED_BEAM,
+    TRIED_FRAMES,
+    WEIGHT,
+    Language,
+    language_of,
+    tune,
+)
 from elman.tasks.transcript_report import COMMONEST, MODEL, Said, TranscriptReport, commonest
 
 if TYPE_CHECKING:
+    from elman.nn.subject import Subject
     from elman.training.events import Callback
 
 
@@ -68,6 +82,10 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
         self._effective, self._model = trained.settings, trained.model
         self._sample = trained.model.record(parts.train.inputs[0])
         self._metrics = {"training": trained.training}
+        if out is not None and parts.valid is not None and not trained.stopped_early:
+            known = language_of(DecodingSettings(language_model=TRANSCRIPTS), self.model.text, self.model.learnt)
+            assert known is not None
+            self._model = replace(self.model, fusion=self._best_fusion(known, parts.valid))
         if out is not None:  # scoring takes a while: the model is safe before
             self.save(out)
         scored = {"held_out": parts.valid, "test": parts.test}
@@ -115,12 +133,58 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
 
     def decoding(self, settings: DecodingSettings, alternatives: int = 1) -> Decoding:
         """How transcripts are looked for, as options say; several ``alternatives`` need a beam."""
-        beam = BEAM if alternatives > 1 else 1
-        return Decoding(beam if settings.beam == AUTO else int(settings.beam), None, alternatives)
+        language = language_of(settings, self.model.text, self.model.learnt)
+        beam = BEAM if alternatives > 1 or language is not None else 1
+        if settings.beam != AUTO:
+            beam = int(settings.beam)
+        if language is None:
+            return Decoding(beam, None, alternatives)
+        weight, bonus = WEIGHT, BONUS
+        if settings.language_model == TRANSCRIPTS and self.model.fusion is not None:
+            weight, bonus = self.model.fusion
+        weight = weight if settings.language_weight == AUTO else float(settings.language_weight)
+        bonus = bonus if settings.bonus == AUTO else float(settings.bonus)
+        return Decoding(beam, language.scorer(weight, bonus), alternatives)
+
+    def tuned(self, settings: DecodingSettings) -> DecodingSettings:
+        """The same options with weight and bonus of the language model as the sequences of ``tune_on`` choose them.
+
+        Raises `UsageError` where there is no language model to tune.
+        """
+        if settings.tune_on is None:
+            return settings
+        language = language_of(settings, self.model.text, self.model.learnt)
+        if language is None or not language.has_model:
+            raise UsageError("--tune-on chooses weight and bonus of a language model: name one with --language-model.")
+        examples = self.examples(settings.tune_on, with_targets=True)
+        weight, bonus = self._best_fusion(language, examples)
+        return replace(settings, language_weight=weight, bonus=bonus, tune_on=None)
+
+    def _best_fusion(self, language: Language, examples: Examples) -> tuple[float, float]:
+        """Weight and bonus with which the first of some sequences are transcribed best."""
+        frames: list[Array] = []
+        for each in self.model.frames(examples.inputs):
+            if sum(map(len, frames)) >= TRIED_FRAMES:
+                break
+            frames.append(each)
+
+        def decode(scorer: Scorer) -> list[str]:
+            return [self.model.decoded(each, Decoding(TRIED_BEAM, scorer)).text for each in frames]
+
+        return tune(language, _texts(examples)[: len(frames)], decode)
 
     def stream(self, decoding: Decoding = GREEDY) -> TranscriptStream:
         """A live session: the transcript of a sequence while it comes, see `elman.runtime.transcript_stream`."""
         return self.model.stream(decoding)
+
+    def subject(self, examples: Examples, *, steps: int = 250, batch: int = 4) -> Subject:
+        """The model and some of the longest of these sequences, for `elman.diagnostics`.
+
+        `elman.tasks.transcript_subject` says what is looked at, and what is raised.
+        """
+        from elman.tasks import transcript_subject
+
+        return transcript_subject.subject(self.model, examples, steps, batch, self.task)
 
     def evaluate(
         self,
@@ -129,10 +193,14 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
         *,
         lengths: Any = None,
         decoding: Decoding = GREEDY,
+        lowercase: bool = False,
     ) -> TranscriptReport:
-        """How good the model is on sequences whose transcripts are known; arguments as for `fit`."""
+        """How good the model is on sequences whose transcripts are known; arguments as for `fit`.
+
+        With ``lowercase`` transcripts and truth are compared in lower case.
+        """
         examples = self.examples(X, y, lengths=lengths, with_targets=True)
-        return self._reported({"data": examples}, f"{len(examples):,} sequences", decoding)
+        return self._reported({"data": examples}, f"{len(examples):,} sequences", decoding, lowercase=lowercase)
 
     def score(self, X: Any, y: Any = None, *, lengths: Any = None) -> float:  # noqa: N803
         """1 - the word error."""
