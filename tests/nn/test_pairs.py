@@ -155,3 +155,15 @@ def test_without_targets_there_is_nothing_to_learn() -> None:
     of = pair_networks.shape()
     with pytest.raises(DataError, match="learns from targets"):
         PairNetwork(of)(pairs(of, targets=None))
+
+
+@pytest.mark.parametrize("name", ["general, fed", "additive, two layers", "dot, fed, coverage, tied"])
+def test_autocast_is_close_and_keeps_the_state_exact(name: str) -> None:
+    of = pair_networks.shape(**pair_networks.DECODERS[name])
+    made, batch = network(of, backend="auto"), pairs(of)
+    exact = made.loss(made(batch), batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = made.loss(made(batch), batch)
+    assert rounded.item() == pytest.approx(exact.item(), rel=tolerances.BFLOAT16)
+    found, expected = (torch.cat([g.flatten() for g in gradients(made, loss)]) for loss in (rounded, exact))
+    assert (found - expected).norm() < tolerances.BFLOAT16 * expected.norm()

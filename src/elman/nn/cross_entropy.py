@@ -64,6 +64,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         products, scores = features.new_empty(rows, len(weight)), features.new_empty(rows, len(weight), dtype=exact)
         gradient = features.new_empty(len(features), len(weight))
         loss = torch.zeros((), dtype=exact, device=features.device)
+        spread = weight.mean(0, dtype=exact)
         with torch.autocast(features.device.type, enabled=False):
             for start in range(0, len(features), rows):
                 block = slice(start, start + rows)
@@ -71,17 +72,23 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 weights = (counts[block] * share)[:, None]
                 torch.addmm(bias, features[block], weight.T, out=products[: len(target)])
                 logits = scores[: len(target)].copy_(products[: len(target)])
-                logits.sub_(logits.amax(dim=1, keepdim=True))
-                wanted = logits.gather(1, target) * (1 - smoothing)
+                largest = logits.amax(dim=1, keepdim=True)
+                logits.sub_(largest)
+                wanted = logits.gather(1, target)
                 if smoothing:
-                    wanted += logits.mean(1, keepdim=True) * smoothing
+                    of_all = (features[block].to(exact) @ spread + bias.to(exact).mean())[:, None]
+                    wanted.lerp_(of_all - largest, smoothing)
                 total = logits.exp_().sum(dim=1, keepdim=True)
                 loss += ((total.log() - wanted) * weights).sum()
-                logits.mul_(weights / total).scatter_add_(1, target, weights * (smoothing - 1))
-                if smoothing:
-                    logits.sub_(weights * (smoothing / len(weight)))
-                gradient[block] = logits
-            ctx.save_for_backward(gradient @ weight, gradient.T @ features, gradient.sum(0))
+                gradient[block] = logits.mul_(weights / total).scatter_add_(1, target, weights * (smoothing - 1))
+            found = [gradient @ weight, gradient.T @ features, gradient.sum(0)]
+            if smoothing:
+                # What is spread over all symbols is the same for each, so no pass over the logits is needed.
+                shares = (smoothing * share) * counts.to(exact)
+                found[0] -= torch.outer(shares, spread)
+                found[1] -= (shares @ features.to(exact)) / len(weight)
+                found[2] -= shares.sum() / len(weight)
+            ctx.save_for_backward(*found)
         return loss
 
     @staticmethod

@@ -29,19 +29,22 @@ class Looks:
         outside: Which entries lie beyond the end of their row, (B, S) bool; None where none do.
         score: v, (K,), for the additive score.
 
-    Gradients can be taken once.
+    Gradients can be taken once. All is computed in the type of the values, under autocast too.
     """
 
     def __init__(self, keys: Tensor, values: Tensor, outside: Tensor | None, score: Tensor | None = None) -> None:
+        keys = keys.to(values.dtype)
         self._ledger = _Ledger(keys.detach(), values.detach(), outside)
         self._token: Tensor = _Memory.apply(keys, values, self._ledger)  # type: ignore[no-untyped-call]
         self._score = score
 
     def __call__(self, query: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Contexts (B, M) and weights (B, S) of queries (B, K), with b (B, S)."""
-        found: tuple[Tensor, Tensor] = _Look.apply(  # type: ignore[no-untyped-call]
-            self._token, query, bias, self._score, self._ledger
-        )
+        query = query.to(self._ledger.values.dtype)
+        with torch.autocast(query.device.type, enabled=False):
+            found: tuple[Tensor, Tensor] = _Look.apply(  # type: ignore[no-untyped-call]
+                self._token, query, bias, self._score, self._ledger
+            )
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, final
 
@@ -97,7 +98,7 @@ class Encoder(nn.Module):
         """The memory (B, S, features) of symbols (B, S); ``embedding`` is the table that is shared."""
         table = self.embedding.weight if embedding is None else embedding
         embedded = _hide(nn.functional.embedding(symbols.T, table), self.dropout_words, self.training)
-        outputs, *_ = self.recurrent(self.dropout(embedded.transpose(0, 1)), lengths=lengths)
+        outputs, _ = _run(self.recurrent, self.dropout(embedded.transpose(0, 1)), lengths=lengths)
         memory: Tensor = self.dropout(outputs)
         return memory
 
@@ -191,7 +192,9 @@ class Decoder(nn.Module):
     def _first(self, memory: Tensor, lengths: Tensor | None) -> State:
         """The first state of the lowest layer."""
         entries = memory.shape[1] if lengths is None else lengths.to(memory)[:, None]
-        values = torch.tanh(self.first(memory.sum(1) / entries)).chunk(len(self.shape.first_states), 1)
+        # In the type of the memory, under autocast too: what is added up over the steps keeps it.
+        began = torch.tanh(self.first(memory.sum(1) / entries)).to(memory.dtype)
+        values = began.chunk(len(self.shape.first_states), 1)
         zeros = {name: memory.new_zeros(len(memory), size) for name, size in self.asking.cells[0].state_sizes.items()}
         return zeros | dict(zip(self.shape.first_states, values, strict=True))
 
@@ -202,13 +205,13 @@ class Decoder(nn.Module):
         return dropped
 
     def _at_once(self, memory: Tensor, valid: Tensor | None, read: Tensor, first: State) -> Written:
-        hidden, *_ = self.asking(self._embedded(read), {f"{name}_l0": value for name, value in first.items()})
+        hidden, _ = _run(self.asking, self._embedded(read), {f"{name}_l0": value for name, value in first.items()})
         keys = self.attention.keys(memory)
         weights = masked_softmax(self.attention.of_all(hidden, keys), valid)
         found = torch.cat([hidden, torch.bmm(weights, memory)], 2)
         features = self.dropout(torch.tanh(self.attentional(found)))
         if self.upper is not None:
-            features = self.dropout(self.upper(features)[0])
+            features = self.dropout(_run(self.upper, features)[0])
         return Written(features, weights)
 
     def _step_by_step(
@@ -234,11 +237,11 @@ class Decoder(nn.Module):
             attention.append(weights)
             features.append(fed)
             if sampling and self.upper is not None:
-                found, upper = self.upper(fed[:, None], upper)
+                found, upper = _run(self.upper, fed[:, None], upper)
                 features[-1] = found[:, 0]
         found = torch.stack(features, 1)
         if self.upper is not None:
-            found = self.dropout(found if sampling else self.upper(found)[0])
+            found = self.dropout(found if sampling else _run(self.upper, found)[0])
         return Written(found, torch.stack(attention, 1))
 
     @torch.no_grad()
@@ -374,6 +377,23 @@ def _hide(embedded: Tensor, share: float, training: bool) -> Tensor:
     if not (training and share):
         return embedded
     return embedded * (torch.rand(*embedded.shape[:2], 1, device=embedded.device) >= share)
+
+
+def _run(
+    layer: Recurrent, inputs: Tensor, state: Mapping[str, Tensor] | None = None, *, lengths: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """Outputs and state of recurrent layers, on a CPU in the type of their weights.
+
+    Autocast would take torch's kernels, whose gradients in bfloat16 are slower there than machine code in float32.
+    """
+    cpu = inputs.device.type == "cpu"
+    if cpu and torch.is_autocast_enabled("cpu"):
+        weight = next(layer.parameters())
+        inputs = inputs.to(weight.dtype)
+        state = None if state is None else {name: value.to(weight.dtype) for name, value in state.items()}
+    with torch.autocast(inputs.device.type, enabled=False) if cpu else contextlib.nullcontext():
+        outputs, after, *_ = layer(inputs, state, lengths=lengths)
+    return outputs, after
 
 
 def _parameters(layer: Recurrent) -> Mapping[str, Tensor]:
