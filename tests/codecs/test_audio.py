@@ -88,11 +88,16 @@ def test_other_rates_are_resampled_to_the_commonest() -> None:
     np.testing.assert_allclose(left[5:-5, :12], right[5:-5, :12], atol=0.1)
 
 
+def test_narrow_sound_has_fewer_bands() -> None:
+    assert PLAIN.mels == 24
+    assert AudioCodec.fit([sound(3, rate=16000)]).mels == 40
+
+
 def test_silence_is_no_deeper_than_the_range() -> None:
     codec = AudioCodec.fit(TRAIN, loudness="kept")
     quiet = codec.encode(Recording(np.zeros(800, np.float32), 8000)).values
     np.testing.assert_allclose(quiet[0] * codec.deviation + codec.mean, codec.floor, rtol=1e-4)
-    assert PLAIN.encode(Recording(np.zeros(0, np.float32), 8000)).values.shape == (0, 40)
+    assert PLAIN.encode(Recording(np.zeros(0, np.float32), 8000)).values.shape == (0, PLAIN.mels)
 
 
 @pytest.mark.parametrize("gain", [0.5, 4.0])
@@ -211,6 +216,6 @@ def test_a_rate_that_changes_and_bands_that_are_too_fine_are_refused() -> None:
 
 
 def test_a_step_is_described() -> None:
-    assert PLAIN.describe() == "A step is 10 ms of sound, as 40 mel bands of 32 ms at 8000 Hz."
+    assert PLAIN.describe() == "A step is 10 ms of sound, as 24 mel bands of 32 ms at 8000 Hz."
     steps = PLAIN.encode(TRAIN[0])
     assert PLAIN.labels(TRAIN[0], steps)[:3] == ["0.00 s", "0.01 s", "0.02 s"]

@@ -83,6 +83,17 @@ def test_a_variant_is_drawn_by_row_and_epoch() -> None:
     assert [int(value) for value in batch.inputs[:, 0, 0]] != [values[row] for row in rows_of(batch)]
 
 
+def test_pieces_are_random_parts_that_follow_each_other() -> None:
+    whole = Steps(np.arange(30)[:, None], np.arange(30, dtype=np.float32))
+    cut = module.by_pieces(lambda steps, rng: steps, 10)
+    parts = [cut(whole, np.random.default_rng(seed)) for seed in range(60)]
+    assert all((np.diff(part.values[:, 0]) == 1).all() and len(part.values) == 10 for part in parts)
+    assert all(part.elapsed is not None and (part.elapsed == part.values[:, 0]).all() for part in parts)
+    assert {int(part.values[0, 0]) for part in parts} == set(range(21))
+    short = Steps(whole.values[:4])
+    assert np.array_equal(cut(short, np.random.default_rng(0)).values, short.values)
+
+
 def test_a_bag_and_weights_go_with_their_rows() -> None:
     bags = scipy.sparse.random(150, 30, 0.2, "csr", random_state=0)
     batch = batches(bags=bags, weights=np.arange(150.0)).batch(0, 0)

@@ -6,6 +6,7 @@ import pytest
 
 from elman.codecs.text_steps import TextSteps
 from elman.codecs.words import WordSteps
+from elman.errors import SettingsError
 from elman.runtime.answers import Answers
 from elman.settings import ClassifierSettings, flat, update
 from elman.tasks.labelled_budget import Facts, resolve
@@ -42,13 +43,25 @@ def test_tags_come_from_words_alone() -> None:
     assert resolved(SLOTS)["convolutions"] == "none"
 
 
-def test_little_of_a_document_or_a_name_is_hidden() -> None:
-    assert resolved(DOCUMENTS)["dropout_input"] < resolved(SENTENCES)["dropout_input"]
+def test_little_of_a_name_is_hidden() -> None:
     assert resolved(NAMES)["dropout_input"] < resolved(SENTENCES)["dropout_input"]
 
 
-def test_documents_are_shortened() -> None:
-    assert resolved(DOCUMENTS)["convolutions"] != "none"
+def test_documents_are_read_by_pieces() -> None:
+    assert resolved(DOCUMENTS)["window"] < 650
+    assert resolved(DOCUMENTS)["pooling"] == "mean"
+    assert resolved(DOCUMENTS)["epochs"] > resolved(SENTENCES)["epochs"]
+    assert resolved(SENTENCES)["window"] == "auto"
+
+
+def test_tags_need_all_steps() -> None:
+    with pytest.raises(SettingsError, match="all are read"):
+        resolved(SLOTS, window=5)
+
+
+def test_sound_is_learnt_longer_than_other_signals() -> None:
+    sound, series = (Facts(kind, [40] * 3_000, WORDS, MANY) for kind in ("audio", "series"))
+    assert resolved(sound)["epochs"] > 2 * resolved(series)["epochs"]
 
 
 def test_what_is_given_stays() -> None:

@@ -23,6 +23,8 @@ Features = Literal["log-mel", "mfcc"]
 
 #: Seconds that a frame hears, and between two frames.
 _WINDOW, _HOP = 0.025, 0.01
+#: Mel bands of sound of so many samples a second or more, and of less.
+_BANDS, _WIDE, _FEW_BANDS = 40, 12_000, 24
 #: Cepstral coefficients that are kept: beyond them is the fine structure, the pitch.
 _COEFFICIENTS = 20
 #: Power below this is taken as this: -100 dB of a full-scale signal.
@@ -100,14 +102,15 @@ class AudioCodec(SequenceCodec):
         *,
         features: Literal["auto", "log-mel", "mfcc"] = "auto",
         rate: int | Literal["auto"] = "auto",
-        mels: int = 40,
+        mels: int | Literal["auto"] = "auto",
         loudness: Literal["auto", "relative", "kept"] = "auto",
         augment: str = "auto",
     ) -> AudioCodec:
         """Learn loudness and scales of ``inputs``, the training data.
 
-        ``features`` auto takes log-mel, ``rate`` auto the commonest of the recordings, ``loudness`` auto relative
-        levels; ``kept`` is as it is. ``augment`` is ``auto``, ``none`` or a list of these, each with ``=STRENGTH`` if
+        ``features`` auto takes log-mel, ``rate`` auto the commonest of the recordings, ``mels`` auto 40 bands, or 24
+        below 12,000 samples a second: finer ones hear the pitch of a voice. ``loudness`` auto takes relative levels;
+        ``kept`` is as it is. ``augment`` is ``auto``, ``none`` or a list of these, each with ``=STRENGTH`` if
         wanted: ``tempo`` (slower or faster by up to this share), ``tract`` (frequencies stretched by up to this share,
         as by another speaker), ``level`` (louder or softer, its standard deviation in dB), ``colour`` (some frequencies
         louder than others, as by another microphone, in dB), ``noise`` (share of the sequences that get some),
@@ -120,7 +123,9 @@ class AudioCodec(SequenceCodec):
             raise DataError("a codec cannot be learnt from recordings without a single sample. Give training data.")
         common = min(found for found, count in rates.items() if count == max(rates.values()))
         found: Features = "log-mel" if features == "auto" else features
-        plain = cls(found, common if rate == "auto" else rate, mels)
+        rate = common if rate == "auto" else rate
+        mels = (_BANDS if rate >= _WIDE else _FEW_BANDS) if mels == "auto" else mels
+        plain = cls(found, rate, mels)
         spectra = [plain.decibels(recording) for recording in recordings if len(recording.samples)]
         plain.floor = max(float(decibels.max()) for decibels in spectra) - _RANGE
         spectra = [np.maximum(decibels, plain.floor) for decibels in spectra]

@@ -25,6 +25,9 @@ Targets: TypeAlias = Sequence[Any] | NDArray[Any]
 #: Features of every sequence as a whole, (sequences, features), dense or as a sparse matrix.
 Bags: TypeAlias = Any
 
+#: Makes a variant of a sequence that has the same label.
+Augment: TypeAlias = Callable[[Steps, np.random.Generator], Steps]
+
 #: Batches whose rows are sorted by length together: enough for little padding, few enough for ever new company.
 POOL = 32
 
@@ -66,7 +69,7 @@ class LabelledBatches:
         batch_size: int,
         *,
         seed: int,
-        augment: Callable[[Steps, np.random.Generator], Steps] | None = None,
+        augment: Augment | None = None,
         bags: Bags | None = None,
         weights: NDArray[Any] | None = None,
         aligned: bool = True,
@@ -113,6 +116,26 @@ class LabelledBatches:
             rows = rows[np.argsort(sort_by[rows], kind="stable")]
             batches.extend(_cut(rows, self._lengths, self._batch_size, self._most_steps))
         return [batches[number] for number in rng.permutation(len(batches))]
+
+
+def by_pieces(augment: Augment, length: int) -> Augment:
+    """Vary a random piece, of at most ``length`` steps that follow each other, in place of the whole sequence.
+
+    Of a long text a network learns sooner by pieces: what one word tells of the answer is not thinned by so many
+    others. Not for sequences of whose steps each has a label.
+
+    >>> whole = Steps(np.arange(10)[:, None])
+    >>> by_pieces(lambda steps, rng: steps, 4)(whole, np.random.default_rng(0)).values.T
+    array([[5, 6, 7, 8]])
+    """
+
+    def vary(steps: Steps, rng: np.random.Generator) -> Steps:
+        first = int(rng.integers(0, max(1, len(steps.values) - length + 1)))
+        piece = slice(first, first + length)
+        elapsed = None if steps.elapsed is None else steps.elapsed[piece]
+        return augment(Steps(steps.values[piece], elapsed), rng)
+
+    return vary
 
 
 def scoring_batches(

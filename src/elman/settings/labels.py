@@ -48,7 +48,12 @@ class SignalSettings:
     rate: int | Auto = option(
         AUTO, "Sound: samples a second that all is brought to; auto takes the commonest in the data.", at_least=1_000
     )
-    mels: int = option(40, "Sound: mel bands.", at_least=4, at_most=256)
+    mels: int | Auto = option(
+        AUTO,
+        "Sound: mel bands; auto takes 40, of sound with less than 12,000 samples a second 24.",
+        at_least=4,
+        at_most=256,
+    )
     loudness: Literal["auto", "relative", "kept"] = option(
         AUTO, "Sound: levels under that of the loudest so far, or as they are; auto takes relative ones."
     )

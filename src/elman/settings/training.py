@@ -18,7 +18,12 @@ class TrainingSettings:
     steps: int | None = option(None, "Optimiser steps; the run ends at the first limit that it reaches.", at_least=1)
     max_time: Duration | None = option(None, "Time to train, such as 90s or 20m; schedules end with it.", at_least=1)
     batch_size: int | Auto = option(AUTO, "Sequences, or parallel streams of text, per step; auto chooses.", at_least=1)
-    window: int | Auto = option(AUTO, "Steps of truncated backpropagation through time; auto chooses.", at_least=1)
+    window: int | Auto = option(
+        AUTO,
+        "Steps of truncated backpropagation through time; of sequences with labels, of the random piece of each that "
+        "a pass reads; auto chooses.",
+        at_least=1,
+    )
     optimizer: Literal["adamw", "sgd", "adagrad", "nt-asgd"] = option("adamw", "Optimiser.")
     learning_rate: float | Auto = option(AUTO, "Peak learning rate; auto takes the optimiser's own.", at_least=0)
     schedule: Literal["cosine", "one-cycle", "plateau", "constant"] = option(

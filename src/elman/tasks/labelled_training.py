@@ -20,7 +20,7 @@ from elman.codecs.registry import codec_for
 from elman.codecs.sequence import SequenceCodec, Steps
 from elman.data.batch import SequenceBatch
 from elman.data.examples import Answer, Examples
-from elman.data.labelled import LabelledBatches, scoring_batches
+from elman.data.labelled import LabelledBatches, by_pieces, scoring_batches
 from elman.data.sources import settled
 from elman.data.splits import Parts
 from elman.errors import DataError, NonFiniteLossError, UsageError
@@ -30,7 +30,7 @@ from elman.nn.subject import Subject
 from elman.runtime.answers import Answers
 from elman.runtime.backends import Array
 from elman.runtime.label_model import LabelModel
-from elman.settings import LabelSettings
+from elman.settings import AUTO, LabelSettings
 from elman.shapes import LabelShape
 from elman.tasks import labelled_budget as budget
 from elman.tasks.label_bag import EVEN, weigh
@@ -217,7 +217,7 @@ def _train(
         encoded.targets,
         int(training.batch_size),
         seed=training.seed,
-        augment=model.codec.augment,
+        augment=model.codec.augment if training.window == AUTO else by_pieces(model.codec.augment, training.window),
     )
     held_out = None if parts.valid is None else Encoded.of(parts.valid, model)
     beside = None if encoded.bags is None else _linear_bag(model.answers, encoded, held_out)
