@@ -11,7 +11,10 @@ from pathlib import Path
 from benchmarks.harness import RESULTS, Data, read, record
 
 #: Files that hold no benchmark.
-SHARED = ("__init__", "__main__", "harness", "label_runs", "memory_problems", "own_cells", "races", "recurrences")
+SHARED = (
+    "__init__", "__main__", "harness", "label_runs", "memory_problems", "own_cells", "races", "recurrences",
+    "transcript_runs",
+)  # fmt: skip
 
 NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in SHARED)
 

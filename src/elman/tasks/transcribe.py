@@ -207,7 +207,13 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
         return 1 - float(self.evaluate(X, y, lengths=lengths).figures["data"][MODEL]["wer"])
 
     def _reported(
-        self, parts: dict[str, Examples], source: str, decoding: Decoding = GREEDY, baseline: str | None = None
+        self,
+        parts: dict[str, Examples],
+        source: str,
+        decoding: Decoding = GREEDY,
+        *,
+        baseline: str | None = None,
+        lowercase: bool = False,
     ) -> TranscriptReport:
         """What the model says of parts, beside the ``baseline`` that says always the same."""
         found = {}
@@ -217,7 +223,7 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
                 texts[COMMONEST] = [baseline] * len(part)
             truth = _texts(part)
             known = Counter(symbol for text in truth for symbol in self._unknown(text))
-            found[name] = Said(part.names, truth, texts, known, self.model.text.lowercase)
+            found[name] = Said(part.names, truth, texts, known, lowercase or self.model.text.lowercase)
         return TranscriptReport(found, f"Transcripts of {source}, by {self.settings.network.cell}")
 
     def _unknown(self, text: str) -> list[str]:

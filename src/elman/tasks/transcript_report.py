@@ -40,7 +40,7 @@ class Said:
         truth: What is right.
         texts: By who said it, the model first.
         unknown: Characters of the truth that training had not, each with how often it occurs.
-        lowercase: Whether transcripts were learnt in lower case: the truth is then taken so.
+        lowercase: Whether all are compared in lower case, as they must be where transcripts were learnt so.
     """
 
     names: Sequence[str]
@@ -52,11 +52,14 @@ class Said:
     @cached_property
     def counted(self) -> dict[str, tuple[Errors, Errors]]:
         """Errors in words and in characters, by who made them."""
-        truth = [lower(text) for text in self.truth] if self.lowercase else self.truth
+        truth = self._as_compared(self.truth)
         return {
-            who: (errors(truth, texts, "words"), errors(truth, texts, "characters"))
-            for who, texts in self.texts.items()
+            who: (errors(truth, said, "words"), errors(truth, said, "characters"))
+            for who, said in ((who, self._as_compared(texts)) for who, texts in self.texts.items())
         }
+
+    def _as_compared(self, texts: Sequence[str]) -> Sequence[str]:
+        return [lower(text) for text in texts] if self.lowercase else texts
 
     def figures(self) -> dict[str, Figures]:
         """All figures by who is scored; those with an interval have it under their key with ``_95`` behind."""

@@ -1,0 +1,154 @@
+"""What the benchmarks of transcripts share: each run is done once and kept, and figures are means over runs.
+
+A run trains one model through the public class, and scores it once on test sequences, decoded in several ways. The file
+of runs grows line by line: what is there is not run again, so a benchmark may be stopped at any time and goes on later.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import elman
+from benchmarks.harness import RESULTS, Data, Figure, commit
+from elman.data.splits import Parts
+from elman.settings import DecodingSettings
+from elman.tasks.transcript_report import MODEL
+
+#: What each figure is called, by its key in a report.
+NAMES = {"wer": "word error", "cer": "character error"}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to decode.
+
+    Attributes:
+        name: What it is called.
+        options: Of `elman.settings.DecodingSettings`.
+        goals: By figure, in per cent.
+        lowercase: Whether transcripts and truth are compared in lower case.
+        seconds: The most that decoding the test may take; None where nobody asked.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    goals: Mapping[str, float] = field(default_factory=dict)
+    lowercase: bool = False
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Sequences with transcripts, and what is asked of a model.
+
+    Attributes:
+        name: What it is called.
+        parts: The data of a run, by the folder of the data sets and the number of the run.
+        ways: In which the test is decoded, the first without anything that is known of the language.
+        runs: Numbers of its runs, which are its seeds.
+        options: Given to the task; by themselves all is left to the package.
+        source: Where a published figure comes from.
+    """
+
+    name: str
+    parts: Callable[[Path, int], Parts]
+    ways: Sequence[Way]
+    runs: Sequence[int] = (0,)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model trained, and scored in every way.
+
+    Attributes:
+        problem: Its name.
+        run: Its number.
+        figures: Word and character error in per cent of each way, and the seconds it took.
+        seconds: Of training, by the clock.
+        parameters: Of the network.
+        commit: That was run.
+    """
+
+    problem: str
+    run: int
+    figures: dict[str, dict[str, float]]
+    seconds: float
+    parameters: int
+    commit: str
+
+
+def measure(problems: Sequence[Problem], data: Data, name: str) -> list[Figure]:
+    """Run what is missing in ``results/NAME.jsonl``, then tell all."""
+    file = RESULTS / f"{name}.jsonl"
+    runs = [Run(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+    done = {(run.problem, run.run) for run in runs}
+    for problem in problems:
+        for number in problem.runs:
+            if (problem.name, number) not in done:
+                run = train(problem, number, data.path("."))
+                file.parent.mkdir(exist_ok=True)
+                with file.open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps(asdict(run)) + "\n")
+                runs.append(run)
+                print(run, flush=True)
+    return [figure for problem in problems for figure in figures(problem, runs)]
+
+
+def train(problem: Problem, number: int, data: Path) -> Run:
+    """Train one model, whose seed is its number, and score it in every way."""
+    parts = problem.parts(data, number)
+    model = elman.Transcriber(seed=number, **problem.options)
+    with tempfile.TemporaryDirectory() as folder:
+        model.fit_parts(parts, out=folder)
+        model = elman.Transcriber.load(folder)
+    return Run(
+        problem.name,
+        number,
+        {way.name: score(model, parts, way) for way in problem.ways},
+        round(model.metrics["training"]["seconds"], 1),
+        sum(value.size for value in model.model.tensors.values()),
+        commit(),
+    )
+
+
+def score(model: elman.Transcriber, parts: Parts, way: Way) -> dict[str, float]:
+    """Decode the test in one way; weights that are left open were chosen on held-out data."""
+    assert parts.test is not None
+    began = time.perf_counter()
+    decoding = model.decoding(DecodingSettings(**way.options))
+    report = model.evaluate(parts.test, decoding=decoding, lowercase=way.lowercase)
+    seconds = time.perf_counter() - began
+    figures = report.figures["data"][MODEL]
+    return {**{key: 100 * figures[key] for key in NAMES}, "seconds": round(seconds, 1)}
+
+
+def figures(problem: Problem, runs: Sequence[Run]) -> list[Figure]:
+    """The mean over its runs of every way and figure; nothing where there is no run yet."""
+    mine = [run for run in runs if run.problem == problem.name and run.run in problem.runs]
+    if not mine:
+        return []
+    longest = max(run.seconds for run in mine)
+    found = [
+        Figure(f"{problem.name}: minutes of training at most", round(longest / 60, 1), "min", "lower", 60.0),
+    ]
+    for way in problem.ways:
+        for key, called in NAMES.items():
+            values = [run.figures[way.name][key] for run in mine]
+            what = f"{problem.name}, {way.name}: {called} of {len(mine)} of {len(problem.runs)} runs"
+            spread = f"deviation {statistics.stdev(values):.2f}" if len(values) > 1 else None
+            value = round(statistics.fmean(values), 3)
+            found.append(Figure(what, value, "%", "lower", way.goals.get(key), spread, problem.source))
+        slowest = max(run.figures[way.name]["seconds"] for run in mine)
+        found.append(
+            Figure(f"{problem.name}, {way.name}: seconds to decode the test", slowest, "s", "lower", way.seconds)
+        )
+    return found
