@@ -86,7 +86,7 @@ def test_a_variant_is_drawn_by_row_and_epoch() -> None:
 def test_pieces_are_random_parts_that_follow_each_other() -> None:
     whole = Steps(np.arange(30)[:, None], np.arange(30, dtype=np.float32))
     cut = module.by_pieces(lambda steps, rng: steps, 10)
-    parts = [cut(whole, np.random.default_rng(seed)) for seed in range(60)]
+    parts = [cut(whole, np.random.default_rng(seed)) for seed in range(300)]
     assert all((np.diff(part.values[:, 0]) == 1).all() and len(part.values) == 10 for part in parts)
     assert all(part.elapsed is not None and (part.elapsed == part.values[:, 0]).all() for part in parts)
     assert {int(part.values[0, 0]) for part in parts} == set(range(21))
