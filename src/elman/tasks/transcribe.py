@@ -83,9 +83,9 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
         self._sample = trained.model.record(parts.train.inputs[0])
         self._metrics = {"training": trained.training}
         if out is not None and parts.valid is not None and not trained.stopped_early:
-            known = language_of(DecodingSettings(language_model=TRANSCRIPTS), self.model.text, self.model.learnt)
-            assert known is not None
-            self._model = replace(self.model, fusion=self._best_fusion(known, parts.valid))
+            language = language_of(DecodingSettings(language_model=TRANSCRIPTS), self.model.text, self.model.learnt)
+            assert language is not None
+            self._model = replace(self.model, fusion=self._best_fusion(language, parts.valid))
         if out is not None:  # scoring takes a while: the model is safe before
             self.save(out)
         scored = {"held_out": parts.valid, "test": parts.test}
