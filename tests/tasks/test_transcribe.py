@@ -114,7 +114,7 @@ def test_a_folder_of_another_vocabulary_is_refused(model: Transcriber, tmp_path:
     config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     config["network"]["outputs"] += 1
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(BundleError, match="codec and transcripts have 6"):
+    with pytest.raises(BundleError, match="codec and transcripts have"):
         Transcriber.load(tmp_path)
 
 
