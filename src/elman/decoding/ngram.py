@@ -95,7 +95,8 @@ class KneserNey:
         older = [np.array([row[-back] for row in before], dtype=np.int64) for back in range(1, self.order)]
         contexts = [np.repeat(context, self.vocabulary) for context in self._contexts(older, len(before))]
         symbols = np.tile(np.arange(self.vocabulary), len(before))
-        return self._probability(contexts, symbols).reshape(len(before), self.vocabulary)
+        found: Floats = self._probability(contexts, symbols).reshape(len(before), self.vocabulary)
+        return found
 
     def _with_boundaries(self, documents: Sequence[NDArray[Any]]) -> Ids:
         boundary = np.full(max(self.order - 1, 1), self.vocabulary, dtype=np.int64)

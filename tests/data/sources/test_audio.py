@@ -10,6 +10,7 @@ import soundfile
 
 from elman.data.examples import Examples
 from elman.data.sources import Answer, read_examples
+from elman.data.sources.audio import one_rate
 from elman.errors import DataError
 from elman.settings import DataSettings
 
@@ -146,3 +147,12 @@ def test_broken_sound_is_named(tmp_path: Path) -> None:
     write(tmp_path / "b/2.wav")
     with pytest.raises(DataError, match=r"a/2\.wav: is no sound that libsndfile reads"):
         read(tmp_path)
+
+
+def test_mixed_rates_are_told_with_a_file_of_each(tmp_path: Path) -> None:
+    write(tmp_path / "a_1.wav")
+    write(tmp_path / "b_1.wav", rate=16000)
+    examples = read(tmp_path, None)
+    with pytest.raises(DataError, match=r"2 sample rates: 1 of 8000 such as a_1.wav, 1 of 16000 such as b_1.wav"):
+        one_rate(examples)
+    one_rate(examples.take([0]))

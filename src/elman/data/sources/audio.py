@@ -62,3 +62,16 @@ def _item_at(path: Path) -> Item | None:
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return None
     return Item(PurePosixPath(path.name), lambda: decode(path.read_bytes(), str(path)))
+
+
+def one_rate(examples: Examples) -> None:
+    """Raise `DataError` where recordings have several rates, with a file of each: nobody said which one is meant."""
+    found: dict[int, list[str]] = {}
+    for raw, name in zip(examples.inputs, examples.names, strict=True):
+        if isinstance(raw, Recording):
+            found.setdefault(raw.rate, []).append(name)
+    if len(found) > 1:
+        rates = ", ".join(f"{len(names):,} of {rate} such as {names[0]}" for rate, names in sorted(found.items()))
+        raise DataError(
+            f"The recordings have {len(found)} sample rates: {rates}. Bring them to one, or say with --rate to which."
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -298,7 +298,7 @@ def _examples(
     groups: list[str] | None,
     data: DataSettings,
     note: str,
-    guessed: dict[str, tuple[str, ...]],
+    guessed: Mapping[str, tuple[str, ...]],
 ) -> Examples:
     """The pairs; where a text stands in several, all of them belong together, so that no split parts them."""
     notes = [note]

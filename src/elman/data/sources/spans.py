@@ -54,7 +54,7 @@ def cut(items: Sequence[Item], spans: Sequence[tuple[float, float]], places: Seq
         if item not in held:
             if sum(each.samples.nbytes for each in held.values()) > _HELD:
                 held.clear()
-            held[item] = item.load()
+            held[item] = item.load()  # type: ignore[assignment]
         whole = held[item]
         seconds = len(whole.samples) / whole.rate
         if start >= seconds or (end > seconds + _ROUNDED and end != np.inf):
