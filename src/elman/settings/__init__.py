@@ -23,6 +23,7 @@ from elman.settings.language_model import (
     LanguageModelSettings,
     NetworkSettings,
     PredictionSettings,
+    ScoringSettings,
     TextSettings,
 )
 from elman.settings.machinery import (
@@ -81,6 +82,7 @@ __all__ = [
     "PenaltySettings",
     "PredictionSettings",
     "RegressorSettings",
+    "ScoringSettings",
     "Settings",
     "SignalSettings",
     "TaggerSettings",

@@ -9,6 +9,7 @@ from typing import Literal
 from elman.settings.machinery import AUTO, Auto, Duration, option
 from elman.settings.training import LARGEST_SEED, TrainingSettings
 from elman.settings.transcribe import DecodingSettings
+from elman.settings.translate import PenaltySettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +101,19 @@ class PredictionSettings:
     )
     top: int | Auto = option(
         AUTO,
-        "How many of the likeliest symbols, labels or transcripts to show; auto shows 10 symbols, else 1.",
+        "How many of the likeliest symbols, labels, transcripts or targets to show; auto shows 10 symbols, else 1.",
         at_least=1,
     )
     decoding: DecodingSettings = DecodingSettings()
+    writing: PenaltySettings = PenaltySettings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringSettings:
+    """Everything that `elman evaluate` can be told."""
+
+    decoding: DecodingSettings = DecodingSettings()
+    writing: PenaltySettings = PenaltySettings()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from elman.settings.labels import DataSettings, SignalSettings
@@ -30,10 +31,17 @@ class TranscriptSettings:
 class TranscriberNetworkSettings:
     """The network: convolutions over time that may leave steps out, a stack of recurrent layers, and the head."""
 
+    head: Literal["ctc", "transducer"] = option(
+        "ctc",
+        "How symbols are told: each by itself at its frames (ctc), or after those before it (transducer), which also "
+        "learns what follows what.",
+    )
     cell: str = option(AUTO, "Recurrent cell by name, such as lstm or gru, the docs list all; auto takes lstm.")
     hidden_size: int | Auto = option(AUTO, "Units per layer and direction; auto chooses by the data.", at_least=1)
     num_layers: int | Auto = option(AUTO, "Recurrent layers; auto chooses by the data.", at_least=1)
-    bidirectional: bool | Auto = option(AUTO, "Read the sequence in both directions; auto does. Streams need false.")
+    bidirectional: bool | Auto = option(
+        AUTO, "Read the sequence in both directions; auto does with ctc. Streams need false."
+    )
     planes: str = option(
         AUTO,
         "Convolutions over time and across the features of a frame, as channels x steps x features / pooled steps x "
@@ -67,7 +75,7 @@ class TranscriberSettings:
     input: SignalSettings = SignalSettings()
     transcript: TranscriptSettings = TranscriptSettings()
     network: TranscriberNetworkSettings = TranscriberNetworkSettings()
-    training: TrainingSettings = TrainingSettings()
+    training: TrainingSettings = TrainingSettings(warmup=0.02)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +85,25 @@ class DecodingSettings:
     beam: int | Auto = option(
         AUTO,
         "Hypotheses of a beam search; 1 takes the likeliest symbol of every frame; auto does so without anything that "
-        "is known of the language, and else takes 32.",
+        "is known of the language, and else takes 32; of translations what was chosen after training.",
         at_least=1,
+    )
+    language_model: str | None = option(
+        None,
+        "What is known of the language: the folder of a language model of characters or words, a text file, of whose "
+        "lines an n-gram is made, or transcripts, an n-gram of those that the model learnt from.",
+    )
+    order: int | Auto = option(
+        AUTO, "Symbols that an n-gram counts; auto takes 6 for characters, 3 for words.", at_least=1, at_most=12
+    )
+    language_weight: float | Auto = option(
+        AUTO, "Weight of the language model; auto takes 0.5, of transcripts what was best on held-out data.", at_least=0
+    )
+    bonus: float | Auto = option(
+        AUTO, "Added for each symbol, or for each word of a language model of words; auto goes as for the weight."
+    )
+    words: Path | None = option(None, "File with the words that are expected: one a line, or a dictionary.")
+    other_words: float | Auto = option(AUTO, "What a word costs that is not expected; auto takes 8.", at_least=0)
+    tune_on: Path | None = option(
+        None, "File or folder of sequences with transcripts, none of the test, that choose weight and bonus."
     )

@@ -79,17 +79,32 @@ class ObjectiveSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WritingSettings:
+class PenaltySettings:
+    """How targets are compared that are looked for at the same time."""
+
+    length_penalty: float | Auto = option(
+        AUTO,
+        "Translations: how strongly longer outputs are favoured, 0 not at all, 1 compares the mean per symbol; auto "
+        "takes what writes held-out data best.",
+        at_least=0,
+    )
+    coverage_penalty: float | Auto = option(
+        AUTO, "Translations: how strongly outputs are held back that leave places out; auto takes 0.", at_least=0
+    )
+    replace_unknown: bool | Auto = option(
+        AUTO,
+        "Translations: put in place of an unknown symbol that of the source which was looked at most; auto does.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WritingSettings(PenaltySettings):
     """How the best target is looked for; what is left open is chosen on held-out data after training."""
 
-    beam: int | Auto = option(AUTO, "Hypotheses that go on; 1 always takes the likeliest symbol.", at_least=1)
-    length_penalty: float | Auto = option(
-        AUTO, "How strongly longer outputs are favoured: 0 not at all, 1 compares the mean per symbol.", at_least=0
-    )
-    coverage_penalty: float = option(0.0, "How strongly outputs are held back that leave places out.", at_least=0)
-    replace_unknown: bool = option(
-        True, "Put in place of an unknown word or symbol that of the source which was looked at most."
-    )
+    beam: int | Auto = option(
+        AUTO, "Hypotheses that go on; 1 always takes the likeliest symbol; auto takes what writes held-out data best.",
+        at_least=1,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 from elman.data.examples import Answer, Examples
 from elman.data.splits import Parts
+from elman.data.text_files import read_text
 from elman.runtime.bundle import Bundle
 from elman.runtime.pair_model import PairModel, Translation, Writing
 from elman.runtime.pair_stream import PairStream
@@ -26,6 +27,9 @@ from elman.tasks.translation_report import (
 
 if TYPE_CHECKING:
     from elman.training.events import Callback
+
+#: Files that are no lines of text.
+TABLES = (".csv", ".tsv", ".tab", ".psv", ".json", ".jsonl", ".ndjson", ".parquet", ".dict", ".dic")
 
 #: Folder in that of a run with the next best checkpoints, each a model folder of its own.
 CHECKPOINTS = "checkpoints"
@@ -108,7 +112,7 @@ class Translator(Learner[TranslatorSettings, PairModel]):
         """
         settings = update(self.settings.writing, options, "writing")
         # A model that was not trained to the end has not chosen yet.
-        usual = {"beam": 5, "length_penalty": 0.5}
+        usual = {"beam": 5, "length_penalty": 0.5, "coverage_penalty": 0.0, "replace_unknown": True}
         left = {name: value for name, value in usual.items() if getattr(settings, name) == AUTO}
         return writing_of(update(settings, left, "writing"), n_best)
 
@@ -138,6 +142,25 @@ class Translator(Learner[TranslatorSettings, PairModel]):
         """The ``n_best`` targets of each source, the best one first, with scores and alignments."""
         sources = [str(raw) for raw in self.examples(X).inputs]
         return list(self.model.translate(sources, self.writing(n_best, **options), beside=self._beside))
+
+    def examples(self, X: Any, y: Any = None, *, lengths: Any = None, with_targets: bool = False) -> Examples:  # noqa: N803
+        """Files, or texts in memory, as `Examples`; without targets every line of a text file is a source."""
+        several = [X] if isinstance(X, (str, Path)) else X
+        if with_targets or y is not None or not isinstance(several, (list, tuple)) or not self._are_lines(several):
+            return super().examples(X, y, lengths=lengths, with_targets=with_targets)
+        encoding = self.settings.data.encoding
+        found: list[tuple[str, str]] = []
+        for path in map(Path, several):
+            text = read_text(path, "utf-8" if encoding == AUTO else encoding).removesuffix("\n")
+            found += [(f"{path.name}, row {row}", line) for row, line in enumerate(text.split("\n"), 1)]
+        return Examples("text", [line for _, line in found], None, [name for name, _ in found])
+
+    def _are_lines(self, several: Sequence[Any]) -> bool:
+        """Whether these are files of lines, not texts in memory, and not tables."""
+        if not several or not all(isinstance(each, (str, Path)) for each in several) or not self._reads_files(several):
+            return False
+        names = [Path(each).name.removesuffix(".gz") for each in several]
+        return not any(Path(name).suffix.lower() in TABLES for name in names)
 
     def stream(self, **options: Any) -> PairStream:
         """A live session: text comes in, line by line its targets come out, see `elman.runtime.pair_stream`."""

@@ -268,8 +268,8 @@ def truth_in(examples: Examples) -> list[tuple[str, ...]]:
 def writing_of(settings: WritingSettings, count: int = 1) -> Writing:
     """How the best target is looked for, as settings without any 'auto' say."""
     beam = max(int(settings.beam), count)
-    penalties = Penalties(float(settings.length_penalty), settings.coverage_penalty)
-    return Writing(beam, count, penalties, settings.replace_unknown)
+    penalties = Penalties(float(settings.length_penalty), float(settings.coverage_penalty))
+    return Writing(beam, count, penalties, bool(settings.replace_unknown))
 
 
 def commonest(targets: Sequence[str]) -> str:
