@@ -379,22 +379,58 @@ def search(
         DataError: A source has unknown symbols.
         UsageError: The networks do not write the same symbols.
     """
-    ensemble = Ensemble([engine.decoder for engine in engines])
-    end = engines[0].decoder.shape.end
     found: list[list[Output]] = [[]] * len(sources)
     order = np.argsort([len(source) for source in sources], kind="stable")
     at_once = max(1, HYPOTHESES_AT_ONCE // beam)
     for begin in range(0, len(order), at_once):
         rows = order[begin : begin + at_once]
         memories = [engine.encoder.memory([sources[row] for row in rows]) for engine in engines]
-        lengths = memories[0].lengths.tolist()
-        outputs = beam_search(
-            ensemble, ensemble.start(memories), [longest[row] for row in rows], start=end, end=end, beam=beam,
-            count=count, penalties=penalties, sources=lengths,
-        )  # fmt: skip
-        for row, places, several in zip(rows, lengths, outputs, strict=True):
-            found[row] = [_within(output, places) for output in several]
+        outputs = write(
+            [engine.decoder for engine in engines],
+            memories,
+            [longest[row] for row in rows],
+            beam=beam,
+            count=count,
+            penalties=penalties,
+        )
+        for row, several in zip(rows, outputs, strict=True):
+            found[row] = several
     return found
+
+
+def write(
+    decoders: Sequence[DecoderEngine],
+    memories: Sequence[Memory],
+    longest: Sequence[int],
+    *,
+    beam: int = 5,
+    count: int = 1,
+    penalties: Penalties = NO_PENALTIES,
+) -> list[list[Output]]:
+    """The best that decoders write of memories, by beam search, all rows side by side.
+
+    Args:
+        decoders: One, or several as one.
+        memories: What each of them looks at, of as many rows.
+        longest: For each row, the most symbols that are written.
+        beam: As for `search`.
+        count: As for `search`.
+        penalties: As for `search`; the coverage is that of the first memory's places.
+
+    Returns:
+        For each row at most ``count`` outputs, the best one first; attention is (symbols + 1, places of its row).
+
+    Raises:
+        SettingsError: The beam or the count does not fit.
+        UsageError: The decoders do not write the same symbols.
+    """
+    ensemble, end = Ensemble(decoders), decoders[0].shape.end
+    lengths = memories[0].lengths.tolist()
+    outputs = beam_search(
+        ensemble, ensemble.start(memories), longest, start=end, end=end, beam=beam, count=count, penalties=penalties,
+        sources=lengths,
+    )  # fmt: skip
+    return [[_within(output, places) for output in several] for places, several in zip(lengths, outputs, strict=True)]
 
 
 @final
