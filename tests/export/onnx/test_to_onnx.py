@@ -12,6 +12,8 @@ from elman.cells import Cell
 from elman.errors import BundleError, DataError, ExportError, UsageError
 from elman.export import to_onnx
 from elman.nn import Recurrent
+from elman.runtime import Bundle
+from elman.runtime.model import Model
 from tolerances import FLOAT32_RECURRENCE
 
 
@@ -50,6 +52,15 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     ((cell, weights),) = Recurrent("gru", 3, 5).to_numpy()
     with pytest.raises(DataError, match=r"weight_ih must be \(15, 3\), found \(15, 2\)"):
         to_onnx([(cell, weights | {"weight_ih": weights["weight_ih"][:, :2]})], tmp_path / "x.onnx")
+
+
+def test_models_that_no_file_can_hold_are_named(tmp_path: Path) -> None:
+    class Translates(Model):
+        called = "model that translates"
+
+    Translates.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
+    with pytest.raises(ExportError, match="A model that translates cannot be exported: its folder runs without torch"):
+        to_onnx(Bundle({}, Translates(), {}, {}), tmp_path / "x.onnx")  # type: ignore[abstract]
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:

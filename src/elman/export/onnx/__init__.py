@@ -19,6 +19,7 @@ from elman.errors import ExportError
 from elman.runtime.bundle import Bundle
 from elman.runtime.engine import NetworkShape
 from elman.runtime.label_model import LabelModel
+from elman.runtime.text_model import TextModel
 
 if TYPE_CHECKING:
     from elman.export.onnx.labels import Labels
@@ -126,6 +127,8 @@ def _describe(model: Any) -> Model | Labels:
     if isinstance(model, (list, tuple)):
         return of_cells(model)
     if isinstance(model, Bundle):
+        if not isinstance(model.model, TextModel):
+            raise ExportError(f"A {model.model.called} cannot be exported: its folder runs without torch.")
         return of_network(model.model.shape, model.model.tensors, np.array(model.sample["symbols"], np.int64))
     if isinstance(getattr(model, "shape", None), NetworkShape):
         return of_network(model.shape, model.tensors)
