@@ -20,7 +20,7 @@ import numpy as np
 
 from elman.codecs.raw import Series
 from elman.data.examples import Answer, Examples
-from elman.data.sources import pairs, tables
+from elman.data.sources import class_names, pairs, tables
 from elman.data.sources.files import Files, SourceFile, gather
 from elman.data.sources.table import frame_table
 from elman.errors import DataError
@@ -57,10 +57,13 @@ def read_examples(paths: Path | str | Iterable[Path | str], data: DataSettings, 
     with None nothing has to be there to learn, as in `elman predict`. Raises `DataError`.
     """
     files = gather(paths)
+    names: tuple[str, ...] = ()
+    if answer in ("class", "classes", None):
+        files, names = class_names.apart(files, data.encoding)
     for family in _WITH_TEXTS if answer == "text" else FAMILIES:
         examples: Examples | None = importlib.import_module(FAMILIES[family]).read(files, data, answer)
         if examples is not None:
-            return _checked(examples, files.asked, answer)
+            return class_names.named(_checked(examples, files.asked, answer), names)
     wanted = "" if data.kind == "auto" else f" of the kind '{data.kind}'"
     raise DataError(
         f"{files.asked}: expected sequences{wanted}, found {files[0].name}"
