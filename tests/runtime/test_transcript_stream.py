@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import label_networks
+import transducers
 from elman.codecs.raw import Ink, Raw, Recording, Series, joined, pieces
 from elman.codecs.registry import codec_for
 from elman.codecs.text import TextCodec
@@ -16,7 +17,7 @@ from elman.errors import DataError
 from elman.runtime.transcript_model import TranscriptModel
 from elman.runtime.transcripts import GREEDY, Decoding, Transcription
 from elman.settings import SignalSettings
-from elman.shapes import LabelShape
+from elman.shapes import LabelShape, TransducerShape
 
 RNG = np.random.default_rng(0)
 SEQUENCES: dict[str, Raw] = {
@@ -28,15 +29,28 @@ DECODINGS = {"greedy": GREEDY, "beam": Decoding(beam=4, alternatives=2)}
 TEXT = TextCodec.fit("characters", ["ab cd"])
 
 
-def model(kind: str, *, bidirectional: bool = False) -> TranscriptModel:
+def model(kind: str, head: str = "ctc", *, bidirectional: bool = False) -> TranscriptModel:
     codec = codec_for(kind, [SEQUENCES[kind]] * 2, SignalSettings())
-    shape = LabelShape(
-        "ctc", len(TEXT) + 1, "gru", (6,), frame=codec.frame, convolutions=((5, 3, 2),), bidirectional=bidirectional
-    )  # fmt: skip
-    return TranscriptModel(shape, codec, TEXT, {name: 2 * v for name, v in label_networks.tensors(shape).items()})
+    outputs = len(TEXT) + 1 if head == "ctc" else 6
+    reader = LabelShape(
+        "ctc" if head == "ctc" else "features",
+        outputs,
+        "gru",
+        (6,),
+        frame=codec.frame,
+        convolutions=((5, 3, 2),),
+        bidirectional=bidirectional,
+    )
+    if head == "ctc":
+        weights = {name: 2 * value for name, value in label_networks.tensors(reader).items()}
+        return TranscriptModel(reader, codec, TEXT, weights)
+    shape = TransducerShape(reader, len(TEXT), 4, "lstm", (5,))
+    return TranscriptModel(shape, codec, TEXT, transducers.tensors(shape))
 
 
-MODELS = {kind: model(kind) for kind in SEQUENCES}
+#: Kind of sequence and head -> a model.
+MODELS = {(kind, "ctc"): model(kind) for kind in SEQUENCES} | {("audio", "transducer"): model("audio", "transducer")}
+every_model = pytest.mark.parametrize(("kind", "head"), MODELS)
 
 
 def close(found: Transcription, expected: Transcription) -> None:
@@ -54,12 +68,13 @@ def cut(raw: Raw, places: list[int]) -> list[Raw]:
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-@pytest.mark.parametrize("kind", SEQUENCES)
+@every_model
 @given(places=st.lists(st.integers(0, 24), max_size=5))
 @settings(max_examples=6, deadline=None)
-def test_the_finished_text_is_that_of_the_whole(kind: str, decoding: str, places: list[int]) -> None:
-    (expected,) = MODELS[kind].transcribe([SEQUENCES[kind]], DECODINGS[decoding])
-    live = MODELS[kind].stream(DECODINGS[decoding])
+def test_the_finished_text_is_that_of_the_whole(kind: str, head: str, decoding: str, places: list[int]) -> None:
+    of = MODELS[kind, head]
+    (expected,) = of.transcribe([SEQUENCES[kind]], DECODINGS[decoding])
+    live = of.stream(DECODINGS[decoding])
     settled = ""
     for part in cut(SEQUENCES[kind], places):
         so_far = live.push(part)
@@ -82,9 +97,10 @@ def test_a_model_of_both_directions_answers_at_the_end() -> None:
     close(live.flush(), expected)
 
 
+@pytest.mark.parametrize("head", ["ctc", "transducer"])
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_a_saved_stream_and_a_fork_go_on(decoding: str, tmp_path: Path) -> None:
-    of = MODELS["audio"]
+def test_a_saved_stream_and_a_fork_go_on(head: str, decoding: str, tmp_path: Path) -> None:
+    of = MODELS["audio", head]
     first, second = pieces(SEQUENCES["audio"], 2)
     live, other = of.stream(DECODINGS[decoding]), of.stream(DECODINGS[decoding])
     live.push(first)

@@ -22,14 +22,6 @@ from tolerances import NUMPY_AGAINST_TORCH
 SAID = [2, 0, 1]
 
 
-def lattice(engine: TransducerEngine, frames: np.ndarray, said: list[int]) -> np.ndarray:
-    """The ln p at each frame after each number of symbols, as a search asks for it."""
-    states = [engine.start()]
-    for symbol in said:
-        states += engine.read(states[-1:], np.array([symbol]))
-    return np.stack([engine.join(frame, states) for frame in frames])
-
-
 @pytest.mark.parametrize("backend", ["compiled", "reference"])
 @pytest.mark.parametrize("changes", transducers.SHAPES.values(), ids=transducers.SHAPES)
 def test_it_says_what_the_torch_network_says(changes: dict[str, Any], backend: str) -> None:
@@ -41,7 +33,7 @@ def test_it_says_what_the_torch_network_says(changes: dict[str, Any], backend: s
     for steps, frames in zip(several, engine.frames(several), strict=True):
         batch = SequenceBatch(inputs=torch.from_numpy(steps.values)[None], targets=torch.tensor([SAID]))
         expected = made.log_probabilities(made(batch), batch)[0].detach().numpy()
-        found = lattice(engine, frames, SAID)
+        found = engine.lattice(frames, SAID)
         np.testing.assert_allclose(found, expected, **NUMPY_AGAINST_TORCH)
         loss = made.loss(made(batch), batch).item() * len(SAID)
         assert transducer_loss(found, SAID).nats == pytest.approx(loss, rel=NUMPY_AGAINST_TORCH["rtol"])

@@ -75,7 +75,13 @@ class GreedyTransducer:
 
     def flush(self) -> None:
         """End the sequence: a new one begins."""
-        self._state, self._frames = self.model.start(), 0
+        self.resume((), 0)
+
+    def resume(self, symbols: Sequence[int], frames: int) -> None:
+        """Go on as after so many frames that said these symbols."""
+        self._state, self._frames = self.model.start(), frames
+        for symbol in symbols:
+            (self._state,) = self.model.read([self._state], np.array([symbol]))
 
 
 class _Beginning(NamedTuple):

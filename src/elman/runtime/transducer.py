@@ -100,6 +100,14 @@ class TransducerEngine:
         """The encoder's frames of whole sequences, (time, joint) each: those steps that its convolutions leave."""
         return self.encoder.scores(sequences)
 
+    def lattice(self, frames: Array, symbols: Sequence[int]) -> Array:
+        """The ln p at each of the frames (time, joint) after each number of symbols: (time, U + 1, symbols + 1)."""
+        states = [self.start()]
+        for symbol in symbols:
+            states += self.read(states[-1:], np.array([symbol]))
+        found: Array = np.stack([self.join(frame, states) for frame in frames])
+        return found
+
     # What a search asks ------------------------------------------------------------------------------------
 
     def start(self) -> Said:

@@ -18,14 +18,17 @@ from elman.data.batch import SequenceBatch
 from elman.data.examples import Examples
 from elman.data.labelled import LabelledBatches, scoring_batches
 from elman.data.sources import settled
+from elman.data.sources.audio import one_rate
 from elman.data.splits import Parts
-from elman.decoding.ctc import frames_needed, misfits
+from elman.decoding.ctc import Misfit, frames_needed, misfits
 from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.metrics.transcripts import errors
 from elman.nn.labels import LabelNetwork
+from elman.nn.transducer import TransducerNetwork
 from elman.runtime.backends import Array
 from elman.runtime.transcript_model import TranscriptModel
 from elman.settings import AUTO, TranscriberSettings, TranscriptSettings
+from elman.shapes import TransducerShape
 from elman.tasks import transcribe_budget as budget
 from elman.tasks.labelled_training import fingerprint, targets_in
 from elman.tasks.run_folder import RunRecord, own_folder
@@ -34,6 +37,7 @@ from elman.training.events import Callback
 from elman.training.problem import Loss, Score
 
 Record: TypeAlias = RunRecord[TranscriptModel, TranscriberSettings]
+Network: TypeAlias = LabelNetwork | TransducerNetwork
 
 #: Rows that are named where sequences are too short, and characters where some are unseen.
 NAMED = 10
@@ -86,7 +90,7 @@ class Objective:
 
     def __call__(self, module: torch.nn.Module, batch: SequenceBatch, carry: Any) -> Loss:
         """All sequences of the batch; nothing is carried."""
-        assert isinstance(module, LabelNetwork)
+        assert isinstance(module, Network)
         batch = fitting(batch, module)
         if not len(batch.inputs):
             return Loss(torch.stack([0 * weight.sum() for weight in module.parameters()]).sum(), 0)
@@ -121,10 +125,13 @@ def run(
 def _begin(parts: Parts, settings: TranscriberSettings, source: str, callbacks: Sequence[Callback]) -> Record:
     """Settle what the settings leave open."""
     learnt, texts = parts.train, [str(target) for target in targets_in(parts.train)]
+    if settings.input.rate == AUTO:
+        one_rate(learnt)
     codec = codec_for(learnt.kind, learnt.inputs, budget.input_settings(settings.input, learnt.kind))
     text = text_codec(texts, settings.transcript)
     lengths = [len(codec.encode(raw).values) for raw in learnt.inputs]
-    needed = [frames_needed(text.encode(each).tolist()) for each in texts]
+    ctc = settings.network.head == "ctc"
+    needed = [frames_needed(text.encode(each).tolist()) if ctc else 1 for each in texts]
     facts = budget.Facts(learnt.kind, lengths, needed, codec, text)
     settings = replace(budget.resolve(settings, facts), data=settled(settings.data, learnt))
     shape = budget.shape_of(settings, facts)
@@ -170,13 +177,19 @@ def unseen(parts: Parts, text: TextCodec) -> list[str]:
 
 def _too_short(examples: Examples, record: Record) -> list[str]:
     """The sequences that have fewer frames than their transcript needs, each with a sentence."""
-    model = record.model
-    encoded = Encoded.of(examples, model)
-    frames = [model.shape.kept(len(each.values)) for each in encoded.steps]
+    encoded = Encoded.of(examples, record.model)
     return [
         f"{examples.names[found.row]}: {found.frames} frames, {found.needed} needed for '{encoded.texts[found.row]}'"
-        for found in misfits([each.tolist() for each in encoded.targets], frames)
+        for found in _misfits(encoded, record.model)
     ]
+
+
+def _misfits(encoded: Encoded, model: TranscriptModel) -> list[Misfit]:
+    """The sequences that have fewer frames than their transcript needs; a transducer needs no more than one."""
+    if isinstance(model.shape, TransducerShape):
+        return []
+    frames = [model.shape.kept(len(each.values)) for each in encoded.steps]
+    return misfits([each.tolist() for each in encoded.targets], frames)
 
 
 def _left_out(examples: Examples, record: Record) -> list[str]:
@@ -194,10 +207,8 @@ def _left_out(examples: Examples, record: Record) -> list[str]:
 
 def _possible(examples: Examples, record: Record) -> Encoded:
     """The training sequences that have frames enough for their transcripts."""
-    model = record.model
-    encoded = Encoded.of(examples, model)
-    frames = [model.shape.kept(len(each.values)) for each in encoded.steps]
-    short = {found.row for found in misfits([each.tolist() for each in encoded.targets], frames)}
+    encoded = Encoded.of(examples, record.model)
+    short = {found.row for found in _misfits(encoded, record.model)}
     rows = [row for row in range(len(examples)) if row not in short]
     if not rows:
         raise DataError("All sequences are too short for their transcripts. Take a smaller stride, or other units.")
@@ -241,23 +252,27 @@ def _train(
     )
     figures = outcome.figures(record.source, record.sha256, learnt.length)
     figures["sequences"] = len(learnt.steps)
-    model = replace(model, tensors=tensors_of(network))
+    model = replace(model, tensors=tensors_of(network), learnt=tuple(learnt.texts))
     return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure)
 
 
-def build(model: TranscriptModel, settings: TranscriberSettings) -> LabelNetwork:
+def build(model: TranscriptModel, settings: TranscriberSettings) -> Network:
     """A fresh torch network of a model's shape."""
     names = ("dropout", "dropout_input", "weight_drop", "memory", "backend")
-    return LabelNetwork(model.shape, **{name: getattr(settings.network, name) for name in names})
+    options = {name: getattr(settings.network, name) for name in names}
+    if isinstance(model.shape, TransducerShape):
+        return TransducerNetwork(model.shape, **options)
+    return LabelNetwork(model.shape, **options)
 
 
 def _evaluation(encoded: Encoded, model: TranscriptModel) -> Callable[[torch.nn.Module], Score]:
     """Character error of greedy decoding, and among equals the lower loss."""
 
     def evaluate(module: torch.nn.Module) -> Score:
-        assert isinstance(module, LabelNetwork)
+        assert isinstance(module, Network)
         frames, loss = frames_and_loss(module, encoded)
-        said = [model.decoded(each).text for each in frames]
+        now = replace(model, tensors=tensors_of(module))
+        said = [now.decoded(each).text for each in frames]
         wrong = errors(encoded.texts, said, "characters")
         part = loss / (1 + loss) if np.isfinite(loss) else 1.0
         figures = {"CER": wrong.rate, "WER": errors(encoded.texts, said, "words").rate}
@@ -266,7 +281,7 @@ def _evaluation(encoded: Encoded, model: TranscriptModel) -> Callable[[torch.nn.
     return evaluate
 
 
-def frames_and_loss(network: LabelNetwork, encoded: Encoded) -> tuple[list[Array], float]:
+def frames_and_loss(network: Network, encoded: Encoded) -> tuple[list[Array], float]:
     """What the network gives for each sequence, in order, and the loss of those that are long enough, by symbol."""
     found: list[Array] = [np.zeros((0, 1), np.float32)] * len(encoded.steps)
     total = symbols = 0.0
@@ -288,9 +303,14 @@ def frames_and_loss(network: LabelNetwork, encoded: Encoded) -> tuple[list[Array
     return found, total / symbols if symbols else float("inf")
 
 
-def fitting(batch: SequenceBatch, network: LabelNetwork) -> SequenceBatch:
-    """The rows of a batch that have frames enough for their transcripts; the batch itself where all have."""
+def fitting(batch: SequenceBatch, network: Network) -> SequenceBatch:
+    """The rows of a batch that have frames enough for their transcripts; the batch itself where all have.
+
+    A transducer needs no more than one.
+    """
     assert batch.targets is not None
+    if isinstance(network, TransducerNetwork):
+        return batch
     lengths = [batch.inputs.shape[1]] * len(batch.inputs) if batch.lengths is None else batch.lengths.tolist()
     wanted = [[symbol for symbol in row if symbol >= 0] for row in batch.targets.tolist()]
     short = {each.row for each in misfits(wanted, map(network.shape.kept, lengths))}
