@@ -227,24 +227,28 @@ class Smoothing(nn.Module):
 
         ``series`` (B,) are numbers of series from 1 on, 0 for unknown ones, as all are without it.
         """
-        alpha, *gammas = (self._coefficient(name, series) for name in self._parameters)
-        level, patterns = first_patterns(values, self.seasons)
-        left = []
-        for t in range(values.shape[1]):
-            season = sum((pattern[t] for pattern in patterns), torch.zeros_like(level))
-            level = level + alpha * (values[:, t] - season - level)
-            rest = values[:, t] - level - season
-            for pattern, gamma in zip(patterns, gammas, strict=True):
-                pattern.append(pattern[t] + gamma * rest)
-            left.append(values[:, t] - season)
-        ahead = [
-            sum(
-                (pattern[values.shape[1] + h % length] for pattern, length in zip(patterns, self.seasons, strict=True)),
-                level,
-            )
-            for h in range(horizon)
-        ]
-        return torch.stack(left, 1) - level[:, None], torch.stack(ahead, 1)
+        batch, time = values.shape
+        alpha, *gammas = (self._coefficient(name, series).expand(batch)[:, None] for name in self._parameters)
+        level, first = first_patterns(values, self.seasons)
+        # Patterns are known one season ahead, so that steps within the shortest one are computed side by side.
+        block = min(self.seasons)
+        decay = _decays(1 - alpha[:, 0], block)
+        patterns, left = [[each] for each in first], []
+        for begin in range(0, time, block):
+            now = values[:, begin : begin + block]
+            size = now.shape[1]
+            own = [_part(pattern, length, begin, size) for pattern, length in zip(patterns, self.seasons, strict=True)]
+            season = torch.stack(own).sum(0)
+            left.append(now - season)
+            levels = decay[:, :size, 0] * (1 - alpha) * level[:, None]
+            levels = levels + alpha * (decay[:, :size, :size] @ left[-1][..., None])[..., 0]
+            rest = left[-1] - levels
+            for pattern, each, gamma in zip(patterns, own, gammas, strict=True):
+                pattern.append(each + gamma * rest)
+            level = levels[:, -1]
+        steps = torch.arange(horizon, device=values.device)
+        ahead = [torch.cat(p, 1)[:, time + steps % length] for p, length in zip(patterns, self.seasons, strict=True)]
+        return torch.cat(left, 1) - level[:, None], level[:, None] + torch.stack(ahead).sum(0)
 
     def _coefficient(self, name: str, series: Tensor | None) -> Tensor:
         logits: Tensor = self.get_parameter(name)
@@ -252,18 +256,37 @@ class Smoothing(nn.Module):
         return torch.sigmoid(logits[0] + own)
 
 
-def first_patterns(values: Tensor, seasons: tuple[int, ...]) -> tuple[Tensor, list[list[Tensor]]]:
-    """The first level (B,) of values (B, T), and for each season the first value (B,) of each of its steps."""
+def first_patterns(values: Tensor, seasons: tuple[int, ...]) -> tuple[Tensor, list[Tensor]]:
+    """The first level (B,) of values (B, T), and for each season its first pattern (B, season)."""
     level = values[:, : max(seasons)].mean(1)
     rest = values - level[:, None]
     patterns = []
     for length in seasons:
         whole = min(3, values.shape[1] // length)
         pattern = rest[:, : whole * length].view(len(values), whole, length).mean(1)
-        pattern = pattern - pattern.mean(1, keepdim=True)
-        patterns.append(list(pattern.unbind(1)))
-        rest = rest - pattern.repeat(1, -(-values.shape[1] // length))[:, : values.shape[1]]
+        patterns.append(pattern - pattern.mean(1, keepdim=True))
+        rest = rest - patterns[-1].repeat(1, -(-values.shape[1] // length))[:, : values.shape[1]]
     return level, patterns
+
+
+def _part(pattern: list[Tensor], length: int, begin: int, size: int) -> Tensor:
+    """Steps ``begin`` to ``begin + size`` of a pattern: the first ``length`` of them, then one block after another."""
+    first, *blocks = pattern
+    if begin + size <= length:
+        return first[:, begin : begin + size]
+    block = blocks[0].shape[1]
+    number, offset = divmod(max(begin - length, 0), block)
+    parts = [first[:, begin:]] if begin < length else []
+    parts += blocks[number : number + 2 + (offset + size - 1) // block]
+    skipped = 0 if begin < length else offset
+    return torch.cat(parts, 1)[:, skipped : skipped + size]
+
+
+def _decays(share: Tensor, size: int) -> Tensor:
+    """share^(i - j) for j <= i, else 0, of each share (B,): (B, size, size)."""
+    steps = torch.arange(size, device=share.device)
+    apart = steps[:, None] - steps
+    return torch.where(apart >= 0, share[:, None, None] ** apart.clamp_min(0), 0.0)
 
 
 def seasons_before(context: int, horizon: int, season: int) -> Tensor:

@@ -54,7 +54,7 @@ class ForecastModel(Model):
         shape: What the network is made of.
         codec: Series to windows.
         columns: How tables of such series are read.
-        latest: The end of the series of the training, as far as a window reaches.
+        latest: The end of the series of the training, as far as a window and what follows it reach.
         tensors: The weights.
         point: What the one number of a forecast is.
         paths: Futures that an autoregressive network draws.
@@ -231,8 +231,11 @@ class ForecastModel(Model):
             raise BundleError(f"{file}: is damaged, or config.json is of another model ({error}).") from None
 
     def record(self, sample: Any = None) -> dict[str, Any]:
-        """The first window of the latest values, and what the network makes of it."""
-        windows = self.codec.encode(self.latest, np.array([0]), self.latest.history[:1], self.shape.horizon)
+        """A window of the latest values of the longest series, and what the network makes of it."""
+        longest = int(self.latest.history.argmax())
+        # What is known in advance is known up to the last value, if not further.
+        origin = max(1, int(self.latest.history[longest]) - self.shape.horizon)
+        windows = self.codec.encode(self.latest, np.array([longest]), np.array([origin]), self.shape.horizon)
         plain = {name: None if each is None else each.tolist() for name, each in windows._asdict().items()}
         return {"windows": plain, "told": self._sample_of(ForecastEngine(
             self.shape, self.tensors, backend="reference"), windows).tolist()}  # fmt: skip

@@ -35,7 +35,7 @@ Record: TypeAlias = RunRecord[ForecastModel, ForecastSettings]
 #: Held-out windows that are scored, at most, and how many at once.
 SCORED, SCORED_AT_ONCE = 1024, 256
 
-#: Batches between held-out scores, at least.
+#: Batches between held-out scores, at least, where no number of epochs is asked for.
 BATCHES_OF_EPOCH = 50
 
 #: What a model that is trained further keeps, and the share of the usual updates and learning rate that it gets.
@@ -114,7 +114,7 @@ def _begin(panel: Panel, settings: ForecastSettings, source: str, start_from: st
         level=windows.level, scale=windows.scale, calendar=calendar, numbered=bool(shape.series),
     )  # fmt: skip
     model = ForecastModel(
-        shape, codec, panel.columns, tail(panel, shape.reach), point=settings.point, paths=settings.paths
+        shape, codec, panel.columns, _latest(panel, shape), point=settings.point, paths=settings.paths
     )
     return RunRecord(settings, model, source, fingerprint(panel))
 
@@ -134,8 +134,12 @@ def _begin_further(panel: Panel, settings: ForecastSettings, source: str, start_
     if "learning_rate" not in asked:
         chosen["learning_rate"] = FURTHER_RATE * float(own.training.learning_rate)
     settings = budget.resolve(update(settings, chosen, "--from"), facts)
-    model = replace(bundle.model, latest=tail(panel, bundle.model.shape.reach), tensors={}, _engines={})
+    model = replace(bundle.model, latest=_latest(panel, bundle.model.shape), tensors={}, _engines={})
     return RunRecord(settings, model, source, fingerprint(panel), start_folder(start_from))
+
+
+def _latest(panel: Panel, shape: ForecastShape) -> Panel:
+    return tail(panel, shape.reach + shape.horizon)
 
 
 def learnt_from(panel: Panel, settings: ForecastSettings) -> Panel:
@@ -172,15 +176,22 @@ def _train(panel: Panel, record: Record, folder: Path | None, resume: bool, call
     training, shape = settings.training, model.shape
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
-        network = build(shape, None, season=panel.frequency.season, **_training_only(settings))
+        network = build(shape, None, season=_first_season(panel, shape), **_training_only(settings))
     if record.start is not None and not goes_on(folder, resume):
         put_weights(network, Bundle.read(record.start, ForecastModel).model.tensors)
     learnt = _learnt(panel, int(settings.windows.held_out), shape.horizon)
+    fewest = BATCHES_OF_EPOCH if training.epochs is None else 1
+    batch_size = int(training.batch_size)
     windows = TrainingWindows(
-        model.codec, panel, shape.horizon, int(training.batch_size), seed=training.seed,
-        per_epoch=_windows_of_epoch(learnt, shape, int(training.batch_size)), last=learnt - shape.horizon,
-    )  # fmt: skip
-    batches = Repeated(windows, BATCHES_OF_EPOCH)
+        model.codec,
+        panel,
+        shape.horizon,
+        batch_size,
+        seed=training.seed,
+        per_epoch=max(_windows_of_epoch(learnt, shape), fewest * batch_size),
+        last=learnt - shape.horizon,
+    )
+    batches = Repeated(windows, fewest)
     series, origins = held_out_windows(panel, settings, shape.reach)
     outcome = train(
         network, objective, batches, _evaluation(model, panel, series, origins) if len(series) else None, record,
@@ -205,10 +216,14 @@ def build(shape: ForecastShape, weights: Mapping[str, Array] | None = None, **tr
     return network
 
 
-def _windows_of_epoch(learnt: NDArray[np.int64], shape: ForecastShape, batch_size: int) -> int:
-    """So many that each value is told about once, and enough batches that a score after them is worth its time."""
-    told = shape.horizon + (shape.context if shape.autoregressive else 0)
-    return max(int(learnt.sum()) // told, BATCHES_OF_EPOCH * batch_size)
+def _first_season(panel: Panel, shape: ForecastShape) -> int:
+    """The season with which a linear map begins; 0 where smoothing has taken it away."""
+    return 0 if shape.seasons else max(budget.seasons(budget.Facts(panel), shape.context), default=0)
+
+
+def _windows_of_epoch(learnt: NDArray[np.int64], shape: ForecastShape) -> int:
+    """So many that each value is told about once."""
+    return int(learnt.sum()) // (shape.horizon + (shape.context if shape.autoregressive else 0))
 
 
 def _evaluation(
