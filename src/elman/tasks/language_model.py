@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from elman.nn.subject import Subject
     from elman.training.events import Callback
 
-TASK = "language-model"
 
 Ids: TypeAlias = NDArray[np.int64]
 
@@ -175,6 +174,8 @@ class LanguageModel:
         SettingsError: An option is unknown or out of range.
     """
 
+    task = "language-model"
+
     def __init__(self, **options: Any) -> None:
         self.settings = update(LanguageModelSettings(), options, "LanguageModel")
         cells.find(self.settings.network.cell)
@@ -270,7 +271,7 @@ class LanguageModel:
 
         write_bundle(
             folder,
-            task=TASK,
+            task=self.task,
             model=self.model,
             settings=to_dict(self.settings),
             metrics=self.metrics,

@@ -1,4 +1,4 @@
-"""What `elman predict` and `elman evaluate` do with models that translate."""
+"""Models that translate: targets of files and of lines as they come, and how good they are."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from elman.cli.uses import PENALTIES, answer, tell
 from elman.errors import UsageError
-from elman.settings import AUTO, DecodingSettings, PenaltySettings, PredictionSettings, flat
+from elman.tasks.run_folder import changes
 
 if TYPE_CHECKING:
+    from elman.cli.uses import Predicting, Scoring
     from elman.data.examples import Examples
     from elman.runtime.pair_model import Translation
     from elman.tasks.translate import Translator
@@ -22,50 +24,31 @@ if TYPE_CHECKING:
 Answer = tuple[int, str, str, list["Translation"]]
 
 
-def options_of(decoding: DecodingSettings, penalties: PenaltySettings) -> dict[str, Any]:
-    """The options of `Translator.writing` that were given. Raises `UsageError` for those of transcripts."""
-    from elman.tasks.run_folder import changes
-
-    given = changes(decoding) | changes(penalties)
-    if other := sorted(given.keys() - {"beam", *flat(penalties)}):
-        raise UsageError(f"--{other[0].replace('_', '-')} is for models that transcribe.")
-    return given
+PREDICT = {"data", "prompt", "top", "out", "stream", "n_best", "ensemble", "alignments", "beam"} | PENALTIES
+EVALUATE = {"data", "out", "ensemble", "beam"} | PENALTIES
 
 
-def translate(
-    model: Translator,
-    data: list[Path] | None,
-    settings: PredictionSettings,
-    *,
-    n_best: int | None,
-    out: Path | None,
-    alignments: Path | None,
-    stream: bool,
-    json: bool,
-) -> None:
-    """Write the targets of files, of one text, or with ``stream`` of the lines of standard input as they come."""
+def predict(model: Translator, asked: Predicting) -> None:
+    """Write the targets of files, of one text, or with --stream of the lines of standard input as they come."""
     from elman.tasks import translation_rows as shown
 
-    if (bool(data) + bool(settings.prompt) != 1) and not (stream and not data and not settings.prompt):
+    model, data, prompt, stream = model.beside(*(asked.ensemble or ())), asked.data, asked.settings.prompt, asked.stream
+    if (bool(data) + bool(prompt) != 1) and not (stream and not data and not prompt):
         raise UsageError(
             "elman predict needs DATA to translate, or one text by --prompt, or --stream for lines to come."
         )
-    top = 1 if settings.top == AUTO else int(settings.top)
-    options = {"n_best": n_best or top, **options_of(settings.decoding, settings.writing)}
-    answers = (
-        _lines(model, options) if stream and not data else _examples(model, data, settings.prompt, options, stream)
-    )
+    options = {"n_best": asked.n_best or asked.top(1), **_options(asked)}
+    answers = _lines(model, options) if stream and not data else _examples(model, data, prompt, options, stream)
+    out = asked.out
     if out is not None and out.suffix.lower() not in (".txt", ""):
-        from elman.tasks import label_rows
-
-        found = list(_drawn(answers, alignments))
+        found = list(_drawn(answers, asked.alignments))
         rows = shown.rows([each[1] for each in found], [each[2] for each in found], [each[3] for each in found])
-        typer.echo(f"{label_rows.write(out, rows):,} rows are in {out}")
+        answer(rows, out, asked.json)
         return
     written = []
-    for _, name, source, several in _drawn(answers, alignments):
+    for _, name, source, several in _drawn(answers, asked.alignments):
         texts = list(shown.lines(several))
-        if json:
+        if asked.json:
             (row,) = shown.rows([name], [source], [several])
             texts = [json_format.dumps(row, ensure_ascii=False)]
         if out is None:
@@ -79,14 +62,24 @@ def translate(
         typer.echo(f"{len(written):,} lines are in {out}")
 
 
+def evaluate(model: Translator, asked: Scoring) -> None:
+    """Show how good the targets are."""
+    tell(model.beside(*(asked.ensemble or ())).evaluate(asked.data, **_options(asked)), asked.out, asked.json)
+
+
+def _options(asked: Predicting | Scoring) -> dict[str, Any]:
+    """The options of `Translator.writing` that were given."""
+    return changes(asked.settings.decoding) | changes(asked.settings.writing)
+
+
 def _drawn(answers: Iterator[Answer], folder: Path | None) -> Iterator[Answer]:
     """The answers as they are; with a folder the alignment of each is drawn into it."""
     from elman.tasks import translation_rows
 
-    for answer in answers:
+    for each in answers:
         if folder is not None:
-            translation_rows.draw(folder, answer[0], answer[3][0])
-        yield answer
+            translation_rows.draw(folder, each[0], each[3][0])
+        yield each
 
 
 def _examples(
