@@ -36,7 +36,7 @@ WEIGHT, BONUS = 0.5, 0.5
 OTHER_WORDS = 8.0
 
 #: What is tried in turn where weight and bonus are chosen by data, and with how many hypotheses.
-WEIGHTS, BONUSES, TRIED_BEAM = (0.2, 0.5, 0.9), (0.0, 0.5, 1.2), 12
+WEIGHTS, BONUSES, TRIED_BEAM = (0.2, 0.5, 1.0, 1.5), (0.0, 0.5, 1.5, 3.0), 12
 
 #: Frames of data that are enough for that.
 TRIED_FRAMES = 5_000
