@@ -68,6 +68,24 @@ def test_pixels_are_scaled_by_the_training_data_and_changes_follow() -> None:
     assert (one[0, ..., 3:] == 0).all()
 
 
+@pytest.mark.parametrize(("rate", "seen"), [(25, range(6)), (25.2, range(6)), (50, [0, 2, 4]), (10, None)])
+def test_clips_are_brought_to_the_commonest_rate(rate: float, seen: list[int] | None) -> None:
+    codec = FramesCodec.fit([*TRAIN, Frames(clip(7).pixels, 50.0)])
+    assert codec.rate == 25
+    same, other = clip(4), Frames(clip(4).pixels, rate)
+    # A slower clip shows each frame for two steps or three: 0.1 s are two and a half.
+    places = [0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 5, 5] if seen is None else list(seen)
+    expected = codec.encode(Frames(same.pixels[places])).values
+    np.testing.assert_allclose(codec.encode(other).values, expected, atol=PIXELS)
+    encoder, steps = codec.encoder(), []
+    for frame in range(6):
+        steps.append(encoder.push(Frames(other.pixels[frame : frame + 1], rate)).values)
+    np.testing.assert_allclose(np.concatenate(steps), expected, atol=PIXELS)
+    kept = FramesCodec.fit(TRAIN, frame_rate=0)
+    assert len(kept.encode(other).values) == 6
+    assert kept.rate == 0
+
+
 def test_grey_is_grey_though_it_is_stored_in_colours() -> None:
     grey = clip(1, channels=1)
     stored = Frames(np.repeat(grey.pixels, 3, axis=3))

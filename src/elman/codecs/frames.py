@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, final
@@ -23,6 +25,9 @@ _BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 #: Frames that are made smaller at once.
 _BLOCK = 32
 
+#: Rates that differ by less than this share are taken as one: 30 and 29.97 frames a second.
+_SAME_RATE = 0.02
+
 #: What `FramesCodec.augment` does, and how much by itself.
 _AUGMENTATIONS = {"shift": 0.08, "level": 0.2, "noise": 0.05, "flip": 0.0}
 
@@ -35,11 +40,14 @@ class FramesCodec(SequenceCodec):
     channels follow that say how much each pixel changed since the frame before, 0 at the first. A network of small
     convolutions over the pixels, trained along, makes features of a frame (`elman.shapes.LabelShape`).
 
+    Clips of other rates are brought to ``rate`` frames a second: step k is the frame that is seen at k / rate seconds.
+
     Attributes:
         height: Rows of pixels.
         width: Columns.
         colours: 1 for grey, 3 for red, green and blue.
         differences: Whether changes follow.
+        rate: Frames a second that clips are brought to; 0 leaves them as they are, and so are clips of unknown rate.
     """
 
     kind = "frames"
@@ -53,10 +61,13 @@ class FramesCodec(SequenceCodec):
         mean: NDArray[np.float32],
         deviation: NDArray[np.float32],
         augmentations: Mapping[str, float] | None = None,
+        rate: float = 0.0,
     ) -> None:
         self.height, self.width, self.colours, self.differences = height, width, colours, differences
         self.mean, self.deviation = mean, deviation
         self.augmentations = dict(augmentations or {})
+        self.rate = rate
+        self.step_seconds = 1 / rate if rate else None
         self.frame = (height, width, colours * (2 if differences else 1))
 
     @classmethod
@@ -65,12 +76,14 @@ class FramesCodec(SequenceCodec):
         inputs: Sequence[Raw],
         *,
         frame_size: int | Literal["auto"] = "auto",
+        frame_rate: float | Literal["auto"] = "auto",
         differences: bool = True,
         augment: str = "auto",
     ) -> FramesCodec:
-        """Learn size, colour and brightness of ``inputs``, the training data.
+        """Learn size, rate, colour and brightness of ``inputs``, the training data.
 
-        ``frame_size`` is the longer side in pixels; auto takes that of the frames, at most 32. Pictures whose colours
+        ``frame_size`` is the longer side in pixels; auto takes that of the frames, at most 32. ``frame_rate`` auto is
+        the commonest of those that are known, 0 leaves all as they are. Pictures whose colours
         hardly differ become grey. ``augment`` is ``auto``, ``none`` or a list of these, each with ``=STRENGTH`` if
         wanted: ``shift`` (moved by up to this share of the size), ``level`` (brighter or darker, and more or less
         contrast, in standard deviations), ``noise``, ``flip`` (mirrored left to right with this probability; by itself
@@ -86,7 +99,10 @@ class FramesCodec(SequenceCodec):
         none, one = np.zeros(colours, np.float32), np.ones(colours, np.float32)
         plain = cls(height, width, colours, False, none, one)
         mean, deviation = _moments([plain.encode(clip).values for clip in found])
-        return cls(height, width, colours, differences, mean, deviation, strengths(augment, _AUGMENTATIONS))
+        rates = Counter(clip.rate for clip in found if clip.rate)
+        usual = max(rates, key=lambda known: (rates[known], -known), default=0.0)
+        rate = usual if frame_rate == "auto" else frame_rate
+        return cls(height, width, colours, differences, mean, deviation, strengths(augment, _AUGMENTATIONS), rate)
 
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> FramesCodec:
@@ -96,12 +112,13 @@ class FramesCodec(SequenceCodec):
             mean, deviation = (np.asarray(config[name], np.float32) for name in ("mean", "deviation"))
             augmentations = {name: float(strength) for name, strength in config["augment"].items()}
             whole = min(height, width) > 0 and colours in (1, 3) and mean.shape == deviation.shape == (colours,)
-            whole = whole and isinstance(config["differences"], bool)
+            rate = float(config["rate"])
+            whole = whole and isinstance(config["differences"], bool) and rate >= 0
         except (KeyError, TypeError, ValueError, AttributeError):
             whole = False
         if not whole:
             raise DataError(f"{folder}: expected the configuration of a codec of frames, found {config}.")
-        return cls(height, width, colours, config["differences"], mean, deviation, augmentations)
+        return cls(height, width, colours, config["differences"], mean, deviation, augmentations, rate)
 
     def to_config(self) -> dict[str, Any]:
         """All that the codec is, in plain values."""
@@ -111,6 +128,7 @@ class FramesCodec(SequenceCodec):
             "width": self.width,
             "colours": self.colours,
             "differences": self.differences,
+            "rate": self.rate,
             "mean": self.mean.tolist(),
             "deviation": self.deviation.tolist(),
             "augment": self.augmentations,
@@ -132,7 +150,7 @@ class FramesCodec(SequenceCodec):
 
     def labels(self, raw: Raw, steps: Steps) -> list[str]:
         """When each frame is shown, or its number."""
-        rate = _checked(raw).rate
+        rate = self.rate or _checked(raw).rate
         return super().labels(raw, steps) if not rate else [f"{n / rate:.2f} s" for n in range(len(steps.values))]
 
     def augment(self, steps: Steps, rng: np.random.Generator) -> Steps:
@@ -149,6 +167,16 @@ class FramesCodec(SequenceCodec):
         if noise:
             pixels = pixels + noise * rng.standard_normal(pixels.shape, np.float32)
         return Steps(self._with_changes(np.ascontiguousarray(pixels), pixels[:1]))
+
+    def seen(self, before: int, after: int, rate: float | None) -> NDArray[np.int64]:
+        """Which of the frames from number ``before`` to ``after`` of a clip of this ``rate`` become steps, in order."""
+        if not rate or not self.rate or abs(rate / self.rate - 1) < _SAME_RATE:
+            return np.arange(before, after)
+        ratio = rate / self.rate
+        # The first step that is seen at a frame or later; rounding must not move a frame that is met exactly.
+        first, end = (math.ceil(frame / ratio - 1e-6) for frame in (before, after))
+        found: NDArray[np.int64] = np.floor(np.arange(first, end) * ratio + 2e-6 * ratio).astype(np.int64)
+        return found
 
     def small(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Frames in the codec's size and colours, scaled."""
@@ -174,9 +202,12 @@ class _FramesEncoder(SequenceEncoder):
     def __init__(self, codec: FramesCodec) -> None:
         self.codec = codec
         self.last: NDArray[np.float32] | None = None
+        self.frames = 0
 
     def push(self, chunk: Raw) -> Steps:
-        pixels = self.codec.small(_checked(chunk).pixels)
+        clip, begin = _checked(chunk), self.frames
+        self.frames += len(clip.pixels)
+        pixels = self.codec.small(clip.pixels[self.codec.seen(begin, self.frames, clip.rate) - begin])
         before = pixels[:1] if self.last is None else self.last
         if len(pixels):
             self.last = pixels[-1:]

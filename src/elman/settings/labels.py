@@ -60,6 +60,11 @@ class SignalSettings:
     frame_size: int | Auto = option(
         AUTO, "Frames: pixels of the longer side; auto takes that of the frames, at most 32.", at_least=4, at_most=64
     )
+    frame_rate: float | Auto = option(
+        AUTO,
+        "Frames: frames a second that all is brought to; auto takes the commonest in the data, 0 leaves all as it is.",
+        at_least=0,
+    )
     line_height: int | Auto = option(
         AUTO,
         "Lines of writing: pixels of the height that all are brought to; auto takes theirs, at most 40.",
