@@ -73,6 +73,6 @@ def predict(
     model = load(folder)
     asked = Predicting(
         settings=settings, data=data, out=out, stream=stream, times=times, align=align, every_step=every_step,
-        horizon=horizon, plot=plot, n_best=n_best, ensemble=ensemble, alignments=alignments, json=json,
+        horizon=horizon, plot=plot, html=html, n_best=n_best, ensemble=ensemble, alignments=alignments, json=json,
     )  # fmt: skip
     use_of(model, asked).predict(model, asked)

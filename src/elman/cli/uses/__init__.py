@@ -54,6 +54,7 @@ class Predicting:
     every_step: bool
     horizon: int | None
     plot: Path | None
+    html: Path | None
     n_best: int | None
     ensemble: list[Path] | None
     alignments: Path | None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from elman.cli.uses import Predicting, Scoring
     from elman.tasks.forecast import Forecaster
 
-PREDICT, EVALUATE = {"data", "horizon", "plot", "out"}, {"data", "horizon", "folds", "statistics", "out"}
+PREDICT, EVALUATE = {"data", "horizon", "plot", "html", "out"}, {"data", "horizon", "folds", "statistics", "out"}
 
 #: Rows that are shown on the terminal where no file is asked for.
 SHOWN = 50
@@ -26,6 +26,8 @@ def predict(model: Forecaster, asked: Predicting) -> None:
     found["ds"] = found["ds"].astype(str)
     if asked.plot is not None:
         model.plot(asked.horizon, data).savefig(asked.plot)
+    if asked.html is not None:
+        model.page(asked.horizon, data).write(asked.html)
     if out is not None:
         if out.suffix not in (".csv", ".jsonl"):
             raise UsageError(f"{out}: forecasts are written to .csv or .jsonl.")
