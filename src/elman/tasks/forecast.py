@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from elman.plots.forecast import Fan
+    from elman.plots.page import Page
     from elman.tasks.forecast_report import ForecastReport
     from elman.training.events import Callback
 
@@ -185,10 +187,22 @@ class Forecaster(PanelTask[ForecastSettings, ForecastModel]):
         ``history`` is how many steps before the forecast are shown.
         """
         from elman.plots.forecast import fans
+
+        return fans(self._fans(h, data, seed), history=history)
+
+    def page(self, h: int | None = None, data: Any = None, *, seed: int = 0) -> Page:
+        """The same of up to 200 series as a page to move, enlarge and ask; `Page.write` makes one file of it."""
+        from elman.plots.forecast_page import forecast_page
+
+        series = self._fans(h, data, seed)
+        summary = f"{len(series[0].ahead):,} steps ahead, with the intervals that hold the truth so often."
+        return forecast_page(series, f"Forecasts by a network, {self.settings.network.architecture}", summary)
+
+    def _fans(self, h: int | None, data: Any, seed: int) -> list[Fan]:
         from elman.tasks.forecast_report import fans_of
 
         panel = self.model.latest if data is None else self.panel(data)
-        return fans(fans_of(panel, self.model.forecast(panel, h, seed=seed)), history=history)
+        return fans_of(panel, self.model.forecast(panel, h, seed=seed))
 
     def stream(self, series: str | None = None, *, start: Any = None) -> ForecastStream:
         """A live session: values come one by one, and at any time it says how they go on.

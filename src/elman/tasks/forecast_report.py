@@ -16,6 +16,7 @@ from elman.codecs.panel import Forecast, Panel
 from elman.errors import DataError, SaveError
 from elman.plots import Page, Picture, Points, Section, Table, png, svg
 from elman.plots.forecast import Fan, errors_by_step, fans, held
+from elman.plots.forecast_page import Fans
 from elman.runtime.backtest import Backtest, backtest, compare, copies_last_value, leaks, seen_in_training
 from elman.runtime.forecast_model import ForecastModel
 
@@ -133,7 +134,7 @@ class ForecastReport:
         pictures = [
             Picture(files[f"{PICTURES}/{name}.svg"], text, text)
             for name, text in DESCRIPTIONS.items()
-            if f"{PICTURES}/{name}.svg" in files
+            if name != "forecasts" and f"{PICTURES}/{name}.svg" in files
         ]
         table = Table(
             ["", *FIGURES],
@@ -145,7 +146,8 @@ class ForecastReport:
         words = self.words()
         sections = [
             Section("How good it is", [table, Points([(word, "") for word in words])]),
-            Section("Pictures", pictures),
+            Section("Forecasts from the latest origin", [Fans(self.fans())]),
+            *([Section("Errors and intervals", pictures)] if pictures else []),
         ]
         files[NUMBERS] = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False).encode()
         files[TABLE] = self.backtests[MODEL].frame().to_csv(index=False).encode()
