@@ -190,7 +190,7 @@ class LabelReport:
         sections.append(Section(heading, [Table(*_row_table(last.rows)), *pictures.values()]))
         worst: list[Block] = [Table(*_mistake_table(last.mistakes, self.answer))] if last.mistakes else []
         sections.append(Section("Worst mistakes", worst or [Text("None.")]))
-        return Page(self.title, sections, self._summary())
+        return Page(self.title, sections, " ".join(filter(None, [self._summary(), self.note])))
 
     def _summary(self) -> str:
         name, part = self._last
