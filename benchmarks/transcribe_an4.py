@@ -30,7 +30,11 @@ BEAM = Way(
 )
 
 PROBLEM = Problem(
-    "AN4", parts, (GREEDY, BEAM), source="deepspeech.pytorch, 5 GRU layers of 800 on spectrograms: WER 10.5, CER 4.8"
+    "AN4",
+    parts,
+    (GREEDY, BEAM),
+    options={"max_time": "50m"},
+    source="deepspeech.pytorch, 5 GRU layers of 800 on spectrograms: WER 10.5, CER 4.8",
 )
 
 
