@@ -15,6 +15,11 @@ USES = {
         "elman evaluate DIR FILE",
     ),
     "translate": ("elman predict DIR FILE.txt", 'elman predict DIR --prompt "..."', "elman evaluate DIR DATA"),
+    "transcribe": (
+        "elman predict DIR DATA --times",
+        "elman predict DIR DATA --language-model transcripts --out FILE.csv",
+        "elman evaluate DIR DATA",
+    ),
     "impute": ("elman predict DIR FILE.csv --out FILLED.csv", "elman evaluate DIR FILE.csv"),
     "anomalies": ("elman predict DIR FILE.csv", "elman evaluate DIR FILE.csv --labels COLUMN"),
     "forecast": ("elman predict DIR --out FILE.csv", "elman evaluate DIR DATA"),

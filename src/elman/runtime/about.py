@@ -44,6 +44,8 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int
         rows["says"] = _says(config["answers"])
     if "target" in config:
         rows["writes"] = _writes(config)
+    if "transcripts" in config:
+        rows["writes"] = f"{config['transcripts']['kind']}, {config['transcripts']['symbols']:,} symbols"
     rows["written by"] = f"Elman {config['elman']}"
     if training := metrics.get("training"):
         several = f"{training['sequences']:,} sequences, " if "sequences" in training else ""
