@@ -103,7 +103,7 @@ def use_of(model: Any, asked: Predicting | Scoring) -> Any:
     given = set(changes(asked.settings))
     given |= {each.name for each in fields(asked) if each.name != "settings" and getattr(asked, each.name)}
     if unused := sorted(given - known - {"data", "json"}):
-        takes = ", ".join(_flag(name) for name in sorted(known - {"data"} | {"json"}))
+        takes = ", ".join(_flag(name) for name in sorted(known | {"json"}))
         raise UsageError(f"{_flag(unused[0])} is not for models of the task '{model.task}'; they take {takes}.")
     return use
 
