@@ -73,10 +73,14 @@ def classic(
     known = panel.without_last(tested)
     model = Forecaster(horizon=horizon, seed=run, **options).fit(known)
     folds = (tested - horizon) // step + 1
-    rivals = {"last value": naive, "last season": seasonal_naive, "linear map": DLinear.fit(known, horizon)}
-    found = {name: backtest(panel, each, horizon, folds=folds, step=step)
-             for name, each in {"model": _of(model), **rivals}.items()}  # fmt: skip
-    words = [compare(found["model"], found[name], name).describe() for name in rivals]
+    every: dict[str, Callable[[Panel, int], Forecast]] = {
+        "model": _of(model),
+        "last value": naive,
+        "last season": seasonal_naive,
+        "linear map": DLinear.fit(known, horizon),
+    }
+    found = {name: backtest(panel, each, horizon, folds=folds, step=step) for name, each in every.items()}
+    words = [compare(found["model"], other, name).describe() for name, other in found.items() if name != "model"]
     scores = {name: _scored(each) for name, each in found.items()}
     return attempted(model, scores.pop("model"), scores, *words)
 

@@ -39,7 +39,6 @@ class Windows(NamedTuple):
         level: (B,), in the units of the series.
         scale: (B,), likewise, above 0.
         targets: What follows, (B, horizon), for training; NaN where there is none.
-        weights: How much the targets of a window count, (B,).
     """
 
     values: Any
@@ -51,7 +50,6 @@ class Windows(NamedTuple):
     level: Any
     scale: Any
     targets: Any = None
-    weights: Any = None
 
 
 @final
@@ -74,7 +72,7 @@ class Standard:
     def __call__(self, rows: NDArray[Any]) -> Floats:
         """Rows (..., columns) in these units."""
         found = (rows - np.array(self.mean)) / np.array(self.deviation)
-        return np.nan_to_num(found).astype(np.float32)
+        return np.asarray(np.nan_to_num(found), np.float32)
 
 
 @final
@@ -177,7 +175,7 @@ class WindowCodec:
         """What was told (B, ...) in the units of windows, in those of their series."""
         shape = (-1, *[1] * (told.ndim - 1))
         found = told * windows.scale.reshape(shape) + windows.level.reshape(shape)
-        return np.exp(found) if self.logarithm else found
+        return np.asarray(np.exp(found) if self.logarithm else found, np.float64)
 
     def _units(
         self, values: NDArray[Any], observed: NDArray[np.bool_], spread: NDArray[Any]

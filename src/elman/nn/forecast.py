@@ -119,10 +119,8 @@ class ForecastNetwork(nn.Module):
             seen = torch.ones_like(targets[:, :context], dtype=torch.bool) if seen is None else seen
             known = torch.cat([seen & self.training, known], 1)
         each = self.head.loss(features.rows, targets.where(known, 0), windows.scale, features.location)
-        counts = known.to(each.dtype)
-        if windows.weights is not None:
-            counts = counts * windows.weights[:, None]
-        return (each.where(known, 0) * counts).sum() / known.sum().clamp_min(1)
+        mean: Tensor = each.where(known, 0).sum() / known.sum().clamp_min(1)
+        return mean
 
     def features(self, windows: Windows) -> Features:
         """What the recurrent layers make of windows."""

@@ -290,7 +290,7 @@ class ForecastEngine:
         return {name: np.zeros((batch, size), np.float32) for name, size in self._states.items()}
 
 
-def between(found: Array, known: Sequence[float], levels: Sequence[float]) -> Array:
+def between(found: NDArray[Any], known: Sequence[float], levels: Sequence[float]) -> NDArray[Any]:
     """Quantiles at ``levels`` of those at ``known`` levels, rising along the last axis of ``found``.
 
     In z-scores of the levels they lie on straight lines between the known ones and beyond: a normal distribution stays

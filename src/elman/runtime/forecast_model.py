@@ -222,7 +222,8 @@ class ForecastModel(Model):
         try:
             columns = PanelColumns.from_config(config["columns"])
             arrays = safetensors.numpy.load(file.read_bytes())
-            latest = Panel(tuple(config["latest"]), codec.frequency, columns=columns, **{n: arrays[n] for n in _ARRAYS})
+            rows: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+            latest = Panel(tuple(config["latest"]), codec.frequency, columns=columns, **rows)
             conformal = None if config["conformal"] is None else Conformal.from_config(config["conformal"])
             return cls(shape, codec, columns, latest, dict(tensors), config["point"], int(config["paths"]), conformal)
         except OSError as error:

@@ -47,6 +47,9 @@ class DistributionHead(nn.Module):
     torch.Size([2, 7])
     """
 
+    #: Of the quantiles that are learnt, (levels,).
+    levels: Tensor
+
     def __init__(self, distribution: str, features: int, steps: int = 1, levels: Sequence[float] = ()) -> None:
         super().__init__()
         if distribution not in DISTRIBUTIONS:
