@@ -311,8 +311,8 @@ def _join(
         recurrent_share, bag_share = weigh(answers, recurrent, beside.scores(held_out.bags), np.stack(held_out.targets))
     head = network.head
     assert isinstance(head, torch.nn.Linear)
-    head.weight *= recurrent_share
-    head.bias *= recurrent_share
+    head.weight.mul_(recurrent_share)
+    head.bias.mul_(recurrent_share)
     network.bag.weight.copy_(torch.from_numpy(bag_share * beside.weight))
     network.bag.bias.copy_(torch.from_numpy(bag_share * beside.bias))
     return recurrent_share, bag_share
