@@ -104,3 +104,8 @@ def test_pictures_are_grey_unless_they_have_colour(reading: Read) -> None:
 def test_what_is_wrong_is_named_with_its_place(files: dict[str, str | bytes], message: str, reading: Read) -> None:
     with pytest.raises(DataError, match=message):
         reading(files, "text")
+
+
+def test_pictures_are_asked_for_a_text_alone(reading: Read) -> None:
+    with pytest.raises(DataError, match="which nothing here reads"):
+        reading({"a.png": png(), "a.gt.txt": "x"}, "class", kind="images")

@@ -24,7 +24,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 
 def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | None:
     """Pictures, each with a text or several: of a table, or of a file beside it; None where there are no pictures."""
-    if data.kind != "images" and (data.kind != "auto" or answer != "text"):
+    if answer not in ("text", None) or (data.kind != "images" and (data.kind != "auto" or answer is None)):
         return None
     pictures = files.of(*SUFFIXES)
     items = items_of(pictures, lambda file: decode(file.content(), file.name))
@@ -36,8 +36,8 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         found = named_by_table("images", table, items, _item_at, data, answer)
         if found is not None:
             return found
-    beside = named_beside("images", items, files, data) if answer is not None else None
-    if beside is None and items and answer is not None:
+    beside = named_beside("images", items, files, data)
+    if beside is None and items:
         raise DataError(
             f"{files.asked}: {len(items)} pictures, such as {items[0].path}, but nothing that says what stands in them."
             " Give a table (CSV, JSON lines) with the columns file and text, or a.gt.txt beside a.png."
