@@ -168,6 +168,31 @@ def test_variants_of_short_series(steps: int) -> None:
     assert codec.augment(short, np.random.default_rng(0)).values.shape == (steps, 7)
 
 
+@pytest.mark.parametrize("uneven", [False, True])
+def test_a_series_is_said_faster_or_slower(uneven: bool) -> None:
+    codec = SeriesCodec.fit([random_series(1, uneven=uneven)], augment="tempo=0.2", differences=False)
+    steps = codec.encode(random_series(1, uneven=uneven))
+    variants = [codec.augment(steps, np.random.default_rng(seed)) for seed in range(20)]
+    lengths = [len(each.values) for each in variants]
+    count = len(steps.values)
+    assert min(lengths) < 0.9 * count
+    assert max(lengths) > 1.1 * count
+    assert all(0.79 * count < length < 1.21 * count for length in lengths)
+    for each in variants:
+        np.testing.assert_allclose(each.values[[0, -1], :3], steps.values[[0, -1], :3], rtol=1e-5)
+        assert (each.elapsed is None) != uneven
+        assert each.elapsed is None or len(each.elapsed) == len(each.values)
+
+
+def test_masks_hide_stretches_of_what_was_measured() -> None:
+    codec = SeriesCodec.fit([random_series(1)], augment="masks=0.3", differences=True)
+    steps = codec.encode(random_series(1))
+    found = codec.augment(steps, np.random.default_rng(3)).values
+    hidden = (found[:, :3] == 0).all(1)
+    assert 0 < hidden.sum() <= 0.6 * len(found) + 2
+    np.testing.assert_array_equal(found[~hidden, :3], steps.values[~hidden, :3])
+
+
 def test_none_changes_nothing() -> None:
     codec = SeriesCodec.fit([random_series(1)], augment="none", differences=False)
     steps = codec.encode(random_series(1))

@@ -168,7 +168,9 @@ class SeriesCodec(SequenceCodec):
             length = max(2, round(length * (1 + rng.uniform(-tempo, tempo))))
             clock = np.linspace(0, len(values) - 1, length)
             values = self._read(values, clock)
-            elapsed = None if elapsed is None else read_between(elapsed, clock)
+            if elapsed is not None:
+                elapsed = read_between(elapsed, clock)
+                values[:, -1] = np.log1p(elapsed)
         if warp and length > 1:
             if elapsed is None:
                 values = self._read(values, uneven_clock(length, warp, rng))
