@@ -22,13 +22,16 @@ def line(height: int = 20, width: int = 30, ink: int = 0, paper: int = 255, chan
 
 def test_columns_hold_ink_from_left_to_right() -> None:
     codec = LinesCodec.fit([line(), line(height=22)])
-    steps = codec.encode(line())
+    steps = codec.encode(line(height=22))
     assert codec.frame == (21,)
     assert steps.values.dtype == np.float32
     same = LinesCodec(20).encode(line()).values
     assert same.shape == (30, 20)
     assert same[10:15, 5:15].tolist() == np.ones((5, 10)).tolist()
     assert same.sum() == 50
+    learnt = LinesCodec.fit([line()]).encode(line()).values
+    assert np.square(learnt).mean() == pytest.approx(1)
+    np.testing.assert_allclose(learnt / learnt.max(), same)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_variants_are_lines_of_the_same_height() -> None:
         assert found.shape[1:] == codec.frame
         assert found.dtype == np.float32
         assert np.isfinite(found).all()
-        assert abs(found).max() < 2
+        assert abs(found).max() < 2 * steps.values.max()
     assert len(widths) > 5
     same = codec.augment(steps, np.random.default_rng(3)).values
     np.testing.assert_array_equal(same, codec.augment(steps, np.random.default_rng(3)).values)
@@ -108,7 +111,7 @@ def test_the_codec_is_made_again_from_its_configuration(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.encode(line()).values, codec.encode(line()).values)
 
 
-@pytest.mark.parametrize("change", [{"height": 0}, {"height": "x"}, {"augment": None}])
+@pytest.mark.parametrize("change", [{"height": 0}, {"deviation": 0}, {"height": "x"}, {"augment": None}])
 def test_a_damaged_configuration_is_an_error(change: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="configuration of a codec of lines"):
         LinesCodec.load(tmp_path, {**LinesCodec(20).to_config(), **change})

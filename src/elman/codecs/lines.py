@@ -24,6 +24,8 @@ _BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 _DARKEST, _BRIGHTEST = 0.5, 99.5
 #: Differences of brightness of 255 below which a picture shows nothing.
 _FAINT = 8.0
+#: Pictures by which it is learnt how much ink there is.
+_FITTED = 500
 #: How much thinner strokes get at most: of some that are one pixel wide nothing else would be left.
 _THINNER = 0.5
 
@@ -33,20 +35,22 @@ _AUGMENTATIONS = {"stretch": 0.1, "slant": 0.2, "size": 0.08, "shift": 0.05, "st
 
 @final
 class LinesCodec(SequenceCodec):
-    """A step is a column of pixels, (height,), from top to bottom: 0 is paper, 1 the darkest ink of the picture.
+    """A step is a column of pixels, (height,), from top to bottom: 0 is paper, 1 / deviation the darkest ink.
 
-    Paper is the brightness that most pixels have; writing in white on black is turned round. The picture is brought to
-    one height, in proportion, so lines should be cut as close in training as later.
+    Paper is the brightness that most pixels of a picture have; writing in white on black is turned round. The picture
+    is brought to one height, in proportion, so lines should be cut as close in training as later.
 
     Attributes:
         height: Rows of pixels of a column.
+        deviation: Root of the mean square of all pixels of the training data, where paper is 0 and the darkest ink of
+            each picture 1. Thin strokes are few pixels: a network learns late of what is hardly more than nothing.
     """
 
     kind = "lines"
     lookahead = None
 
-    def __init__(self, height: int, augmentations: Mapping[str, float] | None = None) -> None:
-        self.height = height
+    def __init__(self, height: int, deviation: float = 1.0, augmentations: Mapping[str, float] | None = None) -> None:
+        self.height, self.deviation = height, deviation
         self.augmentations = dict(augmentations or {})
         self.frame = (height,)
 
@@ -58,7 +62,7 @@ class LinesCodec(SequenceCodec):
         line_height: int | Literal["auto"] = "auto",
         augment: str = "auto",
     ) -> LinesCodec:
-        """Learn the height of ``inputs``, the training data.
+        """Learn the height of ``inputs``, the training data, and how much ink is in them.
 
         ``line_height`` is in pixels; auto takes that of the pictures, at most 40. ``augment`` is ``auto``, ``none`` or
         a list of these, each with ``=STRENGTH`` if wanted: ``stretch`` (time runs unevenly, see
@@ -70,24 +74,33 @@ class LinesCodec(SequenceCodec):
         if not heights:
             raise DataError("a codec cannot be learnt from no pictures. Give training data.")
         height = int(min(_HEIGHT, np.median(heights))) if line_height == "auto" else line_height
-        return cls(height, strengths(augment, _AUGMENTATIONS))
+        plain = cls(height)
+        some = [inputs[place] for place in np.unique(np.linspace(0, len(inputs) - 1, _FITTED).astype(int))]
+        squares = [np.square(plain.encode(raw).values, dtype=np.float64) for raw in some]
+        deviation = float(np.sqrt(sum(each.sum() for each in squares) / max(1, sum(each.size for each in squares))))
+        return cls(height, deviation or 1.0, strengths(augment, _AUGMENTATIONS))
 
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> LinesCodec:
         """Make the codec that `to_config` describes. Raises `DataError` where something is missing or damaged."""
         try:
-            height = int(config["height"])
+            height, deviation = int(config["height"]), float(config["deviation"])
             augmentations = {name: float(strength) for name, strength in config["augment"].items()}
-            whole = height > 0
+            whole = height > 0 and deviation > 0
         except (KeyError, TypeError, ValueError, AttributeError):
             whole = False
         if not whole:
             raise DataError(f"{folder}: expected the configuration of a codec of lines, found {config}.")
-        return cls(height, augmentations)
+        return cls(height, deviation, augmentations)
 
     def to_config(self) -> dict[str, Any]:
         """All that the codec is, in plain values."""
-        return {"kind": self.kind, "height": self.height, "augment": self.augmentations}
+        return {
+            "kind": self.kind,
+            "height": self.height,
+            "deviation": self.deviation,
+            "augment": self.augmentations,
+        }
 
     def encode(self, raw: Raw) -> Steps:
         """The columns of a `Picture` of any size, (columns, height)."""
@@ -95,7 +108,8 @@ class LinesCodec(SequenceCodec):
         if not ink.shape[1]:
             return Steps(np.zeros((0, self.height), np.float32))
         width = max(1, round(ink.shape[1] * self.height / ink.shape[0]))
-        return Steps(np.ascontiguousarray(resize(ink[None, :, :, None], self.height, width)[0, :, :, 0].T))
+        columns = resize(ink[None, :, :, None], self.height, width)[0, :, :, 0].T
+        return Steps(np.ascontiguousarray(columns / np.float32(self.deviation)))
 
     def encoder(self) -> SequenceEncoder:
         """A fresh incremental encoder, which waits for the whole line: what is paper is not known before."""
@@ -124,7 +138,7 @@ class LinesCodec(SequenceCodec):
             columns = _moved(columns, float(np.exp(rng.normal(0, size))), rng.normal(0, shift))
         if noise:
             columns = columns * np.float32(rng.uniform(0.7, 1.1))
-            columns = columns + noise * rng.standard_normal(columns.shape, np.float32)
+            columns = columns + np.float32(noise / self.deviation) * rng.standard_normal(columns.shape, np.float32)
         return Steps(np.ascontiguousarray(columns, np.float32))
 
 
