@@ -39,7 +39,7 @@ SHAPES = {
 def network(shape: ForecastShape, seed: int = 0) -> ForecastNetwork:
     """A network in evaluation whose weights are all different from zero."""
     torch.manual_seed(seed)
-    made = ForecastNetwork(shape, season=3).eval()
+    made = ForecastNetwork(shape, season=3, backend="torch").eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))

@@ -166,3 +166,13 @@ def test_the_budget_leaves_what_was_given() -> None:
     found = budget.resolve(asked, budget.Facts(Panel.of([np.arange(200.0)], "MS", start="2000-01")))
     assert (found.network.segment, found.training.epochs, found.training.steps) == (2, 3, None)
     assert budget.resolve(found, budget.Facts(Panel.of([np.arange(99.0)]))) == found
+
+
+@pytest.mark.parametrize("architecture", ["autoregressive", "direct", "hybrid"])
+def test_what_it_remembers_can_be_looked_at(architecture: str) -> None:
+    model = Forecaster(**SMALL, architecture=architecture, paths=2, segment=1 if architecture[0] == "a" else 3)
+    subject = model.fit(table()).subject()
+    outputs, _, _ = subject.run()
+    assert np.isfinite(float(subject.mean_loss(outputs).detach()))
+    assert subject.batch == 2
+    assert subject.labels[0][-1].startswith("2019-12" if architecture[0] == "a" else "2019-08")

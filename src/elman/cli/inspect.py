@@ -69,9 +69,11 @@ def inspect(
 def _subject(model: Task, data: Path | None, steps: int, rows: int) -> tuple[Subject, str, int | None]:
     """What is looked at, what it is in words, and how far back training went where that was not all the way."""
     from elman.errors import UsageError
+    from elman.tasks.forecast import Forecaster
     from elman.tasks.labelled import Labelled
     from elman.tasks.language_model import LanguageModel
     from elman.tasks.transcribe import Transcriber
+    from elman.tasks.translate import Translator
 
     if isinstance(model, LanguageModel):
         text, source = _text(model, data, steps * rows)
@@ -79,8 +81,12 @@ def _subject(model: Task, data: Path | None, steps: int, rows: int) -> tuple[Sub
         window = model.settings.training.window
         about = f"{subject.title}, on {subject.batch} rows of {subject.time} symbols {source}."
         return subject, about, window if isinstance(window, int) else None
-    if not isinstance(model, (Labelled, Transcriber)):
-        raise UsageError("elman inspect looks at language models, and at models of labels and transcripts.")
+    if isinstance(model, Forecaster):
+        subject = model.subject(data, steps=steps, batch=rows)
+        source = "of the training" if data is None else f"of {data.name}"
+        return subject, f"{subject.title}, on {subject.batch} series {source}, {subject.time} steps of each.", None
+    if not isinstance(model, (Labelled, Transcriber, Translator)):
+        raise UsageError("elman inspect looks at language models, and at models of labels, transcripts and pairs.")
     if data is None:
         raise UsageError("A look at this model needs sequences of which the truth is known: elman inspect DIR DATA.")
     subject = model.subject(model.examples(data, with_targets=True), steps=steps, batch=rows)

@@ -129,6 +129,11 @@ class ForecastNetwork(nn.Module):
     # Value by value ----------------------------------------------------------------------------------------
 
     def _of_steps(self, windows: Windows) -> Features:
+        outputs = self.recurrent(self.step_inputs(windows))[0]
+        return Features(self.output_dropout(outputs), None)
+
+    def step_inputs(self, windows: Windows) -> Tensor:
+        """What the layers of an autoregressive network read, (B, steps, step_size), see `forward` for the steps."""
         shape, values, ahead = self.shape, windows.values, 1
         if windows.targets is not None:
             values, ahead = torch.cat([values, windows.targets.nan_to_num(0.0)], 1), shape.horizon
@@ -142,8 +147,7 @@ class ForecastNetwork(nn.Module):
         if shape.future:
             parts.append(windows.future[:, :steps])
         parts += [row[:, None].expand(-1, steps, -1) for row in self._of_series(windows)]
-        outputs = self.recurrent(torch.cat(parts, 2))[0]
-        return Features(self.output_dropout(outputs), None)
+        return torch.cat(parts, 2)
 
     def _of_series(self, windows: Windows) -> list[Tensor]:
         """What belongs to the series, (B, static) and (B, embedding)."""
@@ -158,6 +162,19 @@ class ForecastNetwork(nn.Module):
     # Segment by segment ------------------------------------------------------------------------------------
 
     def _of_segments(self, windows: Windows) -> Features:
+        read, location = self.segment_inputs(windows)
+        _, state = self.recurrent(read)
+        batch, after = len(read), self.shape.segments[1]
+        ahead = self.position.weight.expand(batch, -1, -1)
+        if self.shape.known_size:
+            ahead = ahead + self.known(self._known(windows, after))
+        # Every segment ahead is one step of its own from the same state.
+        state = {name: value.repeat_interleave(after, 0) for name, value in state.items()}
+        outputs = self.recurrent(ahead.reshape(batch * after, 1, -1), state)[0]
+        return Features(self.output_dropout(outputs).view(batch, after, -1), location)
+
+    def segment_inputs(self, windows: Windows) -> tuple[Tensor, Tensor | None]:
+        """What the layers of a direct network read, (B, segments, units), and what is added to each step ahead."""
         shape = self.shape
         values, location = windows.values, None
         if shape.seasons:
@@ -173,19 +190,9 @@ class ForecastNetwork(nn.Module):
         if shape.future:
             channels.append(windows.future[:, : shape.context])
         steps = torch.cat(channels, 2)
-        before, after = shape.segments
+        before = shape.segments[0]
         steps = F.pad(steps, (0, 0, before * shape.segment - shape.context, 0))
-        read = F.relu(self.segment(steps.reshape(len(values), before, -1)))
-        outputs, state = self.recurrent(read)
-        batch = len(values)
-        ahead = self.position.weight.expand(batch, -1, -1)
-        if shape.known_size:
-            ahead = ahead + self.known(self._known(windows, after))
-        # Every segment ahead is one step of its own from the same state.
-        state = {name: value.repeat_interleave(after, 0) for name, value in state.items()}
-        outputs = self.recurrent(ahead.reshape(batch * after, 1, -1), state)[0]
-        rows = self.output_dropout(outputs).view(batch, after, -1)
-        return Features(rows, location)
+        return F.relu(self.segment(steps.reshape(len(values), before, -1))), location
 
     def _known(self, windows: Windows, segments: int) -> Tensor:
         """What is known of each segment ahead, (B, segments, known_size)."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from elman.nn.subject import Subject
     from elman.plots.forecast import Fan
     from elman.plots.page import Page
     from elman.tasks.forecast_report import ForecastReport
@@ -211,6 +212,16 @@ class Forecaster(PanelTask[ForecastSettings, ForecastModel]):
         `elman.runtime.forecast_stream.ForecastStream`.
         """
         return self.model.stream(series, start=start)
+
+    def subject(self, data: Any = None, *, steps: int = 250, batch: int = 4) -> Subject:
+        """The model and the end of some series, for `elman.diagnostics`; `elman.tasks.forecast_subject` says more.
+
+        ``data`` are series as for `fit`, by default the end of those of the training.
+        """
+        from elman.tasks import forecast_subject
+
+        panel = self.model.latest if data is None else self.panel(data)
+        return forecast_subject.subject(self.model, panel, steps, batch, self.task)
 
     # What it remembers -------------------------------------------------------------------------------------
 
