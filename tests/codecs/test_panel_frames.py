@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elman.codecs.panel import Panel
-from elman.codecs.panel_frames import panel_of, seasonality
+from elman.codecs.panel_frames import panel_of
 from elman.errors import DataError
 from elman.settings.panel import PanelSettings
 
@@ -62,22 +61,6 @@ def test_parts_of_a_date_are_found() -> None:
     assert panel.frequency.alias == "h"
 
 
-def test_gaps_are_steps_that_were_not_measured() -> None:
-    panel = panel_of(pd.DataFrame({"ds": HOURS.delete([2, 3]), "y": [1, 2, 3, 4]}))
-    np.testing.assert_array_equal(panel.series(0), [1, 2, nan, nan, 3, 4])
-    assert "the longest is 2 steps from 2024-01-01 02:00:00" in panel.notes[-1]
-    assert "2 of 6 steps were not measured" in panel.describe()
-
-
-def test_rows_of_the_same_step_are_averaged_and_told_of() -> None:
-    frame = pd.DataFrame({"ds": [*range(20), 3], "y": [*range(20), 5]})
-    panel = panel_of(frame)
-    assert panel.series(0)[3] == 4
-    assert "the data frame, row 21" in " ".join(panel.notes)
-    with pytest.raises(DataError, match="--id-column"):
-        panel_of(pd.concat([frame, frame]))
-
-
 def test_roles_are_declared() -> None:
     frame = long(wind=list("NSNSNS"), plan=range(6), size=[1, 1, 1, 2, 2, 2], other=0.0)
     panel = panel_of(frame, PanelSettings(target=("y",), past=("wind",), future=("plan",), static=("size",)))
@@ -106,14 +89,6 @@ def test_new_data_are_read_like_those_of_the_training() -> None:
         panel_of(long(), known=trained)
 
 
-def test_a_season_is_found_where_nothing_says_it() -> None:
-    week = np.tile([0.0, 1, 5, 2, 0, 0, 1], 20)
-    rng = np.random.default_rng(0)
-    assert panel_of(pd.DataFrame({"x": week, "z": week + rng.normal(size=140)})).frequency.season == 7
-    assert seasonality(Panel.of([rng.normal(size=200).cumsum()])) == 1
-    assert panel_of(pd.DataFrame({"x": week}), PanelSettings(season=14)).frequency.season == 14
-
-
 @pytest.mark.parametrize(
     ("frame", "options", "message"),
     [
@@ -124,7 +99,7 @@ def test_a_season_is_found_where_nothing_says_it() -> None:
         (pd.DataFrame({"ds": ["2024-01-01", "soon"], "y": [1, 2]}), {"time_column": "ds"}, "row 2: expected a date"),
         (pd.DataFrame({"ds": HOURS, "y": [nan] * 6}), {}, "no step of a series was measured"),
         (pd.DataFrame({"ds": HOURS, "y": [1, 2, 3, 4, 5, np.inf]}), {}, "row 6: column 'y' is infinite"),
-        (long(size=range(6)), {"static": ("size",)}, "row 2: a --static column is not what it was"),
+        (long(size=range(6)), {"static": ("size",)}, "row 2: a --static column is not what it was in an earlier"),
         (pd.DataFrame({"ds": [*HOURS[:5], pd.Timestamp("2199-01-01")], "y": range(6)}), {}, "nearly all of them empty"),
         (pd.DataFrame({"ds": HOURS, "y": range(6)}), {"frequency": "1"}, "times are dates"),
         (pd.DataFrame({"ds": HOURS, "y": list("abcdef")}), {"past": ("y",)}, "expected a column of numbers"),

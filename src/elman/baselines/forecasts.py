@@ -172,8 +172,7 @@ def _latest(panel: Panel, series: NDArray[np.int64], origins: NDArray[np.int64],
     if late.all() or not (steps <= cut - horizon).any():
         late = np.zeros(len(steps), bool)
         late[np.argsort(steps, kind="stable")[-max(1, round(_HELD_OUT * len(steps))) :]] = True
-        return late
-    return late
+    return np.asarray(late)
 
 
 def _parts(count: Any) -> list[slice]:

@@ -269,7 +269,7 @@ def _phase(times: NDArray[Any] | None, every: int, unit: str = "M8[ns]") -> int:
     return int(found[often.argmax()])
 
 
-def _usual(gaps: NDArray[np.int64]) -> int:
+def _usual(gaps: NDArray[Any]) -> int:
     values, often = np.unique(gaps, return_counts=True)
     return int(values[often.argmax()])
 

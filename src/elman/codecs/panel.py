@@ -253,7 +253,7 @@ def _ranges(begins: Whole, lengths: Whole) -> Whole:
     [5, 6, 0, 1, 2]
     """
     ends = np.cumsum(lengths)
-    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(begins - (ends - lengths), lengths)
+    return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(begins - (ends - lengths), lengths))
 
 
 #: Quantiles that are given by default: the ends of the middle 50, 80 and 95 percent, and the median.

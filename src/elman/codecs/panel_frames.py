@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from elman.codecs.calendar import Frequency, stamps_of
 from elman.codecs.panel import Covariate, Floats, Panel, PanelColumns, Whole
+from elman.codecs.panel_grid import Origin, gridded, said, seasonality
 from elman.errors import DataError, nearest
 from elman.settings import AUTO
 from elman.settings.panel import PanelSettings
@@ -30,13 +31,6 @@ _PARTS = ("year", "month", "day", "hour", "minute", "second")
 _STEPS_IN_ROW = 10
 #: More different values than these are no categories.
 _MOST_CATEGORIES = 50
-#: A share of duplicates beyond which they are no accident, and how much longer than the rows a clock may run.
-_DUPLICATES, _STRETCH = 0.1, 20
-#: Where nothing says the season, lags whose autocorrelation of changes is at least this, and so many of its standard
-#: deviations for noise, are one.
-_CLEAR_SEASON, _CLEAR_DEVIATIONS = 0.3, 3.0
-
-Place = Callable[[int], str]
 
 
 def panel_of(
@@ -45,7 +39,7 @@ def panel_of(
     *,
     known: Panel | tuple[PanelColumns, Frequency] | None = None,
     name: str = "the data frame",
-    place: Place | None = None,
+    place: Callable[[int], str] | None = None,
 ) -> Panel:
     """The series of a pandas or polars data frame: long with unique_id, ds, y or what they are called, or wide.
 
@@ -68,8 +62,7 @@ def panel_of(
     place = place or (lambda row: f"{name}, row {row + 1}")
     if isinstance(known, Panel):
         known = known.columns, known.frequency
-    reader = _Reader(frame, settings, name, place, known)
-    return reader.panel()
+    return _Reader(frame, settings, Origin(name, place, len(frame)), known).panel()
 
 
 class _Reader:
@@ -79,12 +72,11 @@ class _Reader:
         self,
         frame: pd.DataFrame,
         settings: PanelSettings,
-        name: str,
-        place: Place,
+        origin: Origin,
         known: tuple[PanelColumns, Frequency] | None,
     ) -> None:
-        self.frame, self.settings, self.name, self.place = frame, settings, name, place
-        self.notes: list[str] = []
+        self.frame, self.settings, self.origin = frame, settings, origin
+        self.name, self.place, self.notes = origin.name, origin.place, origin.notes
         self.clock = None if known is None else known[1]
         self.fresh = known is None
         self.columns = self._find_columns() if known is None else self._checked(known[0])
@@ -99,8 +91,9 @@ class _Reader:
         clock = self.clock or self._clock(times, codes)
         steps = clock.steps(times)
         if self.fresh:
-            columns = replace(columns, **{role: self._covariates(role) for role in ("past", "future", "static")})
-        numbers = [self._features(columns.past), self._features(columns.future)]
+            past, future, same = (self._covariates(role) for role in ("past", "future", "static"))
+            columns = replace(columns, past=past, future=future, static=same)
+        past_features, future_features = self._features(columns.past), self._features(columns.future)
         static = self._features(columns.static)
         targets = [self._numbers(column) for column in columns.target]
         if len(targets) > 1:
@@ -109,8 +102,11 @@ class _Reader:
             groups = int(codes.max()) + 1
             codes = np.concatenate([codes + groups * number for number in range(len(targets))])
             steps, static = np.tile(steps, len(targets)), np.tile(static, (len(targets), 1))
-            numbers = [np.tile(each, (len(targets), 1)) for each in numbers]
-        panel = _gridded(ids, clock, codes, steps, np.concatenate(targets), *numbers, static, self)
+            past_features = np.tile(past_features, (len(targets), 1))
+            future_features = np.tile(future_features, (len(targets), 1))
+        panel = gridded(
+            ids, clock, codes, steps, np.concatenate(targets), past_features, future_features, static, self.origin
+        )
         panel = replace(panel, columns=columns)
         if self.fresh and clock.unit == "step" and self.settings.season == AUTO:
             panel = self._with_season(panel)
@@ -291,12 +287,11 @@ class _Reader:
             import pandas as pd
 
             values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-            lost = np.flatnonzero(np.isnan(values) & cells.map(lambda cell: cell not in (None, "")).to_numpy())
-            lost = [row for row in lost if cells.iloc[row] == cells.iloc[row]]
+            lost = np.flatnonzero(np.isnan(values) & (cells.notna() & (cells != "")).to_numpy())
             if len(lost):
                 raise DataError(
                     f"{self.place(int(lost[0]))}: expected a number in column '{column}', found"
-                    f" '{cells.iloc[lost[0]]}'. Leave the cell empty where nothing was measured."
+                    f" '{cells.iloc[int(lost[0])]}'. Leave the cell empty where nothing was measured."
                 )
         if np.isinf(values).any():
             row = int(np.isinf(values).argmax())
@@ -379,7 +374,7 @@ class _Reader:
         of = f" of '{panel.ids[series]}'" if len(panel) > 1 else ""
         return [
             f"{int(missing.sum()):,} steps ({missing.sum() / inside.sum():.1%}) were not measured, in {len(lengths):,}"
-            f" gaps; the longest is {int(lengths[longest]):,} steps{of} from {_said(when)}."
+            f" gaps; the longest is {int(lengths[longest]):,} steps{of} from {said(when)}."
         ]
 
 
@@ -390,129 +385,3 @@ def _no_time(cell: pd.Series[Any]) -> bool:
 
 def _has_digits(cells: pd.Series[Any]) -> bool:
     return bool(cells.head(200).str.contains(r"\d", regex=True).all())
-
-
-def _said(when: Any) -> str:
-    return str(when.astype("M8[s]")).replace("T", " ") if isinstance(when, np.datetime64) else f"step {when}"
-
-
-def _gridded(
-    ids: Sequence[str],
-    clock: Frequency,
-    codes: Whole,
-    steps: Whole,
-    target: Floats,
-    past: Floats,
-    future: Floats,
-    static: Floats,
-    reader: _Reader,
-) -> Panel:
-    """Rows in any order as one row for each step of each series; rows of the same step become their mean."""
-    measured = ~np.isnan(target)
-    big = np.iinfo(np.int64)
-    first, last, end = (np.full(len(ids), fill) for fill in (big.max, big.min, big.min))
-    np.minimum.at(first, codes[measured], steps[measured])
-    np.maximum.at(last, codes[measured], steps[measured])
-    np.maximum.at(end, codes, steps)
-    kept = np.flatnonzero(last >= first)
-    if not len(kept):
-        raise DataError(f"{reader.name}: no step of a series was measured.")
-    if len(kept) < len(ids):
-        gone = [ids[number] for number in range(len(ids)) if last[number] < first[number]]
-        reader.notes.append(f"{len(gone)} series without any number are left out: {', '.join(gone[:5])}.")
-    end = end if future.shape[1] else last
-    lengths = np.where(last >= first, end - first + 1, 0)
-    if lengths.sum() > _STRETCH * len(codes):
-        worst = int((lengths / np.maximum(np.bincount(codes, minlength=len(ids)), 1)).argmax())
-        times = clock.times(np.array([first[worst], end[worst]]))
-        raise DataError(
-            f"{reader.name}: series '{ids[worst]}' would have {int(lengths[worst]):,} steps of {clock.step_name} from"
-            f" {_said(times[0])} to {_said(times[1])}, nearly all of them empty. Correct its times, or say --frequency."
-        )
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    inside = (last >= first)[codes] & (steps >= first[codes]) & (steps <= end[codes])
-    at = (offsets[codes] + steps - first[codes])[inside]
-    counts = np.bincount(at, minlength=int(offsets[-1]))
-    twice = int((counts > 1).sum())
-    if twice:
-        _told_of_duplicates(reader, twice, len(codes), codes, steps)
-    rows = int(offsets[-1])
-    table = np.concatenate([target[:, None], past, future], axis=1)[inside]
-    grid = _scattered(table, at, rows, twice > 0)
-    place = np.arange(rows) - np.repeat(offsets[:-1], lengths)
-    grid[place >= np.repeat(last - first + 1, lengths), 1 : 1 + past.shape[1]] = np.nan
-    _, heads = np.unique(codes, return_index=True)
-    _constant(static, codes, heads, reader)
-    return Panel(
-        tuple(ids[number] for number in kept), clock, np.concatenate([[0], np.cumsum(lengths[kept])]), first[kept],
-        (last - first + 1)[kept], grid[:, 0].copy(), grid[:, 1 : 1 + past.shape[1]].copy(),
-        grid[:, 1 + past.shape[1] :].copy(), static[heads][kept],
-    )  # fmt: skip
-
-
-def _told_of_duplicates(reader: _Reader, twice: int, rows: int, codes: Whole, steps: Whole) -> None:
-    """A note on rows of the same step; `DataError` where they are too many to be an accident."""
-    order = np.lexsort((steps, codes))
-    same = (np.diff(codes[order]) == 0) & (np.diff(steps[order]) == 0)
-    row = int(order[1:][same].min()) % len(reader.frame)
-    irregular = any("averaged" in note for note in reader.notes)
-    if twice > _DUPLICATES * rows and not irregular:
-        raise DataError(
-            f"{reader.place(row)}: has the time of an earlier row of its series, as {twice:,} steps do. Say with"
-            " --id-column which rows are one series, or with --frequency how long a step is."
-        )
-    reader.notes.append(f"{twice:,} steps have several rows, such as {reader.place(row)}; their mean is taken.")
-
-
-def _scattered(table: Floats, at: Whole, rows: int, average: bool) -> Floats:
-    """``table`` (n, columns) at the rows ``at`` of a larger one, NaN elsewhere."""
-    found = np.full((rows, table.shape[1]), np.nan)
-    if not average:
-        found[at] = table
-        return found
-    for column, values in enumerate(table.T):
-        known = ~np.isnan(values)
-        counts = np.bincount(at[known], minlength=rows)
-        sums = np.bincount(at[known], weights=values[known], minlength=rows)
-        np.divide(sums, counts, out=found[:, column], where=counts > 0)
-    return found
-
-
-def _constant(static: Floats, codes: Whole, heads: Whole, reader: _Reader) -> None:
-    """Raise `DataError` where what should be the same in all rows of a series is not."""
-    different = np.flatnonzero(((static != static[heads][codes]) & ~np.isnan(static)).any(1))
-    if len(different):
-        row = int(different[0])
-        raise DataError(
-            f"{reader.place(row % len(reader.frame))}: a --static column is not what it was in the first row of the"
-            " same series. Name it with --past or --future."
-        )
-
-
-def seasonality(panel: Panel) -> int:
-    """The lag after which the changes of series are most alike, at most a third of their length; 1 where none is.
-
-    The autocorrelation of the differences is averaged over up to 100 series; of lags near its largest peak the smallest
-    is taken, since twice a season is one too.
-
-    >>> seasonality(Panel.of([np.tile([0.0, 1, 5, 2, 0, 0, 1], 20)]))
-    7
-    """
-    sums: list[Floats] = []
-    for number in np.linspace(0, len(panel) - 1, min(100, len(panel))).astype(int):
-        changes = np.diff(panel.series(number)[-5000:])
-        changes = np.where(np.isnan(changes), 0.0, changes - (0 if np.isnan(changes).all() else np.nanmean(changes)))
-        if len(changes) < 12 or not changes.any():
-            continue
-        spectrum = np.fft.rfft(changes, 2 * len(changes))
-        correlation = np.fft.irfft(spectrum * spectrum.conj())[: len(changes) // 3 + 2]
-        sums.append(correlation / correlation[0])
-    if not sums:
-        return 1
-    width = max(len(each) for each in sums)
-    mean = np.nanmean([np.pad(each, (0, width - len(each)), constant_values=np.nan) for each in sums], axis=0)
-    peaks = [lag for lag in range(2, width - 1) if mean[lag] > mean[lag - 1] and mean[lag] >= mean[lag + 1]]
-    largest = max((mean[lag] for lag in peaks), default=0.0)
-    if largest < max(_CLEAR_SEASON, _CLEAR_DEVIATIONS / np.sqrt(3 * sum(map(len, sums)))):
-        return 1
-    return next(lag for lag in peaks if mean[lag] >= 0.9 * largest)

@@ -183,7 +183,7 @@ def _of_series(values: Floats) -> Floats:
     known = ~np.isnan(values)
     often = known.sum(1)
     sums = np.where(known, values, 0.0).sum(1)
-    return np.divide(sums, often, out=np.full(len(values), np.nan), where=often > 0)
+    return np.asarray(np.divide(sums, often, out=np.full(len(values), np.nan), where=often > 0))
 
 
 def _mean(values: NDArray[Any]) -> float:
