@@ -124,7 +124,7 @@ def _scattered(table: Floats, at: Whole, rows: int, average: bool) -> Floats:
 
 
 def _constant(static: Floats, codes: Whole, count: int, origin: Origin) -> Floats:
-    """What is the same in all rows of each of ``count`` series where it is known. Raises `DataError` where it is not."""
+    """What is the same in all rows of each of ``count`` series where known. Raises `DataError` where it is not."""
     found = np.full((count, static.shape[1]), np.nan)
     for column, values in enumerate(static.T):
         known = np.flatnonzero(~np.isnan(values))[::-1]  # the first of each series is written last
