@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from elman.codecs.text import TextCodec
+from elman.runtime.pair_model import PairModel
 from elman.shapes import DecoderShape, EncoderShape, PairShape
 
 #: What is special in each decoder, by name.
@@ -47,5 +48,8 @@ def sources(of: PairShape, lengths: tuple[int, ...] = (7, 1, 4), seed: int = 0) 
     return [rng.integers(0, of.encoder.symbols, length) for length in lengths]
 
 
-def without_feeding(of: PairShape) -> PairShape:
-    return replace(of, decoder=replace(of.decoder, input_feeding=False))
+def model(name: str = "general, fed") -> PairModel:
+    """From words of a, b, c to words of x, y, z."""
+    codec, target = TextCodec.fit("characters", ["abc"]), TextCodec.fit("characters", ["xyz"])
+    of = shape(symbols=len(target) + 1, encoder={"symbols": len(codec)}, **DECODERS[name])
+    return PairModel(of, codec, target, 2.0, tensors(of))

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import label_networks
+import pair_networks
 import small_models
 from elman.cli import main
 from elman.diagnostics import inspection
 from elman.export import write_bundle
-from elman.settings import ClassifierSettings, to_dict
+from elman.settings import ClassifierSettings, TranslatorSettings, to_dict
 
 BRIEFLY = ["--steps", "24", "--rows", "2"]
 
@@ -73,6 +74,19 @@ def test_a_model_of_labels_reads_sequences_with_labels(
     assert "labels: classify, 2 layers of gru, on 2 rows of 24 steps of mine.csv." in out
     assert (classifier / "inspect" / "numbers.json").is_file()
     assert "elman inspect DIR DATA" in run(monkeypatch, capsys, classifier, *BRIEFLY)[1]
+
+
+def test_a_model_of_pairs_reads_targets(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, table, translates = tmp_path / "pairs", tmp_path / "mine.tsv", pair_networks.model()
+    write_bundle(
+        folder, task="translate", model=translates, settings=to_dict(TranslatorSettings()),
+        metrics=small_models.FIGURES, sample=translates.record(("abc", "xyz")),
+    )  # fmt: skip
+    table.write_text("source\ttarget\nabcab\tyzzyxzyxzzyx\nbca\tzxyyzxxzzyzx\n")
+    out, _ = run(monkeypatch, capsys, folder, table, *BRIEFLY)
+    assert "pairs: translate, gru 6, on 2 rows of 13 steps of mine.tsv." in out
 
 
 def test_a_text_that_is_not_there(

@@ -166,7 +166,7 @@ class Decoder(nn.Module):
         valid = valid_steps(memory, lengths)
         memory = without_padding(memory, valid)
         read = torch.cat([targets.new_full((len(targets), 1), self.shape.end), targets[:, :-1].clamp(min=0)], 1)
-        first = self._first(memory, lengths)
+        first = self.first_state(memory, lengths)
         drawn = sampling if self.training else 0.0
         if self.shape.step_by_step or drawn:
             return self._step_by_step(memory, valid, read, first, drawn)
@@ -189,8 +189,8 @@ class Decoder(nn.Module):
         table: Tensor = self.embedding.weight if self.output.weight is None else self.output.weight
         return table
 
-    def _first(self, memory: Tensor, lengths: Tensor | None) -> State:
-        """The first state of the lowest layer."""
+    def first_state(self, memory: Tensor, lengths: Tensor | None) -> State:
+        """The state of the lowest layer before the first symbol, of a memory without anything in its padding."""
         entries = memory.shape[1] if lengths is None else lengths.to(memory)[:, None]
         # In the type of the memory, under autocast too: what is added up over the steps keeps it.
         began = torch.tanh(self.first(memory.sum(1) / entries)).to(memory.dtype)

@@ -26,6 +26,7 @@ from elman.tasks.translation_report import (
 )
 
 if TYPE_CHECKING:
+    from elman.nn.subject import Subject
     from elman.training.events import Callback
 
 #: Files that are no lines of text.
@@ -165,6 +166,15 @@ class Translator(Learner[TranslatorSettings, PairModel]):
     def stream(self, **options: Any) -> PairStream:
         """A live session: text comes in, line by line its targets come out, see `elman.runtime.pair_stream`."""
         return PairStream(self.model, self.writing(**options), self._beside)
+
+    def subject(self, examples: Examples, *, steps: int = 250, batch: int = 4) -> Subject:
+        """The decoder and some of the longest of these targets, for `elman.diagnostics`.
+
+        `elman.tasks.pair_subject` says what is looked at, and what is raised.
+        """
+        from elman.tasks import pair_subject
+
+        return pair_subject.subject(self.model, examples, steps, batch, self.task)
 
     def evaluate(self, X: Any, y: Any = None, **options: Any) -> TranslationReport:  # noqa: N803
         """How good the model is on sources whose targets are known; arguments as for `fit` and `writing`."""
