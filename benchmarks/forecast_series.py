@@ -21,6 +21,7 @@ from elman.baselines.forecasts import DLinear, naive, seasonal_naive
 from elman.codecs.panel import Forecast, Panel
 from elman.data.panel import read_panel
 from elman.metrics.forecast import rse
+from elman.metrics.intervals import bootstrap
 from elman.runtime.backtest import Backtest, backtest, compare
 from elman.settings.panel import PanelSettings
 from elman.tasks.forecast import Forecaster
@@ -42,16 +43,23 @@ def exchange(data: Path, run: int) -> Attempt:
     panel = Panel.of({f"currency {number}": values for number, values in enumerate(table.T)}, "B", start="1990-01-01")
     learnt, chosen = int(0.6 * len(table)), int(0.2 * len(table))
     model = Forecaster(horizon=3, held_out=chosen, seed=run).fit(panel.until(learnt + chosen))
-    folds = len(table) - learnt - chosen - 2
-    tested = {
-        name: backtest(panel, each, 3, folds=folds, step=1)
-        for name, each in {"model": _of(model), "last value": naive}.items()
-    }
-    scores = {
-        name: {"RSE at 3 days": rse(found.truth[:, 2:], found.forecast.point[:, 2:])} for name, found in tested.items()
-    }
-    words = compare(tested["model"], tested["last value"], "last value").describe()
-    return attempted(model, scores.pop("model"), scores, words)
+    origins = np.arange(learnt + chosen, len(table) - 2)
+    series, days = np.repeat(np.arange(len(panel)), len(origins)), np.tile(origins, len(panel))
+    truth = table.T[series, days + 2]
+    points = {"model": model.model.at(panel, series, days).point[:, 2], "last value": table.T[series, days - 1]}
+    scores = {name: {"RSE at 3 days": rse(truth[:, None], point[:, None])} for name, point in points.items()}
+    return attempted(model, scores.pop("model"), scores, _beyond(truth, points, origins))
+
+
+def _beyond(truth: NDArray[np.float64], points: dict[str, NDArray[np.float64]], origins: NDArray[np.int64]) -> str:
+    """In words whether anything beyond the last value was found: errors of one month are drawn together."""
+    errors = [((point - truth) ** 2).reshape(-1, len(origins)).sum(0) for point in points.values()]
+    months = (origins - origins[0]) // 21
+    rows = np.stack([np.bincount(months, weights=each) for each in errors], axis=1)
+    low, high = bootstrap(rows, lambda sums: np.sqrt(sums[:, 0] / sums[:, 1]))
+    ratio = float(np.sqrt(errors[0].sum() / errors[1].sum()))
+    what = "more than" if high < 1 else "less than" if low > 1 else "nothing beyond"
+    return f"The error is {ratio:.4f} of the last value's (95% interval {low:.4f} to {high:.4f}): {what} it was found."
 
 
 def _of(model: Forecaster) -> Callable[[Panel, int], Forecast]:

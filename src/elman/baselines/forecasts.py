@@ -56,9 +56,10 @@ def _seasonal(panel: Panel, horizon: int, season: int, levels: Sequence[float]) 
         history = panel.series(number)
         latest = history[~np.isnan(history)][-1]
         last = np.full(season, latest)
-        for begin in range(len(history) % season, len(history), season):
-            now = history[begin : begin + season]
-            last = np.where(np.isnan(now), last, now)
+        if len(history) >= season:
+            seasons = history[len(history) % season :].reshape(-1, season)[::-1]
+            known = ~np.isnan(seasons)
+            last = np.where(known.any(0), seasons[known.argmax(0), np.arange(season)], last)
         if len(history) < season:  # the phase of what is there, at the end of a season
             last[-len(history) :] = np.where(np.isnan(history), latest, history)
         point[number] = last[np.arange(horizon) % season]

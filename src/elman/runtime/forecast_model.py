@@ -179,7 +179,7 @@ class ForecastModel(Model):
             quantiles = np.moveaxis(np.quantile(drawn, levels, axis=1), 0, -1)
             point = drawn.mean(1) if self.point == "mean" else np.median(drawn, 1)
         else:
-            wanted = sorted({*levels, *MEAN_LEVELS, 0.5})
+            wanted = sorted({*levels, 0.5, *(MEAN_LEVELS if self.point == "mean" else ())})
             every = codec.decode(engine.quantiles(windows, wanted).astype(np.float64), windows)
             quantiles = every[..., np.searchsorted(wanted, levels)]
             if self.point == "mean":
