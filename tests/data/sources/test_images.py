@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from elman.codecs.raw import Picture
+from elman.data.arrays import from_arrays
 from elman.data.examples import Examples
 from elman.errors import DataError
 from source_files import Read
@@ -109,3 +110,11 @@ def test_what_is_wrong_is_named_with_its_place(files: dict[str, str | bytes], me
 def test_pictures_are_asked_for_a_text_alone(reading: Read) -> None:
     with pytest.raises(DataError, match="which nothing here reads"):
         reading({"a.png": png(), "a.gt.txt": "x"}, "class", kind="images")
+
+
+def test_pixels_in_memory_are_pictures() -> None:
+    pixels = np.zeros((6, 9, 1), np.uint8)
+    found = from_arrays([pixels, Picture(pixels)], ["a", ("b", "c")], answer="text")
+    assert found.kind == "images"
+    assert [raw.pixels.shape for raw in found.inputs] == [(6, 9, 1)] * 2
+    assert found.targets == ["a", ("b", "c")]

@@ -75,3 +75,28 @@ def test_by_path_alone(
 def test_where_guessing_is_not_safe(name: str, answer: Answer, message: str, data_folder: Path) -> None:
     with pytest.raises(DataError, match=message):
         read_examples(data_folder / name, DataSettings(), answer)
+
+
+#: Path, kind, sequences, the sizes of train, valid and test where they are given, and the first text to be learnt.
+TEXTS: list[tuple[str, str, int, tuple[int, int, int] | None, str]] = [
+    ("an4", "series", 1078, (948, 0, 130), "RUBOUT G M E F THREE NINE"),
+    ("fraktur_lines", "images", 1580, (1100, 0, 480), "Herzog, F. X."),
+    ("poilus_lines", "images", 3057, (2248, 268, 541), "Je dis : le vingt-sept"),
+    ("unipen/unipen_words.jsonl.gz", "ink", 3600, (2391, 423, 786), "Push"),
+    ("tatoeba_cmn_en", "text", 20133, None, "嗨。"),
+    ("cmudict/cmudict.dict.gz", "text", 135_166, None, "B AW1 T"),
+    ("flickr8k_1000", "images", 1000, None, "A child in a pink dress is climbing up a set of stairs in an entry way ."),
+]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "kind", "count", "sizes", "first"), TEXTS)
+def test_texts_by_path_alone(
+    name: str, kind: str, count: int, sizes: tuple[int, int, int] | None, first: str, data_folder: Path
+) -> None:
+    examples = read_examples(data_folder / name, DataSettings(), "text")
+    target = (examples.targets or [""])[0]
+    assert (examples.kind, len(examples)) == (kind, count)
+    assert (target if isinstance(target, str) else next(iter(target))) == first
+    if sizes is not None:
+        assert tuple((examples.parts or []).count(part) for part in ("train", "valid", "test")) == sizes
