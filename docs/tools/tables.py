@@ -15,9 +15,11 @@ from elman.cells import CELLS, Cell, Ops
 from elman.cells.cell import STATISTICS
 from elman.settings import (
     ClassifierSettings,
+    ForecastSettings,
     LanguageModelSettings,
     TaggerSettings,
     TranscriberSettings,
+    TranslatorSettings,
     describe,
     fields_of,
 )
@@ -39,6 +41,8 @@ OPTIONS: list[tuple[str, type[Any], tuple[str | None, ...]]] = [
     ("Labels: classify", ClassifierSettings, (None,)),
     ("Labels: tag", TaggerSettings, (None,)),
     ("Transcripts", TranscriberSettings, ("transcript", "network")),
+    ("Forecasts", ForecastSettings, ("data", "windows", "network", None)),
+    ("Translations", TranslatorSettings, ("text", "network", "objective", "writing", None)),
 ]
 
 
