@@ -11,6 +11,7 @@ import elman
 PUBLIC = {
     "elman": [
         "AnomalyDetector",
+        "Captioner",
         "Classifier",
         "Forecaster",
         "Imputer",

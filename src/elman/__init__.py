@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from elman.runtime import Stream
     from elman.tasks import load
     from elman.tasks.anomalies import AnomalyDetector
+    from elman.tasks.caption import Captioner
     from elman.tasks.classify import Classifier
     from elman.tasks.forecast import Forecaster
     from elman.tasks.impute import Imputer
@@ -34,6 +35,7 @@ __version__: str
 
 __all__ = [
     "AnomalyDetector",
+    "Captioner",
     "Classifier",
     "Forecaster",
     "Imputer",
@@ -61,6 +63,7 @@ __all__ = [
 #: Public name -> the module that holds it; a room's own name stands for the room.
 _HOMES = {
     "AnomalyDetector": "elman.tasks.anomalies",
+    "Captioner": "elman.tasks.caption",
     "Classifier": "elman.tasks.classify",
     "Forecaster": "elman.tasks.forecast",
     "Imputer": "elman.tasks.impute",

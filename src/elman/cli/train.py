@@ -12,6 +12,7 @@ from elman.cli.options import with_settings
 from elman.errors import UsageError
 from elman.settings import (
     AnomalySettings,
+    CaptionerSettings,
     ClassifierSettings,
     ForecastSettings,
     ImputerSettings,
@@ -192,6 +193,11 @@ translate = _learner_command(
     "translate",
     TranslatorSettings(),
     "Train a network to write another text for each text: elman train translate train.en train.de --out runs/en-de.",
+)
+caption = _learner_command(
+    "caption",
+    CaptionerSettings(),
+    "Train a network to say what is in pictures: elman train caption photos --out runs/photos.",
 )
 
 

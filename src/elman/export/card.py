@@ -20,6 +20,7 @@ USES = {
         "elman predict DIR DATA --language-model transcripts --out FILE.csv",
         "elman evaluate DIR DATA",
     ),
+    "caption": ("elman predict DIR PICTURES", "elman evaluate DIR DATA"),
     "impute": ("elman predict DIR FILE.csv --out FILLED.csv", "elman evaluate DIR FILE.csv"),
     "anomalies": ("elman predict DIR FILE.csv", "elman evaluate DIR FILE.csv --labels COLUMN"),
     "forecast": ("elman predict DIR --out FILE.csv", "elman evaluate DIR DATA"),

@@ -18,6 +18,7 @@ FIGURES = {
     "cer": ("character error", ".1%"),
     "bleu": ("BLEU", ".1f"),
     "chrf": ("chrF", ".1f"),
+    "cider": ("CIDEr-D", ".2f"),
     "symbol_error": ("symbol error", ".1%"),
     "character_error": ("character error", ".1%"),
     "exact": ("exactly right", ".1%"),
@@ -88,10 +89,13 @@ def _network(network: Mapping[str, Any]) -> str:
 
 
 def _pair_network(encoder: Mapping[str, Any], decoder: Mapping[str, Any]) -> str:
-    ways = " in both directions" if encoder["bidirectional"] else ""
+    if "frame" in encoder:
+        read = "regions of pictures"
+    else:
+        read = f"encoder of {_units(encoder)} units{' in both directions' if encoder['bidirectional'] else ''}"
     fed = " and input feeding" if decoder["input_feeding"] else ""
     asks = f"{decoder['attention']} attention{fed}"
-    return f"{decoder['cell']}, encoder of {_units(encoder)} units{ways}, decoder of {_units(decoder)} units, {asks}"
+    return f"{decoder['cell']}, {read}, decoder of {_units(decoder)} units, {asks}"
 
 
 def _text_network(network: Mapping[str, Any]) -> str:
@@ -116,6 +120,8 @@ def _reads(config: Mapping[str, Any]) -> str:
         return f"windows of {network['context']:,} steps of series, for {network['horizon']:,} steps ahead"
     if "vocabulary" in network:
         return f"{kind}, {network['vocabulary']:,} symbols"
+    if "decoder" in network and "frame" in network["encoder"]:
+        return f"{kind}, {' x '.join(map(str, network['encoder']['frame']))} numbers each"
     if "decoder" in network:
         return f"{kind}, {config['codec']['symbols']:,} symbols"
     if "rebuilding" in network:

@@ -40,6 +40,7 @@ MODELS = {
     "classify": "label_model:LabelModel",
     "tag": "label_model:LabelModel",
     "regress": "label_model:LabelModel",
+    "caption": "caption_model:CaptionModel",
     "anomalies": "channel_model:ChannelModel",
     "impute": "channel_model:ChannelModel",
     "transcribe": "transcript_model:TranscriptModel",

@@ -5,6 +5,7 @@ keyword and (with dashes) the flag, its ``help`` is the text of ``--help``, its 
 Names are unique across the sections of one settings class, so ``hidden_size`` needs no prefix anywhere.
 """
 
+from elman.settings.caption import CaptionerSettings, CaptionInputSettings
 from elman.settings.channels import AlarmSettings, AnomalySettings, ImputerSettings
 from elman.settings.forecast import ForecastNetworkSettings, ForecastSettings, WindowSettings
 from elman.settings.labels import (
@@ -61,6 +62,8 @@ __all__ = [
     "AUTO",
     "AlarmSettings",
     "AnomalySettings",
+    "CaptionInputSettings",
+    "CaptionerSettings",
     "Auto",
     "ClassifierSettings",
     "DataSettings",

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from elman.errors import BundleError, nearest
 from elman.tasks.anomalies import AnomalyDetector
+from elman.tasks.caption import Captioner
 from elman.tasks.classify import Classifier
 from elman.tasks.forecast import Forecaster
 from elman.tasks.impute import Imputer
@@ -24,6 +25,7 @@ Task: TypeAlias = (
     | Regressor
     | Transcriber
     | Translator
+    | Captioner
     | Forecaster
     | AnomalyDetector
     | Imputer
@@ -37,6 +39,7 @@ TASKS: dict[str, type[Task]] = {
     "regress": Regressor,
     "transcribe": Transcriber,
     "translate": Translator,
+    "caption": Captioner,
     "forecast": Forecaster,
     "anomalies": AnomalyDetector,
     "impute": Imputer,

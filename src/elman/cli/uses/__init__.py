@@ -28,6 +28,7 @@ USES = {
     "regress": "labels",
     "transcribe": "transcripts",
     "translate": "translations",
+    "caption": "captions",
     "forecast": "forecasts",
     "anomalies": "channels",
     "impute": "channels",

@@ -1,0 +1,104 @@
+"""The network from a picture to a text: convolutions make regions, and a decoder looks at them while it writes."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from elman.errors import DataError
+from elman.nn.dropout import checked
+from elman.nn.pairs import Decoder, Pairs, Written
+from elman.shapes.captions import CaptionShape, RegionShape
+
+#: Standard deviation of the first features of a place.
+SMALL_PLACE = 0.1
+
+
+@final
+class RegionEncoder(nn.Module):
+    """Pictures, or regions that come ready, to a memory, as `elman.shapes.RegionShape` describes.
+
+    Args:
+        shape: What it is made of.
+        dropout: Share of the regions' features that are dropped, in training.
+
+    Parameters have the names of `RegionShape.parameter_shapes`. First weights: those of convolutions by He et al.
+    (2015), places normal with deviation `SMALL_PLACE`.
+    """
+
+    def __init__(self, shape: RegionShape, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape = shape
+        self.dropout = nn.Dropout(checked("dropout", dropout))
+        self.convolutions = nn.ModuleList()
+        channels = shape.frame[-1]
+        for each in shape.convolutions:
+            layer = nn.Conv2d(channels, each.channels, each.width, each.stride, each.width // 2)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type] - it has one
+            self.convolutions.append(layer)
+            channels = each.channels
+        if shape.convolutions:
+            rows, columns = shape.grid
+            self.place = nn.Parameter(SMALL_PLACE * torch.randn(rows * columns, shape.memory))
+        else:
+            self.project = nn.Linear(shape.frame[0], shape.memory)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, height, width, channels), or regions (B, regions, features), to (B, regions, memory)."""
+        if not self.shape.convolutions:
+            ready: Tensor = self.dropout(F.relu(self.project(pictures)))
+            return ready
+        seen = pictures.permute(0, 3, 1, 2)
+        for layer in self.convolutions:
+            seen = F.relu(layer(seen))
+        regions: Tensor = self.dropout(seen.flatten(2).transpose(1, 2) + self.place)
+        return regions
+
+
+@final
+class CaptionNetwork(nn.Module):
+    """Regions and decoder, as `elman.shapes.CaptionShape` describes.
+
+    Args:
+        shape: What it is made of.
+        dropout: Share of the features dropped of regions, of words and of what a word is told from.
+        dropout_words: Share of the words it reads that are hidden, in training.
+        backend: ``auto``, ``compiled``, ``torch`` or ``reference``; see `elman.nn.choose`.
+
+    Parameters have the names of `CaptionShape.parameter_shapes`.
+
+    >>> from elman.data import SequenceBatch
+    >>> from elman.shapes import CaptionShape, DecoderShape, RegionShape
+    >>> shape = CaptionShape(RegionShape((8, 8, 3), 16, ((16, 3, 2),)), DecoderShape(30, 4, "gru", (8,), 16, 8))
+    >>> batch = SequenceBatch(inputs=torch.zeros(2, 8, 8, 3), targets=torch.tensor([[3, 4, 29], [5, 29, -1]]))
+    >>> network = CaptionNetwork(shape)
+    >>> network(batch).attention.shape, network.loss(network(batch), batch).shape
+    (torch.Size([2, 3, 16]), torch.Size([]))
+    """
+
+    def __init__(
+        self, shape: CaptionShape, *, dropout: float = 0.0, dropout_words: float = 0.0, backend: str = "auto"
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.encoder = RegionEncoder(shape.encoder, dropout=dropout)
+        self.decoder = Decoder(shape.decoder, dropout=dropout, dropout_words=dropout_words, backend=backend)
+
+    def forward(self, batch: Pairs, *, sampling: float = 0.0) -> Written:
+        """What the decoder makes of the targets of a batch; ``sampling`` as for `elman.nn.pairs.Decoder.forward`."""
+        memory = self.encoder(batch.inputs)
+        written: Written = self.decoder(memory, batch.lengths, self._targets(batch), sampling=sampling)
+        return written
+
+    def loss(self, written: Written, batch: Pairs, *, smoothing: float = 0.0) -> Tensor:
+        """The mean cross-entropy of a symbol of the targets, in nats; see `elman.nn.pairs.Decoder.loss`."""
+        return self.decoder.loss(written, self._targets(batch), smoothing=smoothing)
+
+    def _targets(self, batch: Pairs) -> Tensor:
+        if batch.targets is None:
+            raise DataError("A decoder learns from targets, found none in the batch.")
+        return batch.targets
