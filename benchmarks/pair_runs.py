@@ -14,12 +14,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 import elman
 from benchmarks.harness import RESULTS, Data, Figure, commit
+from elman.data.examples import Examples
 from elman.data.splits import Parts
 from elman.tasks.translation_report import MODEL, truth_in
 
@@ -99,6 +102,24 @@ class Run:
     all_seconds: float
     parameters: int
     commit: str
+
+
+def by_source(examples: Examples) -> Examples:
+    """Each source once, with all its targets, of which each is right."""
+    targets: dict[str, dict[str, None]] = {}
+    for source, target in zip(map(str, examples.inputs), examples.targets or (), strict=True):
+        targets.setdefault(source, {})[str(target)] = None
+    known = [tuple(several) for several in targets.values()]
+    return replace(examples, inputs=list(targets), targets=known, names=list(targets), groups=None)
+
+
+def divided(examples: Examples, held_out: int, seed: int = 0) -> Parts:
+    """A tenth for the test, so many held out, the rest to train; drawn once, the same for every run."""
+    order = np.random.default_rng(seed).permutation(len(examples))
+    tenth = len(order) // 10
+    cuts = np.split(order, [tenth, tenth + held_out])
+    test, valid, train = (examples.take(np.sort(rows)) for rows in cuts)
+    return Parts(train, valid, test)
 
 
 def measure(problems: Sequence[Problem], data: Data, name: str) -> list[Figure]:

@@ -20,6 +20,7 @@ PAGES = [
     "docs/language-models.md",
     "docs/labels.md",
     "docs/transcribe.md",
+    "docs/translate.md",
     "docs/data.md",
 ]
 

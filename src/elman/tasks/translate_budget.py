@@ -32,7 +32,7 @@ WORDS_A_PIECE, PIECES = 75, (400, 24_000)
 WORDS = 30_000
 
 #: Symbols of both sides for large networks; updates of the weights, and passes over the data.
-MUCH_TEXT, UPDATES, EPOCHS = 500_000, 8_000, (4, 100)
+MUCH_TEXT, UPDATES, EPOCHS = 300_000, 6_500, (4, 100)
 
 #: Symbols of a batch, and batches that one pass makes at least.
 TOKENS, FEWEST_BATCHES = 1_200, 40
@@ -74,8 +74,8 @@ class Facts:
 
     @property
     def in_words(self) -> bool:
-        """Whether targets are sentences of words or their pieces."""
-        return self.target.kind in ("bpe", "words")
+        """Whether one side at least is sentences of words or their pieces."""
+        return not {self.codec.kind, self.target.kind}.isdisjoint(("bpe", "words"))
 
 
 def text_settings(settings: PairTextSettings, sources: Sequence[str], targets: Sequence[str]) -> PairTextSettings:
@@ -89,9 +89,9 @@ def text_settings(settings: PairTextSettings, sources: Sequence[str], targets: S
     if chosen["shared_vocabulary"] == AUTO:
         chosen["shared_vocabulary"] = both == ("bpe", "bpe") and same_script(*some)
     if chosen["vocabulary_size"] == AUTO:
-        words = sum(len(text.split()) for texts in (sources, targets) for text in texts)
-        words = words if chosen["shared_vocabulary"] else words // 2
-        pieces = min(PIECES[1], max(PIECES[0], round(words / WORDS_A_PIECE, -2)))
+        sides = [sum(len(text.split()) for text in texts) for texts in (sources, targets)]
+        words = sum(sides) if chosen["shared_vocabulary"] else max(sides)
+        pieces = min(PIECES[1], max(PIECES[0], 100 * round(words / WORDS_A_PIECE / 100)))
         chosen["vocabulary_size"] = pieces if "bpe" in both else WORDS
     return PairTextSettings(**chosen)
 
