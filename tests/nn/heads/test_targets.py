@@ -149,3 +149,13 @@ def test_under_autocast_losses_are_float32(name: str) -> None:
 @every_head
 def test_lookahead_is_stated(name: str) -> None:
     assert ROWS[name].head().lookahead == (None if name == "crf" else 0)
+
+
+@pytest.mark.parametrize("name", TRANSCRIPTS)
+def test_heads_with_a_blank_begin_with_it(name: str) -> None:
+    head = ROWS[name].head()
+    scores = head.linear if isinstance(head, CTCHead) else head.output
+    assert isinstance(scores, nn.Linear)
+    probabilities = scores(torch.zeros(4)).softmax(-1)
+    assert 0.8 < probabilities[-1] < 0.97
+    assert (probabilities[:-1] > 0.001).all()

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from elman.decoding.ctc import misfits
 from elman.errors import DataError
 from elman.nn.cross_entropy import exact
-from elman.nn.heads.targets import check_features, check_range
+from elman.nn.heads.targets import begin_with_blanks, check_features, check_range
 from elman.nn.padding import valid_steps, without_padding
 
 
@@ -30,7 +30,7 @@ class CTCHead(nn.Module):
         features: Features of the input.
         symbols: Symbols, 0 to symbols - 1; the blank comes behind them and has the number ``symbols``.
 
-    Lookahead is 0.
+    Lookahead is 0. At first the blank is by far the most probable, see `elman.nn.heads.targets.begin_with_blanks`.
 
     Source: Graves et al., "Connectionist temporal classification: labelling unsegmented sequence data with recurrent
     neural networks", ICML 2006.
@@ -46,6 +46,7 @@ class CTCHead(nn.Module):
         super().__init__()
         self.blank = symbols
         self.linear = nn.Linear(features, symbols + 1)
+        begin_with_blanks(self.linear)
 
     def forward(self, features: Tensor) -> Tensor:
         """Log-probabilities of every symbol and the blank, (..., symbols + 1), after features (..., features)."""

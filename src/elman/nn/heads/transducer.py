@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from elman.errors import DataError
 from elman.nn.cross_entropy import exact
-from elman.nn.heads.targets import check_features, check_range
+from elman.nn.heads.targets import begin_with_blanks, check_features, check_range
 from elman.nn.padding import valid_steps, without_padding
 
 #: Numbers of the joint network, hidden or scores, that are held at a time: few enough to stay in a core's cache.
@@ -37,7 +37,7 @@ class TransducerHead(nn.Module):
         predicted: Features of the prediction network.
         symbols: Symbols, 0 to symbols - 1; the blank comes behind them and has the number ``symbols``.
 
-    Lookahead is 0.
+    Lookahead is 0. At first the blank is by far the most probable, see `elman.nn.heads.targets.begin_with_blanks`.
 
     Source: Graves, "Sequence transduction with recurrent neural networks", ICML workshop, arXiv 1211.3711, 2012; the
     joint network with a hidden layer: Graves et al., "Speech recognition with deep recurrent neural networks", ICASSP
@@ -55,6 +55,7 @@ class TransducerHead(nn.Module):
         self.blank = symbols
         self.prediction = nn.Linear(predicted, features, bias=False)
         self.output = nn.Linear(features, symbols + 1)
+        begin_with_blanks(self.output)
 
     def forward(self, features: Tensor, predictions: Tensor) -> Tensor:
         """The ln p of symbols and blank (batch, time, U + 1, symbols + 1), at each frame after each number of symbols.
