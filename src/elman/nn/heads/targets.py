@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from elman.errors import DataError
 from elman.nn.padding import valid_steps
 
-
 #: How much likelier than all symbols together the blank is at first: about as many frames say nothing for each that
 #: does.
 BLANKS = 12
