@@ -87,7 +87,8 @@ class KneserNey:
 
     def probabilities(self, history: Sequence[int] | NDArray[Any]) -> Floats:
         """Return p(w | history) for every w, shape (vocabulary,); a short history begins a document."""
-        return self.probabilities_after([history])[0]
+        found: Floats = self.probabilities_after([history])[0]
+        return found
 
     def probabilities_after(self, histories: Sequence[Sequence[int] | NDArray[Any]]) -> Floats:
         """As `probabilities` for each of n histories, shape (n, vocabulary)."""
