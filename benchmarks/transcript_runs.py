@@ -17,7 +17,11 @@ from typing import Any
 
 import elman
 from benchmarks.harness import RESULTS, Data, Figure, commit
+from elman.codecs.raw import pieces
+from elman.data.examples import Examples
 from elman.data.splits import Parts
+from elman.metrics.transcripts import errors
+from elman.runtime.transcripts import Decoding
 from elman.settings import DecodingSettings
 from elman.tasks.transcript_report import MODEL
 
@@ -35,6 +39,7 @@ class Way:
         goals: By figure, in per cent.
         lowercase: Whether transcripts and truth are compared in lower case.
         seconds: The most that decoding the test may take; None where nobody asked.
+        pieces: In how many pieces a sequence comes through a stream; 0 takes it as a whole.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Way:
     goals: Mapping[str, float] = field(default_factory=dict)
     lowercase: bool = False
     seconds: float | None = None
+    pieces: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,10 +131,25 @@ def score(model: elman.Transcriber, parts: Parts, way: Way) -> dict[str, float]:
     assert parts.test is not None
     began = time.perf_counter()
     decoding = model.decoding(DecodingSettings(**way.options))
-    report = model.evaluate(parts.test, decoding=decoding, lowercase=way.lowercase)
+    if way.pieces:
+        found = _streamed(model, parts.test, decoding, way.pieces)
+    else:
+        figures = model.evaluate(parts.test, decoding=decoding, lowercase=way.lowercase).figures["data"][MODEL]
+        found = {key: figures[key] for key in NAMES}
     seconds = time.perf_counter() - began
-    figures = report.figures["data"][MODEL]
-    return {**{key: 100 * figures[key] for key in NAMES}, "seconds": round(seconds, 1)}
+    return {**{key: 100 * value for key, value in found.items()}, "seconds": round(seconds, 1)}
+
+
+def _streamed(model: elman.Transcriber, test: Examples, decoding: Decoding, count: int) -> dict[str, float]:
+    """Word and character error where every sequence comes in so many pieces."""
+    live, said = model.stream(decoding), []
+    for raw in test.inputs:
+        live.reset()
+        for piece in pieces(raw, count):
+            live.push(piece)
+        said.append(live.flush().text)
+    truth = [str(target) for target in test.targets or ()]
+    return {"wer": errors(truth, said, "words").rate, "cer": errors(truth, said, "characters").rate}
 
 
 def figures(problem: Problem, runs: Sequence[Run]) -> list[Figure]:
