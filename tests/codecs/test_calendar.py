@@ -39,6 +39,13 @@ def test_irregular_times_are_told_of() -> None:
     assert "not whole steps" in irregular
 
 
+def test_times_without_any_usual_step_get_a_round_one() -> None:
+    seconds = np.sort(np.random.default_rng(0).uniform(0, 60 * 3600, 70)).astype("m8[s]")
+    clock, irregular = Frequency.infer([np.datetime64("2020-01-01", "ns") + seconds])
+    assert clock.alias in ("30min", "h")
+    assert irregular
+
+
 def test_whole_numbers_are_steps() -> None:
     clock, _ = Frequency.infer([np.array([10, 20, 30, 50])])
     assert (clock.unit, clock.every) == ("step", 10)

@@ -43,6 +43,28 @@ def test_numbers_without_a_time_are_steps() -> None:
     assert panel.series(1).tolist() == [4, 5, 6]
 
 
+def test_times_may_be_the_index_or_seconds_since_1970() -> None:
+    of_index = panel_of(pd.DataFrame({"y": range(6)}, index=HOURS))
+    seconds = HOURS.to_numpy().astype("M8[s]").astype(np.int64)
+    of_numbers = panel_of(pd.DataFrame({"timestamp": seconds, "y": range(6)}))
+    assert of_index.frequency == of_numbers.frequency
+    assert of_index.times(0).tolist() == of_numbers.times(0).tolist() == HOURS.to_numpy().tolist()
+    assert "seconds since 1970" in of_numbers.notes[0]
+
+
+def test_two_columns_may_name_a_series_together() -> None:
+    frame = pd.DataFrame(
+        {"date": [*HOURS[:2]] * 4, "store": [1, 1, 1, 1, 2, 2, 2, 2], "item": list("aabbaabb"), "sales": range(8)}
+    )
+    panel = panel_of(frame)
+    assert panel.columns.id == "item+store"
+    assert sorted(panel.ids) == ["a/1", "a/2", "b/1", "b/2"]
+    asked = panel_of(frame, PanelSettings(id_column="store+item"))
+    assert asked.ids == ("1/a", "1/b", "2/a", "2/b")
+    assert asked.series(3).tolist() == [6, 7]
+    assert panel_of(frame.iloc[:2], known=asked).ids == ("1/a",)
+
+
 def test_a_series_in_each_row() -> None:
     table = {"V1": ["H1", "H2"], **{f"V{n}": [float(n), float(n) if n < 9 else nan] for n in range(2, 14)}}
     panel = panel_of(pd.DataFrame(table))

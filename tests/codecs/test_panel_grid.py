@@ -48,3 +48,8 @@ def test_times_within_a_step_are_its_own() -> None:
     panel = panel_of(pd.DataFrame({"ds": times, "y": [1.0, 2, 3, 5]}))
     assert panel.series(0).tolist() == [1, 2, 4]
     assert "those within one step are averaged" in panel.notes[0]
+
+
+def test_series_that_are_copies_of_others_are_told_of() -> None:
+    frame = pd.DataFrame({"ds": HOURS, "a": range(6), "b": [0, 1, 2, 3, 4, 6], "c": range(6)})
+    assert panel_of(frame).notes[-1] == "1 of 3 series have the very numbers of another, such as 'c' of 'a'."

@@ -23,8 +23,11 @@ _DAY = 86_400 * _SECOND
 _NAMES = {_SECOND: "a second", 60 * _SECOND: "a minute", 3600 * _SECOND: "an hour", _DAY: "a day", 7 * _DAY: "a week"}
 #: Sines and cosines of each cycle: twice a day and twice a week are told apart from once.
 HARMONICS = 2
-#: Share of the steps between times that must be whole multiples of the usual one, else times are irregular.
-_REGULAR = 0.99
+#: Share of the steps between times that must be whole multiples of the usual one, else times are irregular; and that
+#: must be the usual one itself, else there is none.
+_REGULAR, _USUAL = 0.99, 0.3
+#: Steps in seconds that people like, for times that have none of their own.
+_ROUND = (1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800)
 
 
 @final
@@ -90,7 +93,8 @@ class Frequency:
         """The frequency of some series' rising times, and a sentence where they are irregular, else ``""``.
 
         ``times`` are datetime64 or whole numbers. The step is what most times are apart; months, quarters and years by
-        the calendar; days without any weekend are business days. Raises `DataError` where no two times differ.
+        the calendar; days without any weekend are business days. Where no step is usual a round one near the median is
+        taken. Raises `DataError` where no two times differ.
         """
         kinds = {each.dtype.kind for each in times}
         every = np.unique(np.concatenate([np.unique(each) for each in times]))
@@ -98,13 +102,15 @@ class Frequency:
             raise DataError("the step of a series needs at least two times, found one. Say it with --frequency.")
         if kinds != {"M"}:
             gaps = np.concatenate([np.diff(each) for each in times])
-            step = int(_usual(gaps[gaps > 0]))
+            step = _usual(gaps[gaps > 0])
             return cls("step", step, int(every[0]) % step, season=season or 1), _irregular(gaps, step, f"{step}")
         every = every.astype("M8[ns]")
         if (by_month := _by_month(every)) is not None:
             return by_month.with_season(season), ""
         gaps = np.concatenate([np.diff(each.astype("M8[ns]").astype(np.int64)) for each in times])
-        step = int(_usual(gaps[gaps > 0]))
+        step = _usual(gaps[gaps > 0])
+        if np.mean(gaps == step) < _USUAL:
+            step = _SECOND * min(_ROUND, key=lambda each: abs(math.log(each * _SECOND / np.median(gaps[gaps > 0]))))
         days = every.astype("M8[D]")
         if step == _DAY and len(every) > 5 and bool(np.is_busday(days).all()) and np.ptp(days).astype(int) >= 7:
             return cls("business day").with_season(season), ""
@@ -289,7 +295,7 @@ def _by_month(times: NDArray[Any]) -> Frequency | None:
     last = bool((days + 1 == (months + 1).astype("M8[D]")).all())
     if not (first or last) or not (times == days).all():
         return None
-    every = int(_usual(np.diff(months.astype(np.int64))))
+    every = _usual(np.diff(months.astype(np.int64)))
     return Frequency("month", every, _phase(times, every, "M8[M]"), end=last)
 
 

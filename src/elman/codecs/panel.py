@@ -50,7 +50,7 @@ class PanelColumns:
         layout: ``long`` (rows of all series below each other), ``wide`` (a series in each of several columns) or
             ``rows`` (a series in each row).
         target: The columns of the series.
-        id, time: Columns of the names and the times, None where there is none; several of times are joined by +.
+        id, time: Columns of the names and the times, None where there is none; several are joined by +.
         past, future, static: What goes along with the series: known up to the present, in advance, or always the same.
     """
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from elman.codecs.calendar import Frequency, stamps_of
 from elman.codecs.panel import Covariate, Floats, Panel, PanelColumns, Whole
-from elman.codecs.panel_grid import Origin, gridded, said, seasonality
+from elman.codecs.panel_grid import Origin, gridded, said, same_numbers, seasonality
 from elman.errors import DataError, nearest
 from elman.settings import AUTO
 from elman.settings.panel import PanelSettings
@@ -58,11 +58,21 @@ def panel_of(
         frame = frame.to_pandas()
     if not len(frame):
         raise DataError(f"{name}: holds no rows.")
-    frame = frame.rename(columns=str)
+    frame = _with_index(frame).rename(columns=str)
     place = place or (lambda row: f"{name}, row {row + 1}")
     if isinstance(known, Panel):
         known = known.columns, known.frequency
     return _Reader(frame, settings, Origin(name, place, len(frame)), known).panel()
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its index as a column where that has times."""
+    import pandas as pd
+
+    if not isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)):
+        return frame
+    name = str(frame.index.name or "ds")
+    return frame if name in frame.columns else frame.rename_axis(index=name).reset_index()
 
 
 class _Reader:
@@ -110,7 +120,7 @@ class _Reader:
         panel = replace(panel, columns=columns)
         if self.fresh and clock.unit == "step" and self.settings.season == AUTO:
             panel = self._with_season(panel)
-        return replace(panel, notes=(*self.notes, *self._about_gaps(panel)))
+        return replace(panel, notes=(*self.notes, *_about_copies(panel), *_about_gaps(panel)))
 
     # ---- which column is what
 
@@ -118,16 +128,22 @@ class _Reader:
         frame, asked = self.frame, self.settings
         named = {
             "target": asked.target, "past": asked.past, "future": asked.future, "static": asked.static,
-            "id-column": () if asked.id_column is None else (asked.id_column,),
+            "id-column": () if asked.id_column is None else tuple(asked.id_column.split("+")),
             "time-column": () if asked.time_column is None else tuple(asked.time_column.split("+")),
         }  # fmt: skip
         roles = {option: tuple(self._find(name, option) for name in names) for option, names in named.items()}
         time = "+".join(roles["time-column"]) or self._guess_time()
-        identity = roles["id-column"][0] if roles["id-column"] else self._guess_id(time)
+        identity = "+".join(roles["id-column"]) or self._guess_id(time)
         if time is None and not roles["target"] and identity is None and self._series_in_rows():
             self.notes.append("A row is a series, its columns are steps.")
             return PanelColumns("rows", (), self._names_of_rows(), None)
-        taken = {*(time or "").split("+"), identity, *roles["past"], *roles["future"], *roles["static"]}
+        taken = {
+            *(time or "").split("+"),
+            *(identity or "").split("+"),
+            *roles["past"],
+            *roles["future"],
+            *roles["static"],
+        }
         target = roles["target"] or self._guess_target(taken, identity)
         layout: Literal["long", "wide"] = "wide" if identity is None else "long"
         if layout == "wide" and roles["static"]:
@@ -158,9 +174,9 @@ class _Reader:
         """Columns known from training: what has to be there is. A target that is missing has nothing measured."""
         if columns.layout == "rows":
             return columns
-        times = () if columns.time is None else tuple(columns.time.split("+"))
+        joined = [name for each in (columns.id, columns.time) if each is not None for name in each.split("+")]
         covariates = [each.name for each in (*columns.past, *columns.future, *columns.static)]
-        needed = [*([] if columns.id is None else [columns.id]), *times, *covariates, *columns.target]
+        needed = [*joined, *covariates, *columns.target]
         missing = [name for name in needed if name not in self.frame.columns]
         if missing:
             raise DataError(
@@ -184,15 +200,18 @@ class _Reader:
         return None
 
     def _guess_id(self, time: str | None) -> str | None:
+        """The column that names the series; several where only together they tell rows of one time apart."""
         plain = {column.strip().lower(): column for column in self.frame.columns}
-        for name in IDS:
-            column = plain.get(name)
-            if column is None or column == time:
-                continue
-            repeated = self.frame[column].duplicated()
-            if (time is not None and bool(repeated.any())) or name == "unique_id":
-                return str(column)
-        return None
+        named = [str(plain[name]) for name in IDS if name in plain and plain[name] != time]
+        if named and named[0].lower() == IDS[0]:
+            return named[0]
+        if time is None:
+            return None
+        named = [name for name in named if bool(self.frame[name].duplicated().any())]
+        for count in range(1, len(named) + 1):
+            if not self.frame.duplicated([*named[:count], *time.split("+")]).any():
+                return "+".join(named[:count])
+        return named[0] if named else None
 
     def _guess_target(self, taken: set[Any], identity: str | None) -> tuple[str, ...]:
         free = [name for name in self.frame.columns if name not in taken and name.lower() not in _INDEX]
@@ -231,7 +250,11 @@ class _Reader:
         if self.columns.id is None:
             name = self.columns.target[0] if len(self.columns.target) == 1 else ""
             return [name], np.zeros(len(self.frame), np.int64)
-        codes, names = pd.factorize(self.frame[self.columns.id])
+        parts = [self.frame[name] for name in self.columns.id.split("+")]
+        whole = parts[0]
+        if len(parts) > 1:
+            whole = pd.concat(parts, axis=1).astype(object).map(str).agg("/".join, axis=1)
+        codes, names = pd.factorize(whole)
         if (codes < 0).any():
             row = int(np.flatnonzero(codes < 0)[0])
             raise DataError(f"{self.place(row)}: column '{self.columns.id}', which says the series, is empty.")
@@ -259,6 +282,9 @@ class _Reader:
                 f"{self.place(row)}: expected a date or a whole number in column '{self.columns.time}', found"
                 f" '{cells.iloc[row]}'. Name another column with --time-column, or leave the column out to count rows."
             )
+        if stamps.dtype.kind == "i" and (unit := _since_1970(stamps)):
+            self.notes.append(f"Times are read as {'seconds' if unit == 's' else 'milliseconds'} since 1970.")
+            return stamps.astype(f"M8[{unit}]").astype("M8[ns]")
         if getattr(cells.dtype, "tz", None) is not None:
             self.notes.append("Times with a zone are read, and forecast, in UTC.")
         return stamps
@@ -351,7 +377,7 @@ class _Reader:
         panel = replace(panel, columns=self.columns)
         if self.fresh and clock.unit == "step" and asked.season == AUTO:
             panel = self._with_season(panel)
-        return replace(panel, notes=(*self.notes, *self._about_gaps(panel)))
+        return replace(panel, notes=(*self.notes, *_about_copies(panel), *_about_gaps(panel)))
 
     def _with_season(self, panel: Panel) -> Panel:
         season = seasonality(panel)
@@ -359,23 +385,39 @@ class _Reader:
             self.notes.append(f"A pattern comes again after {season} steps; if not, say --season.")
         return replace(panel, frequency=panel.frequency.with_season(season))
 
-    def _about_gaps(self, panel: Panel) -> list[str]:
-        place = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], panel.lengths)
-        inside = place < np.repeat(panel.history, panel.lengths)
-        missing = np.isnan(panel.target) & inside
-        if not missing.any():
-            return []
-        edges = np.diff(np.concatenate([[0], missing.astype(np.int8), [0]]))
-        lengths = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
-        longest = int(lengths.argmax())
-        row = int(np.flatnonzero(edges == 1)[longest])
-        series = int(np.searchsorted(panel.offsets, row, "right")) - 1
-        when = panel.frequency.times(np.array([panel.first[series] + row - panel.offsets[series]]))[0]
-        of = f" of '{panel.ids[series]}'" if len(panel) > 1 else ""
-        return [
-            f"{int(missing.sum()):,} steps ({missing.sum() / inside.sum():.1%}) were not measured, in {len(lengths):,}"
-            f" gaps; the longest is {int(lengths[longest]):,} steps{of} from {said(when)}."
-        ]
+
+def _about_copies(panel: Panel) -> list[str]:
+    """A sentence where series are the same numbers."""
+    copies = same_numbers(panel)
+    if not copies:
+        return []
+    one, other = copies[0]
+    return [f"{len(copies):,} of {len(panel):,} series have the very numbers of another, such as '{one}' of '{other}'."]
+
+
+def _about_gaps(panel: Panel) -> list[str]:
+    place = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], panel.lengths)
+    inside = place < np.repeat(panel.history, panel.lengths)
+    missing = np.isnan(panel.target) & inside
+    if not missing.any():
+        return []
+    edges = np.diff(np.concatenate([[0], missing.astype(np.int8), [0]]))
+    lengths = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
+    longest = int(lengths.argmax())
+    row = int(np.flatnonzero(edges == 1)[longest])
+    series = int(np.searchsorted(panel.offsets, row, "right")) - 1
+    when = panel.frequency.times(np.array([panel.first[series] + row - panel.offsets[series]]))[0]
+    of = f" of '{panel.ids[series]}'" if len(panel) > 1 else ""
+    return [
+        f"{int(missing.sum()):,} steps ({missing.sum() / inside.sum():.1%}) were not measured, in {len(lengths):,}"
+        f" gaps; the longest is {int(lengths[longest]):,} steps{of} from {said(when)}."
+    ]
+
+
+def _since_1970(numbers: NDArray[Any]) -> str:
+    """The unit of whole numbers that are times of 1990 to 2100 if any: ``s``, ``ms`` or none."""
+    low, high = int(numbers.min()), int(numbers.max())
+    return next((unit for unit, size in (("s", 1), ("ms", 1000)) if 631e6 * size < low <= high < 4.1e9 * size), "")
 
 
 def _no_time(cell: pd.Series[Any]) -> bool:

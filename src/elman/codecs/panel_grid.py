@@ -166,3 +166,18 @@ def seasonality(panel: Panel) -> int:
     if largest < max(_CLEAR_SEASON, _CLEAR_DEVIATIONS / np.sqrt(3 * sum(map(len, sums)))):
         return 1
     return next(lag for lag in peaks if mean[lag] >= 0.9 * largest)
+
+
+def same_numbers(panel: Panel) -> list[tuple[str, str]]:
+    """Series that are copies of an earlier one, each with that one: the same numbers at the same steps.
+
+    >>> same_numbers(Panel.of({"a": [1, 2, 3], "b": [1, 2, 4], "c": [1, 2, 3]}))
+    [('c', 'a')]
+    """
+    seen: dict[tuple[int, bytes], str] = {}
+    copies = []
+    for number, name in enumerate(panel.ids):
+        first = seen.setdefault((int(panel.first[number]), panel.series(number).tobytes()), name)
+        if first != name:
+            copies.append((name, first))
+    return copies

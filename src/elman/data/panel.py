@@ -51,7 +51,7 @@ def _named(table: Table, settings: PanelSettings) -> bool:
 
 
 def _is_name(column: str, settings: PanelSettings) -> bool:
-    return column == settings.id_column or column.strip().lower() in IDS
+    return column in (settings.id_column or "").split("+") or column.strip().lower() in IDS
 
 
 def _frame(table: Table, by_file: bool, settings: PanelSettings) -> Any:

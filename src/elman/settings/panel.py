@@ -14,7 +14,9 @@ class PanelSettings:
     target: tuple[str, ...] = option(
         (), "Column of a series; may be repeated. Without it y, or all columns of numbers that are nothing else."
     )
-    id_column: str | None = option(None, "Long tables: column that says which series a row belongs to, as unique_id.")
+    id_column: str | None = option(
+        None, "Long tables: column that says which series a row belongs to, as unique_id; several are joined by +."
+    )
     time_column: str | None = option(
         None, "Column of the time of a row, as ds; columns of its parts are joined by +, as year+month+day."
     )
