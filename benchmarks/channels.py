@@ -154,7 +154,7 @@ PROBLEMS = (
     Problem("faults in the air of Beijing", partial(alarms, beijing), FOUND, SEEDS),
     Problem(
         "gaps of 6 to 48 hours in the air of Beijing", partial(fillings, beijing),
-        (Goal("below the straight line", 20.0, "%", "higher"), Goal("pm2.5", None, "% below the line", "higher")), SEEDS,
+        (Goal("below the straight line", 20.0, "%", "higher"), Goal("pm2.5", None, "%", "higher")), SEEDS,
     ),
     Problem(
         "gaps of 6 to 48 hours in a transformer", partial(fillings, transformer),
