@@ -134,3 +134,13 @@ def test_covariates_of_the_future_must_be_known() -> None:
 def test_drawn_futures_are_as_many_as_asked_for() -> None:
     assert model("autoregressive student-t").sampled(paths=4, horizon=9).shape == (3, 4, 9)
     assert model("direct normal").sampled(paths=4).shape == (3, 4, 7)
+
+
+def test_the_last_value_is_told_where_nothing_beyond_it_was_found() -> None:
+    persistent = (True, True, False, False, False, True, False)
+    plain, made = model("direct normal").forecast(), model("direct normal", persistent=persistent).forecast()
+    last = np.array([panel().series(number)[-1] for number in range(3)])
+    np.testing.assert_allclose(made.point[:, :2], np.tile(last[:, None], 2), rtol=1e-5)
+    np.testing.assert_allclose(made.quantiles[:, 2:5], plain.quantiles[:, 2:5])
+    widths = [np.log(each.quantiles[..., -1] / each.quantiles[..., 0]) for each in (plain, made)]
+    np.testing.assert_allclose(*widths, rtol=1e-4)

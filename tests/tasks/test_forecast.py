@@ -176,3 +176,11 @@ def test_what_it_remembers_can_be_looked_at(architecture: str) -> None:
     assert np.isfinite(float(subject.mean_loss(outputs).detach()))
     assert subject.batch == 2
     assert subject.labels[0][-1].startswith("2019-12" if architecture[0] == "a" else "2019-08")
+
+
+def test_a_random_walk_is_told_by_its_last_value() -> None:
+    walk = np.random.default_rng(0).normal(size=400).cumsum()
+    model = Forecaster(**SMALL, held_out=100).fit(Panel.of({"walk": walk}))
+    assert len(model.model.persistent) == 4
+    told = model.forecast().point[0]
+    assert told[np.array(model.model.persistent)] == pytest.approx(walk[-1])

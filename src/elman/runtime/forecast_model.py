@@ -59,6 +59,8 @@ class ForecastModel(Model):
         point: What the one number of a forecast is.
         paths: Futures that an autoregressive network draws.
         conformal: What held-out forecasts taught of the intervals; None where they are as the network tells them.
+        persistent: The steps ahead, (horizon,), at which held-out forecasts were no better than the last value: the
+            last value is the median there, with the intervals about it. Empty where there are none.
     """
 
     called = "model of forecasts"
@@ -71,6 +73,7 @@ class ForecastModel(Model):
     point: Literal["median", "mean"] = "median"
     paths: int = 200
     conformal: Conformal | None = None
+    persistent: tuple[bool, ...] = ()
     _engines: dict[str, ForecastEngine] = field(default_factory=dict, repr=False, compare=False)
 
     def engine(self, backend: str = "auto") -> ForecastEngine:
@@ -180,7 +183,10 @@ class ForecastModel(Model):
             point = drawn.mean(1) if self.point == "mean" else np.median(drawn, 1)
         else:
             wanted = sorted({*levels, 0.5, *(MEAN_LEVELS if self.point == "mean" else ())})
-            every = codec.decode(engine.quantiles(windows, wanted).astype(np.float64), windows)
+            found = engine.quantiles(windows, wanted).astype(np.float64)
+            if self.persistent:  # the last value is zero in units of the window
+                found -= np.where(self.persistent, found[..., wanted.index(0.5)], 0.0)[..., None]
+            every = codec.decode(found, windows)
             quantiles = every[..., np.searchsorted(wanted, levels)]
             if self.point == "mean":
                 point = mean_of_quantiles(every[..., np.searchsorted(wanted, MEAN_LEVELS)], MEAN_LEVELS)
@@ -206,6 +212,7 @@ class ForecastModel(Model):
             "latest": list(self.latest.ids),
             "point": self.point,
             "paths": self.paths,
+            "persistent": list(self.persistent),
             "conformal": None if self.conformal is None else self.conformal.to_config(),
         }
 
@@ -225,7 +232,10 @@ class ForecastModel(Model):
             rows: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
             latest = Panel(tuple(config["latest"]), codec.frequency, columns=columns, **rows)
             conformal = None if config["conformal"] is None else Conformal.from_config(config["conformal"])
-            return cls(shape, codec, columns, latest, dict(tensors), config["point"], int(config["paths"]), conformal)
+            return cls(
+                shape, codec, columns, latest, dict(tensors), config["point"], int(config["paths"]), conformal,
+                tuple(bool(each) for each in config["persistent"]),
+            )  # fmt: skip
         except OSError as error:
             raise BundleError(f"{file}: cannot be read ({error.strerror}).") from None
         except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -38,6 +38,9 @@ SCORED, SCORED_AT_ONCE = 1024, 256
 #: Batches between held-out scores, at least, where no number of epochs is asked for.
 BATCHES_OF_EPOCH = 50
 
+#: Share of the squared error of the last value that held-out forecasts must stay under to be told.
+BETTER = 0.99
+
 #: What a model that is trained further keeps, and the share of the usual updates and learning rate that it gets.
 FURTHER_STEPS, FURTHER_RATE = 0.25, 0.25
 
@@ -134,7 +137,9 @@ def _begin_further(panel: Panel, settings: ForecastSettings, source: str, start_
     if "learning_rate" not in asked:
         chosen["learning_rate"] = FURTHER_RATE * float(own.training.learning_rate)
     settings = budget.resolve(update(settings, chosen, "--from"), facts)
-    model = replace(bundle.model, latest=_latest(panel, bundle.model.shape), tensors={}, _engines={})
+    model = replace(
+        bundle.model, persistent=(), conformal=None, latest=_latest(panel, bundle.model.shape), tensors={}, _engines={}
+    )
     return RunRecord(settings, model, source, fingerprint(panel), start_folder(start_from))
 
 
@@ -198,11 +203,18 @@ def _train(panel: Panel, record: Record, folder: Path | None, resume: bool, call
         folder=folder, resume=resume, callbacks=callbacks,
     )  # fmt: skip
     model = replace(model, tensors=tensors_of(network), _engines={})
-    if settings.conformal and len(series) and outcome.failure is None:
-        told = model.at(panel, series, origins)
-        model = replace(
-            model, conformal=Conformal.fit(truth_of(panel, series, origins, shape.horizon), told.quantiles, LEVELS)
-        )
+    if len(series) and outcome.failure is None:
+        model = replace(model, persistent=_persistent(model, panel, series, origins))
+        if any(model.persistent):
+            for callback in callbacks:
+                callback.on_note(
+                    f"At {sum(model.persistent)} of {shape.horizon} steps held-out forecasts are no better than the "
+                    "last value: it is told there."
+                )
+        if settings.conformal:
+            told = model.at(panel, series, origins)
+            truth = truth_of(panel, series, origins, shape.horizon)
+            model = replace(model, conformal=Conformal.fit(truth, told.quantiles, LEVELS))
     figures = outcome.figures(record.source, record.sha256, int(learnt.sum()))
     figures["sequences"] = len(panel)
     return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure)
@@ -244,6 +256,22 @@ def _evaluation(
         return Score(total / len(series), {"held-out loss": total / len(series)})
 
     return evaluate
+
+
+def _persistent(model: ForecastModel, panel: Panel, series: NDArray[Any], origins: NDArray[Any]) -> tuple[bool, ...]:
+    """The steps ahead at which the squared error of held-out medians is not 1% below that of the last value.
+
+    Only networks that tell all steps at once, from the last value on, are asked.
+    """
+    if model.shape.autoregressive or model.codec.level != "last":
+        return ()
+    windows = model.codec.encode(panel, series, origins, model.shape.horizon, targets=True)
+    median = model.engine().quantiles(windows, (0.5,))[..., 0]
+    known = ~np.isnan(windows.targets)
+    truth = np.where(known, windows.targets, 0.0)
+    own, last = (np.where(known, error**2, 0).sum(0) for error in (median - truth, truth))
+    found = own >= BETTER * last
+    return tuple(bool(each) for each in found) if found.any() else ()
 
 
 def truth_of(panel: Panel, series: NDArray[Any], origins: NDArray[Any], horizon: int) -> NDArray[np.float64]:
