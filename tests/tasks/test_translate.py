@@ -129,6 +129,14 @@ def test_a_stream_writes_line_by_line_whatever_the_cuts(model: Translator, cut: 
     assert live.flush() == []
 
 
+def test_a_source_is_in_one_part_alone() -> None:
+    sources, targets = ["ab", "cd", "ef", "gh"] * 10, [f"A {number}" for number in range(40)]
+    report = Translator(**QUICK | {"epochs": 1}, held_out=0.25).fit(sources, targets).report
+    assert report is not None
+    held_out = set(report.parts["held_out"].sources)
+    assert len(report.parts["held_out"].sources) == 10 * len(held_out) > 0
+
+
 def test_a_run_goes_on(tmp_path: Path) -> None:
     pairs = spellings(120)
     quick = QUICK | {"keep": 2}
@@ -161,7 +169,7 @@ def test_unknown_symbols_become_those_of_the_source(model: Translator) -> None:
 
 def test_a_source_without_symbols_cannot_be_learnt() -> None:
     with pytest.raises(DataError, match="' ' has no symbols"):
-        Translator(**QUICK).fit(["ab", " "] * 10, ["A B", "C"] * 10)
+        Translator(**QUICK).fit(["ab", "ba", "a", " "], ["A B", "B A", "A", "C"])
 
 
 def test_options_are_checked(model: Translator) -> None:

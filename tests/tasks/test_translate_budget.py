@@ -81,7 +81,7 @@ def test_targets_may_be_as_long_as_those_that_were_seen() -> None:
 
 def test_few_pairs_make_small_batches() -> None:
     few, _ = facts(SPELLINGS[:20], SOUNDS[:20])
-    many, _ = facts([f"{word}{n}" for n in range(40) for word in SPELLINGS], SOUNDS * 40)
+    many, _ = facts([f"{word}{n}" for n in range(200) for word in SPELLINGS], SOUNDS * 200)
     assert int(few.objective.batch_tokens) < int(many.objective.batch_tokens) <= budget.TOKENS
     assert few.training.epochs is not None
     assert many.training.epochs is not None

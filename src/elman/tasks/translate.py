@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -103,6 +104,12 @@ class Translator(Learner[TranslatorSettings, PairModel]):
     def report(self) -> TranslationReport | None:
         """All that `fit` found of held-out and test data; None where there were none, and after `load`."""
         return self._report
+
+    def _to_divide(self, examples: Examples) -> Examples:
+        """The pairs with those of one source kept together, unless the data say how they are divided."""
+        if examples.groups is not None or examples.parts is not None or len(set(examples.inputs)) == len(examples):
+            return examples
+        return replace(examples, groups=[str(raw) for raw in examples.inputs])
 
     # To write ----------------------------------------------------------------------------------------------
 

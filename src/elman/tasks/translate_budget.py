@@ -32,7 +32,10 @@ WORDS_A_PIECE, PIECES = 75, (400, 24_000)
 WORDS = 30_000
 
 #: Symbols of both sides for large networks; updates of the weights, and passes over the data.
-MUCH_TEXT, UPDATES, EPOCHS = 300_000, 6_500, (4, 100)
+MUCH_TEXT, EPOCHS = 300_000, (4, 100)
+
+#: Updates of the weights for sentences, and for all else, whose networks are smaller.
+SENTENCE_UPDATES, UPDATES = 6_000, 12_000
 
 #: Symbols of a batch, and batches that one pass makes at least.
 TOKENS, FEWEST_BATCHES = 1_200, 40
@@ -154,15 +157,15 @@ def longest(facts: Facts) -> float:
 def resolve(settings: TranslatorSettings, facts: Facts) -> TranslatorSettings:
     """Return ``settings`` with every 'auto' replaced but those of writing; what was given stays as it is."""
     chosen = flat(settings)
-    large = facts.symbols >= MUCH_TEXT and facts.in_words
+    large = facts.symbols >= MUCH_TEXT
     tokens = min(TOKENS, max(32, facts.symbols // 2 // FEWEST_BATCHES))
     _fill(chosen, batch_tokens=tokens, batch_size=256, learning_rate=0.002, weight_decay=0.01)
     if not any(chosen[limit] is not None for limit in ("epochs", "steps", "max_time")):
         chosen["epochs"] = _epochs(facts, int(chosen["batch_tokens"]))
     _fill(chosen, cell="gru" if facts.in_words else "lstm", num_layers=1)
-    _fill(chosen, hidden_size=512 if large else 256, input_feeding=facts.in_words)
+    _fill(chosen, hidden_size=_hidden_size(facts, large), input_feeding=facts.in_words)
     many = len(facts.target) >= LONG
-    _fill(chosen, embedding_size=256 if large else 128 if facts.in_words else 64)
+    _fill(chosen, embedding_size=64 if not facts.in_words else 256 if large else 128)
     _fill(chosen, tie_weights=many and int(chosen["num_layers"]) == 1)
     _fill(chosen, dropout=0.4 if facts.in_words else 0.2, dropout_words=0.1 if facts.in_words else 0.0)
     _fill(chosen, precision="32", coverage_penalty=0.0, replace_unknown=True)
@@ -218,9 +221,16 @@ def _symbols(codec: TextCodec) -> str:
 
 
 def _epochs(facts: Facts, tokens: int) -> int:
-    """So many that the weights are changed about `UPDATES` times."""
+    """So many that the weights are changed about as often for large sets as for small ones."""
     batches = max(1, sum(map(max, facts.sources, facts.targets)) / tokens)
-    return round(min(EPOCHS[1], max(EPOCHS[0], UPDATES / batches)))
+    updates = SENTENCE_UPDATES if facts.in_words else UPDATES
+    return round(min(EPOCHS[1], max(EPOCHS[0], updates / batches)))
+
+
+def _hidden_size(facts: Facts, large: bool) -> int:
+    if not large:
+        return 256
+    return 512 if facts.in_words else 384
 
 
 def _fill(chosen: dict[str, Any], **values: Any) -> None:
