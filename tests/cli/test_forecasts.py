@@ -43,7 +43,8 @@ def test_from_a_table_to_forecasts(elman: Shell, tmp_path: Path) -> None:
     assert code == 0
     assert "3 steps ahead" in said
 
-    code, said, _ = elman("train", "forecast", file, "--out", tmp_path / "more", "--from", out, "--steps", 1)
+    further = ["--from", out, "--steps", 1, "--held-out", 0]
+    code, said, _ = elman("train", "forecast", file, "--out", tmp_path / "more", *further)
     assert code == 0
     code, _, error = elman("predict", out, "--horizon", 9)
     assert code != 0

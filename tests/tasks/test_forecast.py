@@ -73,9 +73,9 @@ def test_a_backtest_where_the_model_was_trained_says_so(trained: tuple[Forecaste
     assert any("where the model was trained" in word for word in words)
 
 
-def test_a_model_goes_on_with_the_rows_that_came_since(trained: tuple[Forecaster, Path], tmp_path: Path) -> None:
+def test_a_model_goes_on_with_the_rows_that_came_since(trained: tuple[Forecaster, Path]) -> None:
     longer = table(66, series=3)
-    further = Forecaster(steps=2).fit(longer, start_from=trained[1], out=tmp_path / "further")
+    further = Forecaster(steps=2).fit(longer, start_from=trained[1])
     assert further.model.shape == trained[0].model.shape
     assert further.predict()["ds"].iloc[0] == pd.Timestamp("2020-07-01")
     assert len(further.predict()) == 3 * 4
@@ -85,10 +85,11 @@ def test_a_model_goes_on_with_the_rows_that_came_since(trained: tuple[Forecaster
 
 
 def test_a_run_is_resumed_with_the_same_data_only(tmp_path: Path) -> None:
-    Forecaster(**SMALL).fit(table(), out=tmp_path / "run")
+    quick = SMALL | {"held_out": 0}
+    Forecaster(**quick).fit(table(), out=tmp_path / "run")
     with pytest.raises(CheckpointError, match="other data"):
-        Forecaster(**SMALL).fit(table(seed=1), out=tmp_path / "run", resume=True)
-    again = Forecaster(**SMALL | {"steps": 9}).fit(table(), out=tmp_path / "run", resume=True)
+        Forecaster(**quick).fit(table(seed=1), out=tmp_path / "run", resume=True)
+    again = Forecaster(**quick | {"steps": 9}).fit(table(), out=tmp_path / "run", resume=True)
     assert again.metrics["training"]["steps"] == 9
 
 
