@@ -98,4 +98,5 @@ def _middle(network: ForecastNetwork, rows: Tensor) -> Tensor:
         told = network.head(flat)
         middle = told[..., len(shape.quantiles) // 2 if shape.quantiles else 0]
         middle = F.softplus(middle) if shape.distribution == "negative-binomial" else middle
-    return middle.reshape(*rows.shape[:-1], 1) if shape.autoregressive else middle
+    found: Tensor = middle.reshape(*rows.shape[:-1], 1) if shape.autoregressive else middle
+    return found
