@@ -82,8 +82,10 @@ class SignalSettings:
 class InputSettings(SignalSettings):
     """What one step of a sequence is; each option is for the kinds of sequence that it names."""
 
-    units: Literal["auto", "words", "characters", "bytes", "bpe"] = option(
-        AUTO, "Text: what one step is; auto takes words for sentences and characters for single words."
+    units: Literal["auto", "words", "characters", "bytes", "bpe", "symbols"] = option(
+        AUTO,
+        "Text: what one step is, symbols being all that stands between white space; auto takes words for sentences and "
+        "characters for single words.",
     )
     lowercase: bool | Auto = option(AUTO, "Text: turn all to lower case first; auto does so where words are the steps.")
     vocabulary_size: int = option(20_000, "Text: words or BPE pieces to keep.", at_least=2)

@@ -38,6 +38,15 @@ def test_parallel_files_are_read_in_the_order_given(tmp_path: Path) -> None:
     assert pairs(read_examples(both[::-1], DataSettings(), "text"))[0] == ("Ein Hund.", "A dog.")
 
 
+def test_the_first_file_that_is_named_is_read(tmp_path: Path) -> None:
+    for name, text in (("train.en", EN), ("train.de", DE), ("val.en", "e"), ("val.de", "d")):
+        (tmp_path / name).write_text(text)
+    found = read_examples([tmp_path / f"{part}.{side}" for part in ("train", "val") for side in ("en", "de")],
+                          DataSettings(), "text")  # fmt: skip
+    assert pairs(found) == [*EXPECTED, ("e", "d")]
+    assert list(found.parts or ()) == ["train", "train", "train", "valid"]
+
+
 def test_files_of_several_languages_need_to_be_told_apart(tmp_path: Path) -> None:
     for name, text in (("train.en", EN), ("train.de", DE), ("train.fr", "a\nb\nc\n"), ("val.en", "e"), ("val.de", "d")):
         (tmp_path / name).write_text(text)

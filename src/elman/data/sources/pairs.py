@@ -243,7 +243,7 @@ def _directions(sides: list[str], files: Files, data: DataSettings) -> tuple[str
     second = next((side for side in sides if side in _TO), None)
     if first and second:
         return first, second
-    if len(sides) == 2 and len(files) == 2 and files.in_order:
+    if len(sides) == 2 and files.in_order:
         return sides[0], sides[1]
     raise DataError(
         f"{files.asked}: holds texts in {', '.join(sides)}. Say from which to which, such as"
