@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import final
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 
-@final
 class TorchOps:
     """`elman.cells.Ops` on torch tensors, on any device, differentiable, and under autocast."""
 

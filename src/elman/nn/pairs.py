@@ -15,8 +15,7 @@ from elman.nn.attention.base import masked_softmax
 from elman.nn.call import State
 from elman.nn.cross_entropy import linear_cross_entropy
 from elman.nn.dropout import LockedDropout, checked
-from elman.nn.looks import Looks
-from elman.nn.ops import TorchOps
+from elman.nn.loops import Looks, LoopOps, Products
 from elman.nn.padding import valid_steps, without_padding
 from elman.nn.recurrent import Recurrent
 from elman.shapes.pairs import DecoderShape, EncoderShape, PairShape
@@ -218,8 +217,9 @@ class Decoder(nn.Module):
         self, memory: Tensor, valid: Tensor | None, read: Tensor, state: State, sampling: float
     ) -> Written:
         looks = Looks(self.attention.keys(memory), memory, None if valid is None else ~valid, self.attention.vector)
-        cell, ops, params = self.asking.cells[0], TorchOps(), _parameters(self.asking)
-        output = next(iter(cell.state_sizes))
+        cell, params = self.asking.cells[0], _parameters(self.asking)
+        output, ops = next(iter(cell.state_sizes)), LoopOps(value for value in params.values() if value.dim() == 2)
+        attentional = Products(self.attentional.weight, self.attentional.bias)
         fed = memory.new_zeros(len(memory), self.shape.attentional_size)
         mask = nn.functional.dropout(torch.ones_like(fed), self.dropout.p, self.training)
         seen = memory.new_zeros(memory.shape[:2]) if self.shape.coverage else None
@@ -232,7 +232,7 @@ class Decoder(nn.Module):
             x = torch.cat([x, fed], 1) if self.shape.input_feeding else x
             state = cell.step(ops, x, state, params)
             context, weights = looks(self.attention.query_of(state[output]), self.attention.bias_of(seen))
-            fed = mask * torch.tanh(self.attentional(torch.cat([state[output], context], 1)))
+            fed = mask * torch.tanh(attentional(torch.cat([state[output], context], 1)))
             seen = None if seen is None else seen + weights
             attention.append(weights)
             features.append(fed)

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+import tolerances
+from elman.nn import TorchOps
 from elman.nn.attention.base import masked_softmax
-from elman.nn.looks import Looks
+from elman.nn.loops import Looks, LoopOps, Products
 
 OUTSIDE = torch.tensor([[False] * 4, [False, True, True, True]])
 
@@ -70,3 +72,40 @@ def test_without_gradients_it_only_looks() -> None:
     with torch.no_grad():
         context, _ = Looks(keys, values, None)(query)
     assert not context.requires_grad
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_the_gradient_of_a_weight_is_that_of_all_products(biased: bool) -> None:
+    torch.manual_seed(0)
+    weight, bias, x = (torch.randn(size, dtype=torch.float64, requires_grad=True) for size in ((3, 3), (3,), (4, 3)))
+    given = [weight, x, *[bias] * biased]
+    product = Products(weight, bias if biased else None)
+    found, expected = x, x
+    for _ in range(3):
+        found = torch.tanh(product(found))
+        expected = torch.tanh(torch.nn.functional.linear(expected, weight, bias if biased else None))
+    torch.testing.assert_close(found, expected)
+    pairs = (torch.autograd.grad(each.sin().sum(), given) for each in (found, expected))
+    for one, other in zip(*pairs, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_other_products_stay_as_they_are() -> None:
+    torch.manual_seed(0)
+    matrix, x, bias = torch.randn(4, 2, requires_grad=True), torch.randn(3, 4), torch.randn(4)
+    ops, plain = LoopOps([matrix]), TorchOps()
+    for arguments in ((x[:, :2], matrix), (x[:, :2], matrix, bias), (x, matrix, None, 2), (x[:, :2], matrix * 2)):
+        torch.testing.assert_close(ops.linear(*arguments), plain.linear(*arguments))
+
+
+def test_products_under_autocast_are_rounded_and_keep_their_type() -> None:
+    torch.manual_seed(0)
+    weight, bias, x = torch.randn(4, 2, requires_grad=True), torch.randn(4, requires_grad=True), torch.randn(3, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = Products(weight, bias)(x)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, torch.nn.functional.linear(x, weight, bias), atol=tolerances.BFLOAT16, rtol=0.02)
+    found.sum().backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
+    assert bias.grad is not None
+    assert weight.grad.dtype == bias.grad.dtype == torch.float32

@@ -1,17 +1,67 @@
-"""Attention in a loop: one look at the memory after the other, and the gradient of the memory once for all of them.
+"""Products and attention in a loop whose steps wait for each other, with the gradients that can wait taken once.
 
-Autograd would make a gradient of the size of the whole memory at every step, and add it to that of the step before.
-Here every step leaves what is needed in a ledger, and when the last one has gone back, two products over all steps make
-the gradient.
+Autograd would make a gradient of the size of a weight, or of the whole memory, at every step, and add it to that of the
+step before. Here every step leaves what is needed in a ledger, and when the last one has gone back, one product over
+all steps makes the gradient.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from elman.nn.ops import TorchOps
+
+
+@final
+class Products:
+    """``x @ weight.T + bias``, again and again with the same weight.
+
+    Args:
+        weight: (outputs, features).
+        bias: (outputs,), or None.
+
+    Results have the type of the weight; under autocast the products run in autocast's. Gradients can be taken once.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        device = weight.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+        self._left = _Left(weight.detach().to(dtype), None if bias is None else bias.detach())
+        self._token: Tensor = _Weight.apply(weight, bias, self._left)  # type: ignore[no-untyped-call]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Of rows (B, features), (B, outputs)."""
+        with torch.autocast(x.device.type, enabled=False):
+            product: Tensor = _Product.apply(self._token, x, self._left)  # type: ignore[no-untyped-call]
+        return product
+
+
+@final
+class LoopOps(TorchOps):
+    """`TorchOps` that multiply by some matrices as `Products` do.
+
+    Args:
+        matrices: Those that stay the same in all steps, such as the parameters of a cell.
+    """
+
+    def __init__(self, matrices: Iterable[Tensor]) -> None:
+        self._matrices = {id(matrix): matrix for matrix in matrices}
+        self._products: dict[tuple[int, int], tuple[Tensor | None, Products]] = {}
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None, heads: int = 1) -> Tensor:
+        """See `elman.cells.Ops.linear`."""
+        if heads > 1 or x.dim() != 2 or id(weight) not in self._matrices:
+            return super().linear(x, weight, bias, heads)
+        key = (id(weight), id(bias))
+        if key not in self._products:
+            # With the bias itself, so that no other one gets its id.
+            self._products[key] = bias, Products(weight, bias)
+        return self._products[key][1](x)
 
 
 @final
@@ -46,6 +96,59 @@ class Looks:
                 self._token, query, bias, self._score, self._ledger
             )
         return found
+
+
+@final
+class _Left:
+    """A weight in the type of its products, and what the steps leave on their way back."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.weight, self.bias = weight, bias
+        self.inputs: list[Tensor] = []
+        self.results: list[Tensor] = []
+
+    def gradients(self) -> tuple[Tensor, Tensor | None]:
+        """Of weight and bias."""
+        inputs, results = torch.cat(self.inputs), torch.cat(self.results)
+        self.inputs.clear()
+        self.results.clear()
+        return results.T @ inputs, None if self.bias is None else results.sum(0, dtype=self.bias.dtype)
+
+
+class _Weight(torch.autograd.Function):
+    """A weight as a token that all its products take: so its gradient comes after theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, left: _Left) -> Tensor:
+        ctx.left, ctx.dtype = left, weight.dtype
+        return weight.new_zeros(())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        of_weight, of_bias = ctx.left.gradients()
+        return of_weight.to(ctx.dtype), of_bias, None
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, x: Tensor, left: _Left) -> Tensor:
+        ctx.left, ctx.dtype = left, x.dtype
+        x = x.to(left.weight.dtype)
+        ctx.save_for_backward(x)
+        if left.bias is not None and left.bias.dtype == x.dtype:
+            return torch.addmm(left.bias, x, left.weight.T)
+        product = (x @ left.weight.T).to(token.dtype)
+        return product if left.bias is None else product.add_(left.bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_product: Tensor) -> tuple[Tensor, Tensor, None]:
+        (x,) = ctx.saved_tensors
+        upstream = of_product.to(x.dtype)
+        ctx.left.inputs.append(x)
+        ctx.left.results.append(upstream)
+        return of_product.new_zeros(()), (upstream @ ctx.left.weight).to(ctx.dtype), None
 
 
 @final
