@@ -41,12 +41,13 @@ def parts(data: Path, run: int) -> Parts:
     told = list(zip(spoken.inputs, spoken.targets, speakers, takes, strict=True))
     made = []
     for seed, (part, own) in enumerate(TAKES.items()):
-        said = defaultdict(list)
+        said: dict[tuple[str, str], list[Recording]] = defaultdict(list)
         for recording, digit, speaker, take in told:
-            if take in own:
-                said[speaker, DIGITS[int(digit)]].append(recording)
+            if take in own and isinstance(recording, Recording):
+                said[speaker, DIGITS[int(str(digit))]].append(recording)
         made.append(_strings(said, part, seed))
-    return Parts(*made)
+    train, valid, test = made
+    return Parts(train, valid, test)
 
 
 def _strings(spoken: Mapping[tuple[str, str], Sequence[Recording]], part: str, seed: int) -> Examples:
@@ -57,7 +58,7 @@ def _strings(spoken: Mapping[tuple[str, str], Sequence[Recording]], part: str, s
         speaker = SPEAKERS[rng.integers(len(SPEAKERS))]
         digits = [DIGITS[digit] for digit in rng.integers(10, size=rng.integers(LENGTH[0], LENGTH[1] + 1))]
         takes = [spoken[speaker, digit] for digit in digits]
-        inputs.append(_joined([each[rng.integers(len(each))] for each in takes], rng))
+        inputs.append(_joined([each[int(rng.integers(len(each)))] for each in takes], rng))
         texts.append(" ".join(digits))
     names = [f"{part} string {number}" for number in range(len(texts))]
     return Examples("audio", inputs, texts, names, answer="text")

@@ -193,7 +193,8 @@ class _Piece(NamedTuple):
         of_features, of_predictions, of_weight, of_bias = gradient
         of_weight.addmm_(scores.T, hidden)
         of_bias += scores.sum(0)
-        before_tanh = torch.ops.aten.tanh_backward(scores @ weight, hidden).unflatten(0, self.hidden.shape[:2])
+        before_tanh: Tensor = torch.ops.aten.tanh_backward(scores @ weight, hidden)
+        before_tanh = before_tanh.reshape(self.hidden.shape)
         of_features[self.row, self.frames] = before_tanh.sum(1)
         of_predictions[self.row, : before_tanh.shape[1]] += before_tanh.sum(0)
 
@@ -209,7 +210,7 @@ def _pieces(
             hidden = (features[row, frames, None] + predictions[row, : count + 1]).tanh_()
             scores = torch.addmm(bias, hidden.flatten(0, 1), weight.T).log_softmax(-1)
             symbols = targets[row, :count, None].expand(len(hidden), count, 1)
-            yield _Piece(row, frames, hidden, scores.unflatten(0, hidden.shape[:2]), symbols)
+            yield _Piece(row, frames, hidden, scores.reshape(*hidden.shape[:2], -1), symbols)
 
 
 @final
