@@ -1,6 +1,7 @@
 """What networks are made of, without a weight and without torch: all that a model folder says of its network."""
 
 from elman.shapes.captions import CaptionShape, RegionShape
+from elman.shapes.forecast import ForecastShape
 from elman.shapes.labels import ATTENTION_SIZE, HEADS, POOLS, Convolution, LabelShape, Plane
 from elman.shapes.pairs import ATTENTIONS, DecoderShape, EncoderShape, PairShape
 from elman.shapes.transducer import TransducerShape
@@ -14,6 +15,7 @@ __all__ = [
     "Convolution",
     "DecoderShape",
     "EncoderShape",
+    "ForecastShape",
     "LabelShape",
     "PairShape",
     "Plane",

@@ -204,20 +204,32 @@ def _train(panel: Panel, record: Record, folder: Path | None, resume: bool, call
     )  # fmt: skip
     model = replace(model, tensors=tensors_of(network), _engines={})
     if len(series) and outcome.failure is None:
-        model = replace(model, persistent=_persistent(model, panel, series, origins))
-        if any(model.persistent):
-            for callback in callbacks:
-                callback.on_note(
-                    f"At {sum(model.persistent)} of {shape.horizon} steps held-out forecasts are no better than the "
-                    "last value: it is told there."
-                )
-        if settings.conformal:
-            told = model.at(panel, series, origins)
-            truth = truth_of(panel, series, origins, shape.horizon)
-            model = replace(model, conformal=Conformal.fit(truth, told.quantiles, LEVELS))
+        model = _checked(model, panel, series, origins, settings.conformal, callbacks)
     figures = outcome.figures(record.source, record.sha256, int(learnt.sum()))
     figures["sequences"] = len(panel)
     return Trained(replace(settings, training=outcome.settings), model, figures, outcome.failure)
+
+
+def _checked(
+    model: ForecastModel,
+    panel: Panel,
+    series: NDArray[Any],
+    origins: NDArray[Any],
+    conformal: bool,
+    callbacks: Sequence[Callback],
+) -> ForecastModel:
+    """The model with what held-out windows say of it: where it tells the last value, and how wide its intervals are."""
+    model = replace(model, persistent=_persistent(model, panel, series, origins))
+    if any(model.persistent):
+        for callback in callbacks:
+            callback.on_note(
+                f"At {sum(model.persistent)} of {model.shape.horizon} steps held-out forecasts are no better than the "
+                "last value: it is told there."
+            )
+    if not conformal:
+        return model
+    told, truth = model.at(panel, series, origins), truth_of(panel, series, origins, model.shape.horizon)
+    return replace(model, conformal=Conformal.fit(truth, told.quantiles, LEVELS))
 
 
 def build(shape: ForecastShape, weights: Mapping[str, Array] | None = None, **training_only: Any) -> ForecastNetwork:
