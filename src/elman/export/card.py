@@ -31,6 +31,8 @@ LABEL_USES = ("elman predict DIR DATA --out FILE.csv", "elman evaluate DIR DATA"
 def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any], parameters: int) -> str:
     """Text of a bundle's ``README.md``, from its configuration and its figures alone."""
     network, training = config["network"], metrics["training"]
+    if network.get("head") == "transducer":
+        network = network["encoder"]
     network = network.get("decoder", network.get("rebuilding", network))
     layers = " + ".join(str(size) for size in network["hidden_sizes"])
     headings, rows = scores(metrics)
