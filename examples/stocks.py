@@ -19,6 +19,7 @@ last 20% judge, with a gap between them as long as a label looks ahead.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from elman import Forecaster, Tagger
 from elman.codecs.panel import Panel
+from elman.codecs.panel_grid import same_numbers
 from elman.codecs.raw import Series
 from elman.data.examples import Examples
 from elman.data.panel import read_panel
@@ -41,6 +43,8 @@ SHAPE = np.array([-2.5, -2.0, -1.5, -1.0, 0.0, 0.0, 0.5, 1.0, 2.0, 3.5])
 EVERY, AFTER, PUSH = 40, 5, 0.7
 #: What a trade costs, as a share of its value.
 COST = 0.001
+#: A logarithmic return that no news gives: a third of the price, or more.
+SPLIT = 0.4
 #: Days of a training sequence, and trading days of a year.
 PIECE, YEAR = 200, 252
 
@@ -83,8 +87,16 @@ def made_up(stocks: int, days: int, seed: int) -> Market:
 
 
 def real(path: str) -> Market:
-    """Prices of a table with the columns Date, Name and Close, in files, folders or archives."""
+    """Prices of a table with the columns Date, Name and Close, in files, folders or archives.
+
+    Of stocks with the very same prices one is kept. A day on which a price changes by more than `SPLIT` is taken for a
+    split of the stock, and for no return.
+    """
     panel = read_panel(path, PanelSettings(target=("Close",)))
+    copies = [name for name, _ in same_numbers(panel)]
+    if copies:
+        print(f"{len(copies)} of {len(panel)} stocks have the very prices of another and are left out.")
+        panel = panel.take([number for number, name in enumerate(panel.ids) if name not in copies])
     close = panel.matrix()
     steps = panel.first.min() + np.arange(len(close))
     traded = ~np.isnan(close).all(1)
@@ -92,7 +104,14 @@ def real(path: str) -> Market:
     whole = ~np.isnan(close[[0, -1]]).any(0)
     rows = np.maximum.accumulate(np.where(np.isnan(close), 0, np.arange(len(close))[:, None]), axis=0)
     close = np.take_along_axis(close, rows, 0)[:, whole]
+    returns = np.diff(np.log(close), axis=0, prepend=np.log(close[:1]))
+    splits = np.abs(returns) > SPLIT
+    if splits.any():
+        print(
+            f"{int(splits.sum())} jumps, the first on {days[splits.any(1).argmax()]}, are taken for splits of stocks."
+        )
     names = tuple(name for name, kept in zip(panel.ids, whole, strict=True) if kept)
+    close = close[0] * np.exp(np.where(splits, 0.0, returns).cumsum(0))
     return Market(names, days, close, np.zeros(close.shape, bool))
 
 
@@ -126,15 +145,18 @@ def unrest_before(returns: Array, half_life: int = 20) -> Array:
 
 
 def features(market: Market) -> list[Series]:
-    """What is seen of each stock on each day: its return, and that of the market, in units of what is usual."""
+    """What is seen of each stock on each day: its return, and that of the market, in units of what is usual.
+
+    One stock alone is no market: nothing is seen of one then.
+    """
     returns = market.returns
     scaled = returns / unrest_before(returns)
-    common = scaled.mean(1)
+    common = scaled.mean(1) * (scaled.shape[1] > 1)
     return [Series(np.clip(np.stack([each, common], 1), -8, 8)) for each in scaled.T]
 
 
-def tagger(market: Market, tags: NDArray[np.str_], steps: int) -> tuple[Tagger, list[Array]]:
-    """A network that reads day by day and never ahead, and its probabilities of the last tag, (days,) of each stock."""
+def tagger(market: Market, tags: NDArray[np.str_], steps: int) -> Callable[[Market], Array]:
+    """A network that reads day by day and never ahead: gives the probability of the last tag, (days, stocks)."""
     seen = features(market)
     train, choose, _ = market.parts
 
@@ -153,23 +175,29 @@ def tagger(market: Market, tags: NDArray[np.str_], steps: int) -> tuple[Tagger, 
     )  # fmt: skip
     model.fit_parts(Parts(examples(train), examples(choose), None))
     wanted = model.model.answers.names.index(str(np.unique(tags)[-1]))
-    return model, [each[:, wanted] for each in model.predict_proba(seen)]
+    return lambda other: np.stack([each[:, wanted] for each in model.predict_proba(features(other))], 1)
 
 
 # ---- 1: is a pattern found where there is one?
 
 
-def find_pattern(market: Market, steps: int) -> tuple[float, str]:
-    """F1 of the days on which a pattern was completed, and what to say of it."""
-    tags = np.where(market.completed, "pattern", "-")
-    probability = np.stack(tagger(market, tags, steps)[1], 1)
+def find_pattern(market: Market, steps: int, elsewhere: Market | None = None) -> tuple[float, str]:
+    """F1 of the days on which a pattern was completed, and what to say of it.
+
+    They are days of the last fifth; or all days of another market, of which nothing was learnt.
+    """
+    told = tagger(market, np.where(market.completed, "pattern", "-"), steps)
     _, choose, judge = market.parts
+    probability = told(market)
     thresholds = np.linspace(0.1, 0.9, 17)
     threshold = max(thresholds, key=lambda at: f1(market.completed[choose], probability[choose] > at)[0])
-    value, right, said, there = f1(market.completed[judge], probability[judge] > threshold)
+    if elsewhere is None:
+        value, right, said, there = f1(market.completed[judge], probability[judge] > threshold)
+    else:
+        value, right, said, there = f1(elsewhere.completed, told(elsewhere) > threshold)
     return value, (
-        f"Of {there} patterns in the last fifth of the days {right} are found on the day, with {said - right} false"
-        f" alarms: F1 {value:.3f}."
+        f"Of {there} patterns {right} are found on the day that completes them, with {said - right} false alarms: F1"
+        f" {value:.3f}."
     )
 
 
@@ -234,7 +262,7 @@ def direction(market: Market, steps: int) -> Direction:
     log = np.log(market.close)
     rises = np.zeros(log.shape, bool)
     rises[:-AFTER] = log[AFTER:] > log[:-AFTER]
-    probability = np.stack(tagger(market, np.where(rises, "up", "down"), steps)[1], 1)
+    probability = tagger(market, np.where(rises, "up", "down"), steps)(market)
     _, choose, judge = market.parts
     right = (probability[judge] > 0.5) == rises[judge]
     common = rises[judge] == (rises[judge].mean() > 0.5)
@@ -285,7 +313,7 @@ def draw(results: dict[str, Direction], path: Path) -> None:
         with style.context():
             for (label, curve), colour in zip(found.curves.items(), (style.COLOURS[0], style.MUTED), strict=True):
                 axes.plot(100 * curve, color=colour, label=label)
-            axes.axhline(0, color=style.FAINT)
+            axes.axhline(0, color=style.MUTED, linewidth=0.8)
             axes.set_xlabel("days that judge")
             axes.set_ylabel("earned, in percent")
             axes.set_title(name)
@@ -307,13 +335,12 @@ def main(prices: str | None, out: Path | None, steps: int = 600) -> None:
     """Ask all questions of all markets."""
     plain = made_up(stocks=40, days=1500, seed=0)
     markets = {"Made-up prices with a pattern": with_pattern(plain, seed=1), "Made-up prices without": plain}
+    learnt = markets["Made-up prices with a pattern"]
+    print(f"1. Is a pattern found where there is one?\n  In made-up prices: {find_pattern(learnt, steps)[1]}")
     if prices:
         markets["Real prices"] = real(prices)
-    print("1. Is a pattern found where there is one?")
-    for name, market in markets.items():
-        if name != "Made-up prices without":
-            put_in = market if market.completed.any() else with_pattern(market, seed=2, push=0.0)
-            print(f"  {name.removesuffix(' with a pattern')} with patterns put in: {find_pattern(put_in, steps)[1]}")
+        put_in = with_pattern(markets["Real prices"], seed=2, push=0.0)
+        print(f"  Put into real prices, after learning of made-up ones: {find_pattern(learnt, steps, put_in)[1]}")
     print("\n2. and 3. Is it known where prices go?")
     results = {name: examine(name, market, steps) for name, market in markets.items()}
     if out is not None:

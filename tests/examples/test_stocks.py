@@ -17,6 +17,11 @@ def test_a_pattern_that_is_there_is_found() -> None:
     assert f"F1 {value:.3f}" in sentence
 
 
+def test_it_is_found_in_a_market_of_which_nothing_was_learnt() -> None:
+    other = stocks.with_pattern(stocks.made_up(5, 600, seed=5), seed=6, push=0.0)
+    assert stocks.find_pattern(PATTERNED, steps=150, elsewhere=other)[0] >= 0.9
+
+
 def test_a_pattern_that_moves_prices_pays_and_noise_does_not() -> None:
     there = stocks.direction(PATTERNED, steps=150)
     assert there.known
@@ -52,11 +57,16 @@ def test_trades_cost() -> None:
     assert held.tolist() == pytest.approx([-stocks.COST, 0.1, 0.0])
 
 
-def test_real_prices_are_read_from_a_table(tmp_path: Path) -> None:
+def test_real_prices_are_read_from_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     days = ["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-10"]
-    rows = [f"{day},{name},{price}" for name in ("A", "B") for price, day in enumerate(days, 10)]
-    (tmp_path / "prices.csv").write_text("Date,Name,Close\n" + "\n".join(rows) + "\n2024-01-09,B,99\n")
+    prices = {"A": [10, 11, 12, 13], "B": [40, 44, 11, 12], "C": [10, 11, 12, 13]}
+    rows = [f"{day},{name},{price}" for name, each in prices.items() for day, price in zip(days, each, strict=True)]
+    (tmp_path / "prices.csv").write_text("Date,Name,Close\n" + "\n".join(rows) + "\n2024-01-09,B,11\n")
     market = stocks.real(str(tmp_path / "prices.csv"))
     assert market.names == ("A", "B")
-    assert market.close.tolist() == [[10, 10], [11, 11], [12, 12], [12, 99], [13, 13]]
+    assert market.close[:, 0] == pytest.approx([10, 11, 12, 12, 13])
+    assert market.close[:, 1] == pytest.approx([40, 44, 44, 44, 48])  # four for one on the third day
     assert str(market.days[3]) == "2024-01-09"
+    said = capsys.readouterr().out
+    assert "1 of 3 stocks have the very prices of another" in said
+    assert "1 jumps, the first on 2024-01-08" in said
