@@ -17,11 +17,12 @@ from elman.tasks.impute import Imputer
 
 #: Steps of training: enough to learn that one channel is twice the other.
 LEARNT: dict[str, Any] = {
-    "steps": 150, "window": 32, "hidden_size": 16, "batch_size": 8, "learning_rate": 0.02, "precision": "32", "threads": 1
+    "steps": 150, "window": 32, "hidden_size": 16, "batch_size": 8, "learning_rate": 0.02, "precision": "32",
+    "threads": 1,
 }  # fmt: skip
 
 
-def _table(rows: int = 900, seed: int = 0) -> pd.DataFrame:
+def channels(rows: int = 900, seed: int = 0) -> pd.DataFrame:
     """Two channels that tell each other, and a third that does not."""
     rng = np.random.default_rng(seed)
     heat = lfilter([1.0], [1.0, -0.9], rng.normal(0, 0.5, rows))
@@ -37,16 +38,16 @@ def _table(rows: int = 900, seed: int = 0) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def detector() -> AnomalyDetector:
-    return AnomalyDetector(**LEARNT).fit(_table())
+    return AnomalyDetector(**LEARNT).fit(channels())
 
 
 @pytest.fixture(scope="module")
 def imputer() -> Imputer:
-    return Imputer(**LEARNT).fit(_table())
+    return Imputer(**LEARNT).fit(channels())
 
 
 def test_a_fault_is_found_and_explained(detector: AnomalyDetector) -> None:
-    table = _table(400, seed=1)
+    table = channels(400, seed=1)
     truth = np.zeros(400)
     truth[200:203] = 1
     table.loc[200:202, "inside"] += 4 * table["inside"].std()
@@ -62,7 +63,7 @@ def test_a_fault_is_found_and_explained(detector: AnomalyDetector) -> None:
 
 
 def test_labels_may_be_a_column(detector: AnomalyDetector) -> None:
-    table = _table(300, seed=2)
+    table = channels(300, seed=2)
     table["fault"] = 0
     table.loc[50:52, "fault"] = 1
     table.loc[50:52, "outside"] -= 20
@@ -78,7 +79,7 @@ def test_labels_may_be_a_column(detector: AnomalyDetector) -> None:
 
 
 def test_a_stream_says_what_the_table_says_live(detector: AnomalyDetector) -> None:
-    table = _table(120, seed=3)
+    table = channels(120, seed=3)
     table.loc[60, "inside"] = np.nan
     whole = detector.judge(table, live=True)
     live = detector.stream(start=table["time"][0])
@@ -98,7 +99,7 @@ def test_a_stream_says_what_the_table_says_live(detector: AnomalyDetector) -> No
 
 
 def test_a_saved_session_goes_on(detector: AnomalyDetector, tmp_path: Path) -> None:
-    rows = _table(60, seed=4)[["inside", "outside", "noise"]].to_numpy()
+    rows = channels(60, seed=4)[["inside", "outside", "noise"]].to_numpy()
     live = detector.stream(start="2024-03-01")
     for row in rows[:40]:
         live.push(row)
@@ -109,15 +110,15 @@ def test_a_saved_session_goes_on(detector: AnomalyDetector, tmp_path: Path) -> N
 
 
 def test_gaps_are_filled_better_than_by_a_line_where_another_channel_tells(imputer: Imputer) -> None:
-    report = imputer.evaluate(_table(500, seed=5))
-    channels = report.figures["data"]["channels"]
-    assert min(channels["inside"]["ratio"], channels["outside"]["ratio"]) < 0.6
-    assert channels["noise"]["ratio"] < 1.1  # held-out data keep it from being worse than the line
+    report = imputer.evaluate(channels(500, seed=5))
+    found = report.figures["data"]["channels"]
+    assert min(found["inside"]["ratio"], found["outside"]["ratio"]) < 0.6
+    assert found["noise"]["ratio"] < 1.1  # held-out data keep it from being worse than the line
     assert "under those of the line" in report.lines()[-1]
 
 
 def test_what_was_measured_stays_and_what_was_not_is_filled(imputer: Imputer) -> None:
-    table = _table(200, seed=6)
+    table = channels(200, seed=6)
     table.loc[30:40, "inside"] = np.nan
     filled = imputer.transform(table)
     known = table["inside"].notna()
@@ -132,7 +133,7 @@ def test_a_folder_keeps_the_model(kind: str, request: pytest.FixtureRequest, tmp
     model.save(tmp_path / "m")
     again = elman.load(tmp_path / "m")
     assert type(again) is type(model)
-    pd.testing.assert_frame_equal(again.predict(_table(80, seed=7)), model.predict(_table(80, seed=7)))
+    pd.testing.assert_frame_equal(again.predict(channels(80, seed=7)), model.predict(channels(80, seed=7)))
     assert "channels: inside, outside, noise" in (tmp_path / "m" / "README.md").read_text()
 
 
@@ -146,4 +147,4 @@ def test_a_single_channel_is_rebuilt_in_stretches() -> None:
 
 def test_too_few_rows_are_refused_with_what_to_do() -> None:
     with pytest.raises(DataError, match=r"60 steps are too few: learning needs at least .* shorter --window"):
-        AnomalyDetector().fit(_table(60))
+        AnomalyDetector().fit(channels(60))

@@ -69,6 +69,8 @@ def inspect(
 def _subject(model: Task, data: Path | None, steps: int, rows: int) -> tuple[Subject, str, int | None]:
     """What is looked at, what it is in words, and how far back training went where that was not all the way."""
     from elman.errors import UsageError
+    from elman.tasks.anomalies import AnomalyDetector
+    from elman.tasks.caption import Captioner
     from elman.tasks.forecast import Forecaster
     from elman.tasks.labelled import Labelled
     from elman.tasks.language_model import LanguageModel
@@ -85,10 +87,15 @@ def _subject(model: Task, data: Path | None, steps: int, rows: int) -> tuple[Sub
         subject = model.subject(data, steps=steps, batch=rows)
         source = "of the training" if data is None else f"of {data.name}"
         return subject, f"{subject.title}, on {subject.batch} series {source}, {subject.time} steps of each.", None
-    if not isinstance(model, (Labelled, Transcriber, Translator)):
-        raise UsageError("elman inspect looks at language models, and at models of labels, transcripts and pairs.")
     if data is None:
         raise UsageError("A look at this model needs sequences of which the truth is known: elman inspect DIR DATA.")
+    if isinstance(model, AnomalyDetector):
+        subject = model.subject(data, steps=steps, batch=rows)
+        return subject, f"{subject.title}, on {subject.batch} stretches of {subject.time} steps of {data.name}.", None
+    if not isinstance(model, (Labelled, Transcriber, Translator, Captioner)):
+        raise UsageError(
+            f"elman inspect does not look at models of the task '{model.task}', which read the future too."
+        )
     subject = model.subject(model.examples(data, with_targets=True), steps=steps, batch=rows)
     return subject, f"{subject.title}, on {subject.batch} rows of {subject.time} steps of {data.name}.", None
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from elman.nn.subject import Subject
     from elman.training.events import Callback
 
 
@@ -246,6 +247,15 @@ class AnomalyDetector(PanelTask[AnomalySettings, ChannelModel]):
     def stream(self, start: Any = None) -> AlarmStream:
         """A live session that judges rows as they come, the first one at the time ``start``."""
         return AlarmStream(self.model, start)
+
+    def subject(self, data: Any, *, steps: int = 250, batch: int = 4) -> Subject:
+        """The network that expects, and stretches of these channels, for `elman.diagnostics`.
+
+        `elman.tasks.channel_subject` says what is looked at, and what is raised.
+        """
+        from elman.tasks import channel_subject
+
+        return channel_subject.subject(self.model, _channels(self.panel(data), None), steps, batch, self.task)
 
     def plot(self, found: Found) -> Figure:
         """The channels with what they should be, alarms marked, and the score below."""

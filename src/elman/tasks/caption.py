@@ -19,6 +19,7 @@ from elman.tasks.learner import Learner
 from elman.tasks.translation_report import commonest, truth_in, writing_of
 
 if TYPE_CHECKING:
+    from elman.nn.subject import Subject
     from elman.training.events import Callback
 
 #: How captions are looked for by a model that was not trained to the end.
@@ -107,6 +108,15 @@ class Captioner(Learner[CaptionerSettings, CaptionModel]):
     def log_probabilities(self, X: Any, texts: Sequence[str]) -> NDArray[np.float64]:  # noqa: N803
         """Ln p of each text as the caption of each picture, (pictures, texts): which picture does a caption mean?"""
         return self.model.log_probabilities(self.examples(X).inputs, texts)
+
+    def subject(self, examples: Examples, *, steps: int = 250, batch: int = 4) -> Subject:
+        """The decoder and some of the longest of these captions, for `elman.diagnostics`.
+
+        `elman.tasks.caption_subject` says what is looked at, and what is raised.
+        """
+        from elman.tasks import caption_subject
+
+        return caption_subject.subject(self.model, examples, steps, batch, self.task)
 
     def evaluate(self, X: Any, y: Any = None, **options: Any) -> CaptionReport:  # noqa: N803
         """How good the model is on pictures whose captions are known; arguments as for `fit` and `writing`."""

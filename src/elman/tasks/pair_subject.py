@@ -15,7 +15,7 @@ from torch.nn import functional
 from elman.cells import Array, Cell, Ops, Parameter
 from elman.data.examples import Examples
 from elman.errors import DataError
-from elman.nn.pairs import PairNetwork
+from elman.nn.pairs import Decoder, PairNetwork
 from elman.nn.recurrent import Recurrent
 from elman.nn.subject import Subject
 from elman.runtime.pair_model import END, PairModel
@@ -57,14 +57,14 @@ def subject(model: PairModel, examples: Examples, steps: int, batch: int, title:
         table = network.decoder.embedding.weight if model.shape.shared else None
         memory = network.encoder(_padded(sources), lengths, table)
         contexts = network.decoder(memory, lengths, targets).attention @ memory
-        layer = _layer(network, network.decoder.first_state(memory, lengths))
+        layer = writing_layer(network.decoder, network.decoder.first_state(memory, lengths))
         inputs = torch.cat([network.decoder.embedding(read), contexts], 2)
     names = (*model.target.symbols, END)
     return Subject(
         recurrent=layer,
         inputs=inputs,
         readout=network.requires_grad_(False).decoder.scores,
-        losses=_cross_entropy,
+        losses=cross_entropy,
         targets=targets,
         counts=torch.ones_like(targets, dtype=torch.bool),
         labels=[[START, *(names[symbol] for symbol in row[1:])] for row in read.tolist()],
@@ -136,9 +136,9 @@ class WritingCell(Cell):
         return {name: after[name] for name in self.state_sizes}
 
 
-def _layer(network: PairNetwork, first: Mapping[str, Tensor]) -> Recurrent:
-    """The decoder as layers of their own, with its weights; it begins at the mean of these states."""
-    shape, own = network.shape.decoder, network.decoder.state_dict()
+def writing_layer(decoder: Decoder, first: Mapping[str, Tensor]) -> Recurrent:
+    """A decoder as layers of their own, with its weights; it begins at the mean of these states."""
+    shape, own = decoder.shape, decoder.state_dict()
     embedding, hidden = shape.embedding_size, shape.layers()[0].output_size
     layer = Recurrent(
         lambda input_size, hidden_size: WritingCell(input_size, hidden_size, decoder=shape),
@@ -184,5 +184,6 @@ def _padded(sources: Sequence[Symbols]) -> Tensor:
     return torch.nn.utils.rnn.pad_sequence([torch.from_numpy(source) for source in sources], batch_first=True)
 
 
-def _cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
+def cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
+    """Of the right symbol, in nats: scores (batch, time, symbols), targets (batch, time)."""
     return functional.cross_entropy(scores.movedim(-1, 1), targets, reduction="none")
