@@ -9,7 +9,7 @@ import yaml
 
 from elman.data.survey import survey
 from elman.errors import DataError
-from elman.settings import ClassifierSettings, DataSettings, LabelSettings, read_yaml, update
+from elman.settings import ClassifierSettings, DataSettings, LabelSettings, TranscriberSettings, read_yaml, update
 
 REVIEWS = "text,label,user\n" + "a fine film,pos,ann\nso dull,neg,bob\nnot bad,pos,cid\nvery long,neg,dan\n" * 5
 
@@ -40,6 +40,10 @@ def test_without_the_comment_signs_it_holds_every_option(tmp_path: Path) -> None
         assert any(line.lstrip(" #").startswith(f"{name}:") for line in options)
 
 
+#: A word, and the pen that wrote it.
+INK = '{"strokes": [[[0, 0], [3, 4], [6, 9]], [[9, 2], [7, 8]]], "label": "%s"}\n'
+
+
 @pytest.mark.parametrize(
     ("files", "task", "answer"),
     [
@@ -52,12 +56,14 @@ def test_without_the_comment_signs_it_holds_every_option(tmp_path: Path) -> None
         ({"a.csv": "text,score\n" + "".join(f"row {n},{n / 8}\n" for n in range(12))}, "regress", "numbers"),
         ({"a.csv": "text,stars\n" + "".join(f"row {n},{n % 5}\n" for n in range(20))}, "classify", "class"),
         ({"a.jsonl": '{"text": "x y", "labels": ["a"]}\n{"text": "z", "labels": []}\n' * 3}, "classify", "classes"),
+        ({"a.jsonl": "".join(INK % ("ab" * n + "c") for n in range(40))}, "transcribe", "text"),
+        ({"a.jsonl": "".join(INK % "ab"[n % 2] for n in range(40))}, "classify", "class"),
     ],
 )
 def test_what_can_be_learnt(files: dict[str, str], task: str, answer: str, tmp_path: Path) -> None:
     found = look(tmp_path, files)
     assert (found.task, found.answer) == (task, answer)
-    assert issubclass(type(found.settings), LabelSettings)
+    assert isinstance(found.settings, TranscriberSettings if answer == "text" else LabelSettings)
     assert found.sentences()
 
 

@@ -18,7 +18,7 @@ def init(
     data: Annotated[list[Path], typer.Argument(help="Files or a folder with sequences and labels.", readable=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="Settings file to write.")] = Path("elman.yaml"),
     task: Annotated[
-        Literal["classify", "tag", "regress"] | None, typer.Option("--task", help="What is to be learnt.")
+        Literal["classify", "tag", "regress", "transcribe"] | None, typer.Option("--task", help="What is to be learnt.")
     ] = None,
 ) -> None:
     """Look at data: what can be learnt of them, and a commented settings file (elman init reviews.csv)."""

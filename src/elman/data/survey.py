@@ -26,6 +26,7 @@ from elman.settings import (
     LabelSettings,
     RegressorSettings,
     TaggerSettings,
+    TranscriberSettings,
     fields_of,
     flat,
     to_dict,
@@ -33,14 +34,17 @@ from elman.settings import (
 )
 
 #: What is learnt -> the task and its options.
-_TASKS: dict[str, tuple[str, type[LabelSettings]]] = {
+_TASKS: dict[str, tuple[str, type[LabelSettings] | type[TranscriberSettings]]] = {
     "class": ("classify", ClassifierSettings),
     "classes": ("classify", ClassifierSettings),
     "tags": ("tag", TaggerSettings),
     "numbers": ("regress", RegressorSettings),
+    "text": ("transcribe", TranscriberSettings),
 }
 #: What is asked for, in this order; several classes are found by asking for one.
-_ASKED: tuple[Answer, ...] = ("class", "tags", "numbers")
+_ASKED: tuple[Answer, ...] = ("class", "tags", "numbers", "text")
+#: What can be transcribed.
+_SIGNALS = frozenset({"audio", "series", "ink", "images"})
 #: Kinds of files that have no tag for every step.
 _UNTAGGED = frozenset({"arrays", "series", "FASTA", "recordings", "pictures", "video", "ink"})
 #: More different numbers than these are a quantity, not names of classes.
@@ -59,7 +63,7 @@ class Survey:
     paths: tuple[Path, ...]
     answer: Answer
     parts: Parts
-    settings: LabelSettings
+    settings: LabelSettings | TranscriberSettings
     codec: SequenceCodec
 
     @property
@@ -137,7 +141,7 @@ def survey(paths: Sequence[Path], data: DataSettings, task: str | None = None) -
 
 
 def _found(paths: Sequence[Path], data: DataSettings, task: str | None) -> tuple[Answer, Examples]:
-    """What can be learnt: a tag for every word, else numbers where they name no classes, else classes."""
+    """What can be learnt: a tag for every word, else numbers where they name no classes, else classes, else texts."""
     given: list[Answer] = [answer for answer in _ASKED if _TASKS[answer][0] == task]
     if given:
         return given[0], read_examples(paths, data, given[0])
@@ -149,6 +153,10 @@ def _found(paths: Sequence[Path], data: DataSettings, task: str | None) -> tuple
         ):
             return "tags", tags
     classes = _tried(paths, data, "class")
+    if isinstance(classes, DataError) or _all_differ(classes):
+        texts = _tried(paths, data, "text")
+        if isinstance(texts, Examples) and texts.kind in _SIGNALS and not _quantities(texts):
+            return "text", texts
     if isinstance(classes, Examples) and not _quantities(classes):
         return "class", classes
     numbers = _tried(paths, data, "numbers")
@@ -176,6 +184,11 @@ def _tried(paths: Sequence[Path], data: DataSettings, answer: Answer) -> Example
         return error
 
 
+def _all_differ(examples: Examples) -> bool:
+    """Whether hardly two sequences have the same class."""
+    return len(set(map(str, examples.targets or ()))) > max(_MOST_CLASSES, len(examples) / 2)
+
+
 def _quantities(examples: Examples) -> bool:
     """Whether classes are numbers, so many or with such fractions that they measure something."""
     labels = set(map(str, examples.targets or ()))
@@ -196,6 +209,9 @@ def _about_answers(train: Examples, answer: Answer) -> str:
             for name, low, high in zip(names, values.min(0), values.max(0), strict=True)
         ]
         return f"To be learnt: {', '.join(ranges)}."
+    if answer == "text":
+        lengths = [len(str(target)) for target in targets]
+        return f"To be written down: {len(targets):,} texts of {min(lengths)} to {max(lengths)} characters."
     labels = Counter(targets if answer == "class" else (label for several in targets for label in several))
     shown = ", ".join(f"{label} ({count:,})" for label, count in labels.most_common(10))
     more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
