@@ -137,6 +137,28 @@ def test_a_source_is_in_one_part_alone() -> None:
     assert len(report.parts["held_out"].sources) == 10 * len(held_out) > 0
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attention": "additive", "coverage": True, "scheduled_sampling": 0.3, "num_layers": 2, "cell": "lstm"},
+        {"tie_weights": True, "input_feeding": True, "dropout": 0.2, "dropout_words": 0.2, "attention": "dot"},
+    ],
+)
+def test_sentences_in_pieces_of_words(options: dict[str, object], tmp_path: Path) -> None:
+    english = [
+        f"a {color} {thing} stands here" for color in ("red", "green", "old") for thing in ("car", "door", "tree")
+    ]
+    german = [sentence.replace("a ", "ein ").replace("stands here", "steht hier") for sentence in english]
+    pieces = {"source_units": "bpe", "target_units": "bpe", "vocabulary_size": 300, "shared_vocabulary": True}
+    model = Translator(**QUICK | {"epochs": 2} | pieces | options).fit(english * 4, german * 4, out=tmp_path / "run")
+    again = Translator.load(tmp_path / "run")
+    assert again.model.shape.shared
+    assert again.model.target is again.model.codec
+    assert again.predict(english[:2]) == model.predict(english[:2])
+    assert again.model.read("a red car").tolist() == again.model.read(" a red car ").tolist()
+    assert model.metrics["held_out"][MODEL]["bleu_signature"].startswith("nrefs:1")
+
+
 def test_a_run_goes_on(tmp_path: Path) -> None:
     pairs = spellings(120)
     quick = QUICK | {"keep": 2}
