@@ -91,7 +91,7 @@ def _segments(network: ForecastNetwork, windows: Windows) -> tuple[Tensor, Tenso
 def _middle(network: ForecastNetwork, rows: Tensor) -> Tensor:
     """The middle of what is told, (..., 1) after rows (..., features) of single steps, (B, steps) of segments."""
     shape = network.shape
-    flat = rows.reshape(len(rows), -1, rows.shape[-1])
+    flat = rows.reshape(1, -1, rows.shape[-1]) if shape.autoregressive else rows
     if shape.distribution == "implicit-quantile":
         middle = network.head(flat, torch.tensor([0.5]))[..., 0]
     else:
