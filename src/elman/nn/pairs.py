@@ -58,7 +58,7 @@ class Encoder(nn.Module):
 
     Args:
         shape: What it is made of.
-        embedding: An embedding that belongs to another part as well; without it the encoder has its own.
+        shared: Whether the embedding is that of another part, which is given at every call.
         dropout: Share of the features dropped of symbols, between layers and of the memory, in training, for all steps
             of a sequence.
         dropout_words: Share of the symbols that are hidden, in training.
@@ -70,7 +70,7 @@ class Encoder(nn.Module):
         self,
         shape: EncoderShape,
         *,
-        embedding: nn.Embedding | None = None,
+        shared: bool = False,
         dropout: float = 0.0,
         dropout_words: float = 0.0,
         initial: str = "memory",
@@ -79,7 +79,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.shape = shape
         self.dropout_words = checked("dropout_words", dropout_words)
-        if embedding is None:
+        if not shared:
             self.embedding = _embedding(shape.symbols, shape.embedding_size)
         self.dropout = LockedDropout(dropout)
         self.recurrent = Recurrent(
@@ -228,7 +228,7 @@ class Decoder(nn.Module):
         attention: list[Tensor] = []
         for step, x in enumerate(self._embedded(read).unbind(1)):
             if step and sampling:
-                x = self._drawn(x, features[-1], read[:, step], sampling)
+                x = self._drawn(x, features[-1], sampling)
             x = torch.cat([x, fed], 1) if self.shape.input_feeding else x
             state = cell.step(ops, x, state, params)
             context, weights = looks(self.attention.query_of(state[output]), self.attention.bias_of(seen))
@@ -245,7 +245,7 @@ class Decoder(nn.Module):
         return Written(found, torch.stack(attention, 1))
 
     @torch.no_grad()
-    def _drawn(self, x: Tensor, features: Tensor, read: Tensor, share: float) -> Tensor:
+    def _drawn(self, x: Tensor, features: Tensor, share: float) -> Tensor:
         """The embedded symbols with some of them drawn from what the decoder would say."""
         drawn = torch.multinomial(self.scores(features).float().softmax(1), 1)[:, 0]
         chosen = torch.rand(len(x), device=x.device) < share
@@ -296,7 +296,7 @@ class PairNetwork(nn.Module):
         )
         self.encoder = Encoder(
             shape.encoder,
-            embedding=self.decoder.embedding if shape.shared else None,
+            shared=shape.shared,
             dropout=dropout,
             dropout_words=dropout_words,
             initial=initial,
