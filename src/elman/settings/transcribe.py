@@ -18,7 +18,7 @@ class TranscriptSettings:
     units: Literal["auto", "characters", "bpe", "words", "bytes", "symbols"] = option(
         AUTO,
         "What one symbol of a transcript is; symbols are what stands between white space, such as phonemes; auto takes "
-        "characters.",
+        "words where there are few that are all often said, as of commands, and else characters.",
     )
     lowercase: bool = option(False, "Turn transcripts to lower case first.")
     vocabulary_size: int = option(500, "Words or BPE pieces to keep.", at_least=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -48,6 +49,9 @@ FEWEST_EPOCHS, MOST_EPOCHS = 10, 120
 
 #: Of a transducer: features of a symbol at most, units of its prediction network, and of its joint network.
 EMBEDDING, PREDICTION, JOINT = 64, 128, 128
+
+#: A model of whole words, which are learnt sooner than letters, knows at most so many, each said so often at least.
+FEW_WORDS, OFTEN = 50, 40
 
 #: Share of the training sequences that a stride may leave too short for their transcripts.
 TOO_SHORT = 0.002
@@ -94,6 +98,17 @@ class Facts:
     def sequences(self) -> int:
         """How many there are."""
         return len(self.lengths)
+
+
+def units(texts: Sequence[str], lowercase: bool = False) -> str:
+    """Words where there are few and each is often said, as of commands and numbers; else characters.
+
+    >>> units(["one two", "two", "two one one"] * 30), units(["a few words", "that are said once"])
+    ('words', 'characters')
+    """
+    counts = Counter(word for text in texts for word in (text.lower() if lowercase else text).split())
+    words = 2 <= len(counts) <= FEW_WORDS and min(counts.values()) >= OFTEN
+    return "words" if words else "characters"
 
 
 def input_settings(settings: SignalSettings, kind: str) -> SignalSettings:

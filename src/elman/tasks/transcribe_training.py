@@ -145,7 +145,7 @@ def _begin(parts: Parts, settings: TranscriberSettings, source: str, callbacks: 
 
 def text_codec(texts: Sequence[str], settings: TranscriptSettings) -> TextCodec:
     """What the symbols of transcripts are."""
-    units = "characters" if settings.units == AUTO else settings.units
+    units = budget.units(texts, settings.lowercase) if settings.units == AUTO else settings.units
     return TextCodec.fit(units, texts, settings.vocabulary_size, settings.lowercase)
 
 
