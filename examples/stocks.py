@@ -101,15 +101,13 @@ def real(path: str) -> Market:
     steps = panel.first.min() + np.arange(len(close))
     traded = ~np.isnan(close).all(1)
     close, days = close[traded], panel.frequency.times(steps[traded]).astype("M8[D]")
-    whole = ~np.isnan(close[[0, -1]]).any(0)
+    whole = np.isfinite(close[[0, -1]].sum(0))
     rows = np.maximum.accumulate(np.where(np.isnan(close), 0, np.arange(len(close))[:, None]), axis=0)
     close = np.take_along_axis(close, rows, 0)[:, whole]
     returns = np.diff(np.log(close), axis=0, prepend=np.log(close[:1]))
     splits = np.abs(returns) > SPLIT
     if splits.any():
-        print(
-            f"{int(splits.sum())} jumps, the first on {days[splits.any(1).argmax()]}, are taken for splits of stocks."
-        )
+        print(f"Jumps taken for splits of stocks: {int(splits.sum())}, the first on {days[splits.any(1).argmax()]}.")
     names = tuple(name for name, kept in zip(panel.ids, whole, strict=True) if kept)
     close = close[0] * np.exp(np.where(splits, 0.0, returns).cumsum(0))
     return Market(names, days, close, np.zeros(close.shape, bool))
@@ -325,7 +323,7 @@ def examine(name: str, market: Market, steps: int) -> Direction:
     """Questions 2 and 3 of one market, told; what was found of the direction."""
     found = direction(market, steps)
     words = forecast(market, steps)
-    print(f"\n{name}: {len(market.names)} stocks, {len(market.close):,} days")
+    print(f"\n{name}, {len(market.close):,} days of {', '.join(market.names[:3])}{', ...' * (len(market.names) > 3)}")
     for sentence in (*found.describe(), *words):
         print(f"  {sentence}")
     return found

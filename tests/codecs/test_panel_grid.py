@@ -17,7 +17,7 @@ HOURS = pd.date_range("2024-01-01", periods=6, freq="h")
 def test_gaps_are_steps_that_were_not_measured() -> None:
     panel = panel_of(pd.DataFrame({"ds": HOURS.delete([2, 3]), "y": [1, 2, 3, 4]}))
     np.testing.assert_array_equal(panel.series(0), [1, 2, nan, nan, 3, 4])
-    assert "the longest is 2 steps from 2024-01-01 02:00:00" in panel.notes[-1]
+    assert "of 1 gaps the longest has 2, from 2024-01-01 02:00:00" in panel.notes[-1]
     assert "2 of 6 steps were not measured" in panel.describe()
 
 

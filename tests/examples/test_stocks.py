@@ -69,4 +69,4 @@ def test_real_prices_are_read_from_a_table(tmp_path: Path, capsys: pytest.Captur
     assert str(market.days[3]) == "2024-01-09"
     said = capsys.readouterr().out
     assert "1 of 3 stocks have the very prices of another" in said
-    assert "1 jumps, the first on 2024-01-08" in said
+    assert "Jumps taken for splits of stocks: 1, the first on 2024-01-08" in said

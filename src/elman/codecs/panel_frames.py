@@ -409,8 +409,8 @@ def _about_gaps(panel: Panel) -> list[str]:
     when = panel.frequency.times(np.array([panel.first[series] + row - panel.offsets[series]]))[0]
     of = f" of '{panel.ids[series]}'" if len(panel) > 1 else ""
     return [
-        f"{int(missing.sum()):,} steps ({missing.sum() / inside.sum():.1%}) were not measured, in {len(lengths):,}"
-        f" gaps; the longest is {int(lengths[longest]):,} steps{of} from {said(when)}."
+        f"{int(missing.sum()):,} steps ({missing.sum() / inside.sum():.1%}) were not measured; of {len(lengths):,}"
+        f" gaps the longest{of} has {int(lengths[longest]):,}, from {said(when)}."
     ]
 
 
