@@ -25,6 +25,7 @@ from elman.settings import flat, update
 from elman.settings.forecast import ForecastSettings
 from elman.shapes.forecast import ForecastShape
 from elman.tasks import forecast_budget as budget
+from elman.tasks.forecast_linear import takes_linear, with_linear
 from elman.tasks.run_folder import RunRecord, as_in, changes, own_folder, start_folder
 from elman.tasks.training_run import goes_on, put_weights, tensors_of, train
 from elman.training.events import Callback
@@ -204,6 +205,12 @@ def _train(panel: Panel, record: Record, folder: Path | None, resume: bool, call
     )  # fmt: skip
     model = replace(model, tensors=tensors_of(network), _engines={})
     if len(series) and outcome.failure is None:
+        if takes_linear(model):
+            model, share = with_linear(model, panel, learnt, (series, origins), training.seed)
+            for callback in callbacks:
+                callback.on_note(
+                    f"A linear map beside the network has {share:.0%} of the forecast, by held-out windows."
+                )
         model = _checked(model, panel, series, origins, settings.conformal, callbacks)
     figures = outcome.figures(record.source, record.sha256, int(learnt.sum()))
     figures["sequences"] = len(panel)
