@@ -91,8 +91,8 @@ def channels(folder: Path) -> Subject:
 #: Tasks whose models have no memory to look at, and why.
 WITHOUT = {"impute": "It reads in both directions: what it remembers of the past is half of what it goes by."}
 
-#: Tasks in whose sequences no input comes twice: each step has a time of its own.
-NEVER_TWICE = {"forecast", "anomalies"}
+#: Tasks in whose sequences no input comes twice: numbers differ, and so does what is found in a source.
+NEVER_TWICE = {"forecast", "anomalies", "translate"}
 
 #: Name of a task -> makes a model of it in a folder and what there is to look at.
 SUBJECTS: dict[str, Callable[[Path], Subject]] = {

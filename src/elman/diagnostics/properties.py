@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +23,7 @@ _BLANKS = " ␣↵"
 
 
 def is_series(subject: Subject) -> bool:
-    """Whether the inputs are called by numbers, as in a series, and not by symbols, as in a text."""
+    """Whether the inputs are called by numbers or times, as in a series, and not by symbols, as in a text."""
     return all(_is_number(label) for labels in subject.labels for label in labels)
 
 
@@ -105,11 +106,18 @@ def phase(series: Tensor) -> Tensor:
 
 
 def _is_number(label: str) -> bool:
-    try:
-        float(label)
-    except ValueError:
-        return False
-    return True
+    """Whether a label is a number, or a time such as 2015-01-01.
+
+    >>> _is_number("1.5"), _is_number("2015-01-01T06:00"), _is_number("a")
+    (True, True, False)
+    """
+    for kind in (float, np.datetime64):
+        try:
+            kind(label)
+        except ValueError:
+            continue
+        return True
+    return False
 
 
 def _ends_line(symbol: str) -> bool:
