@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from elman.decoding.ctc import misfits
 from elman.errors import DataError
 from elman.nn.cross_entropy import exact
-from elman.nn.heads.targets import begin_with_blanks, check_features, check_range
+from elman.nn.heads.targets import begin_with_blanks, check_features, check_transcripts
 from elman.nn.padding import valid_steps, without_padding
 
 
@@ -75,18 +75,7 @@ class CTCHead(nn.Module):
         """`loss` of log-probabilities (batch, time, symbols + 1) as `forward` gives them."""
         batch, time = log_probabilities.shape[:2]
         target_lengths = torch.as_tensor(target_lengths, device=targets.device)
-        if targets.shape[:1] != (batch,) or targets.dim() != 2 or target_lengths.shape != (batch,):
-            raise DataError(
-                f"targets must be ({batch}, symbols) with {batch} target_lengths, found the shapes "
-                f"{tuple(targets.shape)} and {tuple(target_lengths.shape)}."
-            )
-        if int(target_lengths.min()) < 0 or int(target_lengths.max()) > targets.shape[1]:
-            raise DataError(
-                f"target_lengths must be from 0 to {targets.shape[1]}, as targets has so many columns, found "
-                f"{target_lengths.tolist()}."
-            )
-        within = torch.arange(targets.shape[1], device=targets.device) < target_lengths[:, None]
-        check_range(targets[within], self.blank)
+        check_transcripts(targets, target_lengths, batch, self.blank)
         steps = torch.full((batch,), time) if lengths is None else torch.as_tensor(lengths).cpu()
         _check_alignable(targets, target_lengths, steps)
         # Infinite losses cannot come up, as every target has an alignment: nothing needs to be hidden.

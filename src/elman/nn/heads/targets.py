@@ -56,6 +56,22 @@ def check_range(targets: Tensor, count: int) -> None:
         )
 
 
+def check_transcripts(targets: Tensor, target_lengths: Tensor, batch: int, symbols: int) -> None:
+    """Raise `DataError` unless targets are (batch, longest) of symbols, so many of each row as target_lengths say."""
+    if targets.shape[:1] != (batch,) or targets.dim() != 2 or target_lengths.shape != (batch,):
+        raise DataError(
+            f"targets must be ({batch}, symbols) with {batch} target_lengths, found the shapes "
+            f"{tuple(targets.shape)} and {tuple(target_lengths.shape)}."
+        )
+    if int(target_lengths.min()) < 0 or int(target_lengths.max()) > targets.shape[1]:
+        raise DataError(
+            f"target_lengths must be from 0 to {targets.shape[1]}, as targets has so many columns, found "
+            f"{target_lengths.tolist()}."
+        )
+    within = torch.arange(targets.shape[1], device=targets.device) < target_lengths[:, None]
+    check_range(targets[within], symbols)
+
+
 def check_shape(targets: Tensor, shape: tuple[int, ...]) -> None:
     """Raise `DataError` unless targets have this shape."""
     if targets.shape != shape:

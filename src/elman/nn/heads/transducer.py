@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from elman.errors import DataError
 from elman.nn.cross_entropy import exact
-from elman.nn.heads.targets import begin_with_blanks, check_features, check_range
+from elman.nn.heads.targets import begin_with_blanks, check_features, check_transcripts
 from elman.nn.padding import valid_steps, without_padding
 
 #: Numbers of the joint network, hidden or scores, that are held at a time: few enough to stay in a core's cache.
@@ -95,6 +95,7 @@ class TransducerHead(nn.Module):
         Raises:
             DataError: A shape, a length or a symbol does not fit.
         """
+        target_lengths = torch.as_tensor(target_lengths, device=targets.device)
         rows = _rows(features, predictions, targets, target_lengths, lengths, self.blank)
         said = valid_steps(predictions, target_lengths + 1)
         projected = self.prediction(without_padding(predictions, said))
@@ -117,23 +118,15 @@ def _rows(
     check_features(features)
     valid_steps(features, lengths)
     batch, time = features.shape[:2]
-    if targets.dim() != 2 or targets.shape[0] != batch or target_lengths.shape != (batch,):
-        raise DataError(
-            f"targets must be ({batch}, symbols) with {batch} target_lengths, found the shapes {tuple(targets.shape)} "
-            f"and {tuple(target_lengths.shape)}."
-        )
+    check_transcripts(targets, target_lengths, batch, symbols)
     most = targets.shape[1]
     if predictions.shape[:-1] != (batch, most + 1):
         raise DataError(
             f"predictions must be ({batch}, {most + 1}, predicted), before any symbol and after each of {most}, found "
             f"the shape {tuple(predictions.shape)}."
         )
-    counts = target_lengths.tolist()
-    if min(counts) < 0 or max(counts) > most:
-        raise DataError(f"target_lengths must be from 0 to {most}, as targets has so many columns, found {counts}.")
-    within = torch.arange(most, device=targets.device) < target_lengths.to(targets.device)[:, None]
-    check_range(targets[within], symbols)
-    return list(zip([time] * batch if lengths is None else lengths.tolist(), counts, strict=True))
+    frames = [time] * batch if lengths is None else lengths.tolist()
+    return list(zip(frames, target_lengths.tolist(), strict=True))
 
 
 class _Loss(torch.autograd.Function):
