@@ -32,7 +32,7 @@ from elman.training.problem import Loss, Score
 Record: TypeAlias = RunRecord[PairModel, TranslatorSettings]
 
 #: Held-out pairs that are written at every score, and for each way to write after training.
-SCORED, TUNED = 400, 400
+SCORED, TUNED = 1_000, 1_000
 
 #: Beams and length penalties from which those are taken that write held-out targets best.
 BEAM, LENGTH_PENALTIES = 5, (0.0, 0.5, 1.0)
