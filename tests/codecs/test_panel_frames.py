@@ -125,6 +125,7 @@ def test_new_data_are_read_like_those_of_the_training() -> None:
         (pd.DataFrame({"ds": [*HOURS[:5], pd.Timestamp("2199-01-01")], "y": range(6)}), {}, "nearly all of them empty"),
         (pd.DataFrame({"ds": HOURS, "y": range(6)}), {"frequency": "1"}, "times are dates"),
         (pd.DataFrame({"ds": HOURS, "y": list("abcdef")}), {"past": ("y",)}, "expected a column of numbers"),
+        (pd.DataFrame([[1, 2], [3, 4]], columns=["y", "y"]), {}, "two columns are called 'y'"),
         (pd.DataFrame({"y": []}), {}, "holds no rows"),
         (pd.DataFrame({"ds": HOURS, "y": range(6), "s": 1}), {"static": ("s",)}, "--static needs series"),
     ],

@@ -59,6 +59,9 @@ def panel_of(
     if not len(frame):
         raise DataError(f"{name}: holds no rows.")
     frame = _with_index(frame).rename(columns=str)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{name}: two columns are called '{twice[0]}'. Give each a name of its own.")
     place = place or (lambda row: f"{name}, row {row + 1}")
     if isinstance(known, Panel):
         known = known.columns, known.frequency
