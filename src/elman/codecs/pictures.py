@@ -82,7 +82,7 @@ class PicturesCodec:
     def encode(self, raw: Raw) -> Floats:
         """A picture (height, width, channels), or regions (regions, features). Raises `DataError`."""
         if self.size is None:
-            values = _regions(raw)
+            values: NDArray[Any] = _regions(raw)
             if values.shape[1] != len(self.mean):
                 raise DataError(f"expected regions of {len(self.mean)} features, found {values.shape[1]}.")
         else:
@@ -163,7 +163,8 @@ def _sized(pixels: NDArray[Any], size: tuple[int, int], channels: int) -> Floats
     if pixels.shape[2] != channels:
         grey = pixels[..., :_COLOURS].mean(2, keepdims=True)
         pixels = np.repeat(grey, channels, 2)
-    return resize(pixels[None], *size)[0]
+    sized: Floats = resize(pixels[None], *size)[0]
+    return sized
 
 
 def _spread(rows: NDArray[Any]) -> NDArray[np.float64]:

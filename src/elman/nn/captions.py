@@ -38,7 +38,7 @@ class RegionEncoder(nn.Module):
         for each in shape.convolutions:
             layer = nn.Conv2d(channels, each.channels, each.width, each.stride, each.width // 2)
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type] - it has one
+            nn.init.zeros_(layer.get_parameter("bias"))
             self.convolutions.append(layer)
             channels = each.channels
         if shape.convolutions:

@@ -58,7 +58,7 @@ class RegionEngine:
         ]
         ready = not shape.convolutions
         self._project = Linear(tensors["project.weight"], tensors["project.bias"], *run) if ready else None
-        self._place = None if ready else tensors["place"]
+        self._place = np.zeros((0, shape.memory), np.float32) if ready else tensors["place"]
 
     def memory(self, pictures: Sequence[Array]) -> Memory:
         """Of pictures (height, width, channels), or regions (regions, features), each. Raises `DataError`."""

@@ -78,7 +78,10 @@ def nearest(codec: PicturesCodec, known: Sequence[Raw], asked: Sequence[Raw]) ->
 
     def small(raw: Raw) -> NDArray[np.float32]:
         picture = codec.encode(raw)
-        return picture.mean(0) if picture.ndim == 2 else resize(picture[None], COMPARED, COMPARED)[0].ravel()
+        row: NDArray[np.float32] = (
+            picture.mean(0) if picture.ndim == 2 else resize(picture[None], COMPARED, COMPARED)[0].ravel()
+        )
+        return row
 
     rows, others = (np.stack([small(raw) for raw in some]) for some in (known, asked))
     off = (others**2).sum(1)[:, None] - 2 * others @ rows.T + (rows**2).sum(1)

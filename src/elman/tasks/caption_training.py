@@ -180,7 +180,8 @@ def _usual_convolutions(size: tuple[int, int]) -> str:
     >>> _usual_convolutions((64, 48))
     '32x5/2,64x3/2,128x3/2,128x3'
     """
-    layers, longest, channels = [], max(size), list(CHANNELS)
+    layers: list[str] = []
+    longest, channels = max(size), list(CHANNELS)
     while longest > GRID or not layers:
         stride = 2 if longest > GRID else 1
         layers.append(f"{channels.pop(0) if channels else MOST_CHANNELS}x{3 if layers else 5}/{stride}")

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from elman.decoding.ngram import KneserNey
 from elman.codecs import TextCodec
 from elman.data.batch import SequenceBatch
 from elman.data.streams import TextStreams, score_streams
+from elman.decoding.ngram import KneserNey
 from elman.decoding.sampling import Sampling
 from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.metrics.language import bits_per_symbol, nats_per_symbol, perplexity

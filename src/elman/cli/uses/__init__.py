@@ -113,7 +113,7 @@ def _flag(name: str) -> str:
     return "DATA" if name == "data" else f"--{name.replace('_', '-')}"
 
 
-def answer(rows: Iterable[Mapping[str, Any]], out: Path | None, json: bool) -> None:
+def answer(rows: Iterable[dict[str, Any]], out: Path | None, json: bool) -> None:
     """Write rows to a file, or show them: a table, or an object per line, as it comes."""
     from elman.tasks import label_rows
 
