@@ -11,6 +11,7 @@ from elman.codecs.forecast_windows import WindowCodec
 from elman.codecs.panel import Panel
 from elman.runtime.forecast_model import ForecastModel, tail
 from elman.shapes.forecast import ForecastShape
+from elman.tasks.forecast import Forecaster
 from elman.tasks.forecast_linear import takes_linear, with_linear
 from forecast_networks import network
 
@@ -54,3 +55,11 @@ def test_only_beside_direct_networks_of_quantiles() -> None:
     assert takes_linear(made)
     assert not takes_linear(replace(made, shape=replace(SHAPE, linear=True)))
     assert not takes_linear(replace(made, shape=ForecastShape("direct", "normal", "gru", (5,), 10, 4)))
+
+
+def test_it_is_asked_for_by_name() -> None:
+    panel = Panel.of({"sine": np.sin(np.arange(300) / 3)})
+    options = {"architecture": "direct", "horizon": 4, "context": 12, "hidden_size": 4, "steps": 2, "held_out": 60}
+    beside, without = (Forecaster(linear=name, **options).fit(panel).model for name in ("beside", "none"))
+    assert (beside.shape.linear, without.shape.linear) == (True, False)
+    assert np.abs(beside.tensors["linear.weight"]).max() > 0.01

@@ -57,7 +57,11 @@ class ForecastNetworkSettings:
     hidden_size: int | Auto = option(AUTO, "Units per layer; auto chooses by the data.", at_least=1)
     num_layers: int = option(1, "Recurrent layers.", at_least=1)
     segment: int | Auto = option(AUTO, "Direct: steps of a segment; auto takes a season or a part of it.", at_least=1)
-    linear: bool | Auto = option(AUTO, "Direct: add a linear map of the whole context; auto goes by the data.")
+    linear: Literal["auto", "none", "learnt", "beside"] = option(
+        AUTO,
+        "Direct: a linear map of the whole context, learnt with the network, or found in closed form and put beside it "
+        "with the share that held-out windows give it; auto goes by the data.",
+    )
     vectors: bool | Auto = option(AUTO, "Learn a vector of each series; auto does for up to 100 series.")
     dropout: float | Auto = option(AUTO, "Dropout before the head and between layers.", at_least=0, at_most=0.95)
     memory: int = option(0, "Expected length of dependencies; 2 or more selects chrono initialisation.", at_least=0)

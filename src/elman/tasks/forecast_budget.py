@@ -126,7 +126,7 @@ def resolve(settings: ForecastSettings, facts: Facts) -> ForecastSettings:
     _fill(chosen, scale="mean" if counts else "series" if facts.few and facts.long else "window")
     _fill(chosen, calendar=step_by_step and _cycles(facts) != ())
     _fill(chosen, segment=1 if step_by_step else _segment(facts.season, horizon, int(chosen["context"])))
-    _fill(chosen, linear=not step_by_step and not (facts.few and (facts.long or hybrid)))
+    _fill(chosen, linear=_linear(facts, chosen["architecture"]))
     _fill(chosen, vectors=1 < len(facts.panel) <= MOST_VECTORS)
     _fill(chosen, hidden_size=40 if step_by_step else 128 if facts.long else 32)
     _fill(chosen, dropout=0.1 if step_by_step else 0.5 if facts.few and not hybrid else 0.2)
@@ -162,7 +162,7 @@ def shape_of(settings: ForecastSettings, facts: Facts, calendar: int) -> Forecas
         lags=lags(facts, context) if step_by_step else (),
         segment=1 if step_by_step else int(network.segment),
         seasons=seasons(facts, context) if hybrid else (),
-        linear=bool(network.linear) and not step_by_step,
+        linear=network.linear == "learnt" and not step_by_step,
     )
 
 
@@ -224,6 +224,13 @@ def grows_with_level(panel: Panel) -> bool:
         if kept.sum() >= 4 and np.ptp(x) > math.log(1.5):
             slopes.append(float(np.polyfit(x, y, 1)[0]))
     return len(slopes) * 2 >= min(100, len(panel)) and float(np.median(slopes)) > GROWS
+
+
+def _linear(facts: Facts, architecture: str) -> str:
+    """Learnt where series are many or short; few long ones are learnt by heart by it, so there it is put beside."""
+    if architecture == "autoregressive" or (facts.few and architecture == "hybrid"):
+        return "none"
+    return "beside" if facts.few and facts.long else "learnt"
 
 
 def _takes_logarithms(facts: Facts) -> bool:

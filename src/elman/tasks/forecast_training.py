@@ -205,7 +205,7 @@ def _train(panel: Panel, record: Record, folder: Path | None, resume: bool, call
     )  # fmt: skip
     model = replace(model, tensors=tensors_of(network), _engines={})
     if len(series) and outcome.failure is None:
-        if takes_linear(model):
+        if settings.network.linear == "beside" and takes_linear(model):
             model, share = with_linear(model, panel, learnt, (series, origins), training.seed)
             for callback in callbacks:
                 callback.on_note(
