@@ -52,6 +52,14 @@ def test_the_same_epoch_comes_again_and_another_is_another() -> None:
     assert sorted(map(tuple, map(rows_of, epoch_of(first, 2)))) != sorted(map(tuple, map(rows_of, epoch_of(first, 3))))
 
 
+def test_a_first_epoch_may_go_from_short_to_long() -> None:
+    of = batches(short_first=True)
+    first, second = ([each.inputs.shape[1] for each in epoch_of(of, epoch)] for epoch in (0, 1))
+    assert first == sorted(first)
+    assert second != sorted(second)
+    assert sorted(row for each in epoch_of(of, 0) for row in rows_of(each)) == list(range(len(STEPS)))
+
+
 def test_rows_of_a_batch_are_of_like_length() -> None:
     padded = sum(each.inputs.shape[0] * each.inputs.shape[1] for each in epoch_of(batches(), 0))
     assert padded < 1.25 * LENGTHS.sum()

@@ -58,6 +58,8 @@ class LabelledBatches:
         bags: Features of every whole sequence, see `Bags`.
         weights: How much each sequence counts, (n,).
         aligned: Whether a row of targets has one for every step; else it is a transcript, padded by -1 in a batch.
+        short_first: Whether the batches of the first epoch come from short to long (Amodei et al. 2016, "Deep Speech
+            2", section 3.2): where nobody says what belongs to what, little is left open in short sequences.
 
     Raises `DataError` without sequences, and where the numbers of sequences and targets differ.
     """
@@ -73,6 +75,7 @@ class LabelledBatches:
         bags: Bags | None = None,
         weights: NDArray[Any] | None = None,
         aligned: bool = True,
+        short_first: bool = False,
     ) -> None:
         for name, rows in (("targets", len(targets)), ("bags", None if bags is None else bags.shape[0])):
             if rows not in (None, len(steps)):
@@ -81,6 +84,7 @@ class LabelledBatches:
             raise DataError("Training needs sequences, found none.")
         self._steps, self._targets, self._bags, self._weights = steps, targets, bags, weights
         self._batch_size, self._seed, self._augment, self._aligned = batch_size, seed, augment, aligned
+        self._short_first = short_first
         self._lengths = np.array([len(each.values) for each in steps])
         self._most_steps = _most_steps(steps)
         self._plan = lru_cache(maxsize=2)(self._new_plan)
@@ -115,6 +119,8 @@ class LabelledBatches:
             rows = order[begin : begin + pool]
             rows = rows[np.argsort(sort_by[rows], kind="stable")]
             batches.extend(_cut(rows, self._lengths, self._batch_size, self._most_steps))
+        if self._short_first and epoch == 0:
+            return sorted(batches, key=lambda rows: int(self._lengths[rows].max()))
         return [batches[number] for number in rng.permutation(len(batches))]
 
 

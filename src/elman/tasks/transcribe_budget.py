@@ -44,6 +44,9 @@ class Habit(NamedTuple):
 #: By kind of sequence; the others as `Habit` has it.
 HABITS = {"images": Habit(batch_size=4, updates=16_000, hidden_size=160, dropout=0.4, learning_rate=0.002)}
 
+#: Codecs of long sequences that say little at a step: the first pass over the data goes from short to long.
+SHORT_FIRST = ("lines",)
+
 #: Passes over the training data, without any limit of a run.
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 120
 

@@ -239,6 +239,7 @@ def _train(
         seed=training.seed,
         augment=model.codec.augment,
         aligned=False,
+        short_first=model.codec.kind in budget.SHORT_FIRST,
     )
     outcome = train(
         network,
