@@ -96,6 +96,12 @@ def test_what_is_better_is_said_with_an_interval() -> None:
     assert "the last season is better" in compare(plain, seasonal, "last season").describe()
 
 
+def test_of_few_forecasts_nothing_is_said_about_chance() -> None:
+    few = backtest(WALK, naive, 3, folds=2)
+    assert compare(few, few, "last value").stretches == 2
+    assert "too few forecasts" in compare(few, few, "last value").describe()
+
+
 def test_noise_finds_nothing_beyond_the_last_value() -> None:
     def nearly(panel: Panel, horizon: int) -> Forecast:
         found = naive(panel, horizon)

@@ -151,7 +151,7 @@ def errors_by_step(
         axes.set_xlabel("steps ahead")
         axes.set_title(f"{title}\n" if title else "", parse_math=False)
         axes.annotate(measure, (0, 1), (0, 8), "axes fraction", "offset points", color=style.MUTED, va="bottom")
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside right upper")
     return figure
 
 
@@ -162,7 +162,7 @@ def held(coverages: Mapping[str, Mapping[int, float]], title: str = "") -> Figur
     """
     if not any(coverages.values()):
         raise UsageError("There is nothing to draw: give the coverage of at least one interval.")
-    figure, axes = style.new(4.8, 4.6)
+    figure, axes = style.new(7.2, 4.4)
     with style.context():
         axes.plot([0, 1], [0, 1], color=style.MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
         for place, (name, found) in enumerate(coverages.items()):
@@ -180,5 +180,5 @@ def held(coverages: Mapping[str, Mapping[int, float]], title: str = "") -> Figur
         axes.set_title(title, parse_math=False)
         axes.annotate("too wide", (0.06, 0.94), xycoords="axes fraction", color=style.MUTED, fontsize=9, va="top")
         axes.annotate("too sure", (0.94, 0.3), xycoords="axes fraction", color=style.MUTED, fontsize=9, ha="right")
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside right upper")
     return figure

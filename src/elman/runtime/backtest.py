@@ -21,6 +21,8 @@ Forecaster: TypeAlias = Callable[[Panel, int], Forecast]
 
 #: A model that moves less than this share of what the series moves, and is no better than the last value, copies it.
 _HARDLY_MOVES = 0.3
+#: Stretches of time, or series, from which an interval by resampling them says something.
+FEWEST_STRETCHES = 5
 #: A correlation with the target that only the target itself has.
 _TARGET_ITSELF = 0.9999
 #: Steps of a series that are enough to see whether a covariate is the target.
@@ -162,16 +164,20 @@ class Comparison:
         name: Of the other.
         ratio: Mean absolute error, its share of the other's; below 1 is better.
         low, high: The 95% interval of the ratio, by a bootstrap over whole stretches of time.
+        stretches: How many there were; of few the interval says little.
     """
 
     name: str
     ratio: float
     low: float
     high: float
+    stretches: int
 
     def describe(self) -> str:
         """What follows from it, in words."""
         change = f"{abs(1 - self.ratio):.1%} {'below' if self.ratio < 1 else 'above'} that of the {self.name}"
+        if self.stretches < FEWEST_STRETCHES:
+            return f"The mean absolute error is {change}; there are too few forecasts to say whether that is chance."
         span = f"95% interval of the ratio {self.low:.3f} to {self.high:.3f}"
         if self.high < 1:
             return f"The mean absolute error is {change} ({span}): more than the {self.name} was found."
@@ -193,9 +199,9 @@ def compare(model: Backtest, other: Backtest, name: str, *, seed: int = 0) -> Co
     groups = _blocks(model)
     rows = np.stack([np.bincount(groups, weights=each) for each in errors], axis=1)
     if rows[:, 1].sum() == 0:
-        return Comparison(name, 1.0 if rows[:, 0].sum() == 0 else float("inf"), 1.0, float("inf"))
+        return Comparison(name, 1.0 if rows[:, 0].sum() == 0 else float("inf"), 1.0, float("inf"), len(rows))
     low, high = bootstrap(rows, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1e-300), seed=seed)
-    return Comparison(name, float(rows[:, 0].sum() / rows[:, 1].sum()), low, high)
+    return Comparison(name, float(rows[:, 0].sum() / rows[:, 1].sum()), low, high, len(rows))
 
 
 def _blocks(found: Backtest) -> Whole:
