@@ -12,7 +12,7 @@ import pytest
 from pairs_of_texts import spellings
 from shell import Shell
 
-SMALL = ["--hidden-size", "8", "--embedding-size", "4", "--epochs", "2", "--threads", "1", "--keep", "2", "--beam", "2"]
+SMALL = ["--hidden-size", "24", "--embedding-size", "8", "--epochs", "2", "--threads", "1", "--keep", "2", "--beam", "2"]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_from_files_to_targets(elman: Shell, tmp_path: Path, monkeypatch: pytest
 
     figures = json.loads(elman("evaluate", run, *files, "--json", "--length-penalty", 1)[1])
     assert figures["model"]["symbol_error"] > 0
-    assert "decoder of 8 units" in elman("info", run)[1]
+    assert "decoder of 24 units" in elman("info", run)[1]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_is_not_for_translations(
 
     run = tmp_path_factory.getbasetemp() / "refusals"
     if not run.exists():
-        Translator(hidden_size=4, embedding_size=4, steps=1, threads=1, beam=1).fit_examples(spellings(12), out=run)
+        Translator(hidden_size=24, embedding_size=8, steps=1, threads=1, beam=1).fit_examples(spellings(12), out=run)
     code, _, err = elman("predict", run, *options)
     assert code == 2
     assert message in err
