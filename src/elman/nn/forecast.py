@@ -209,8 +209,8 @@ class Smoothing(nn.Module):
     r"""Exponential smoothing with a level and several seasonal patterns (Holt 1957, Winters 1960), additive.
 
     .. math::
-        l_t &= l_{t-1} + \alpha (y_t - \textstyle\sum_i s^i_t - l_{t-1}) \\
-        s^i_{t+m_i} &= s^i_t + \gamma_i (y_t - l_t - \textstyle\sum_j s^j_t)
+        l_t &= l_{t-1} + \alpha (y_t - \sum_i s^i_t - l_{t-1}) \\
+        s^i_{t+m_i} &= s^i_t + \gamma_i (y_t - l_t - \sum_j s^j_t)
 
     for seasons of :math:`m_i` steps. Of logarithms it is the multiplicative form. A pattern begins as what the mean
     over its first whole seasons leaves, up to three of them; the level as the mean of the first season. Coefficients

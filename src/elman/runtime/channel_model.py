@@ -49,7 +49,7 @@ class ChannelModel(Model):
     expecting: LabelShape | None = None
     alarms: Alarms | None = None
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
-    _engines: dict[tuple[str, str], LabelEngine] = field(default_factory=dict, repr=False, compare=False)
+    _engines: dict[tuple[str, str], LabelEngine] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copies: all but the engines, which are made again where they are needed."""

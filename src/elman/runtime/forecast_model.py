@@ -74,7 +74,7 @@ class ForecastModel(Model):
     paths: int = 200
     conformal: Conformal | None = None
     persistent: tuple[bool, ...] = ()
-    _engines: dict[str, ForecastEngine] = field(default_factory=dict, repr=False, compare=False)
+    _engines: dict[str, ForecastEngine] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def engine(self, backend: str = "auto") -> ForecastEngine:
         """The network, ready to forecast; the same object for all who ask for the same."""

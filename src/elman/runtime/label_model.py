@@ -69,7 +69,7 @@ class LabelModel(Model):
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
     encoder: Encoder | None = field(default=None, repr=False, compare=False)
     shares: tuple[float, float] | None = None
-    _engines: dict[tuple[str, str], LabelEngine] = field(default_factory=dict, repr=False, compare=False)
+    _engines: dict[tuple[str, str], LabelEngine] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copies: all but the engines, which are made again where they are needed."""

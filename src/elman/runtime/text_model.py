@@ -37,7 +37,7 @@ class TextModel(Model):
     shape: NetworkShape
     codec: TextCodec
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
-    _engines: dict[tuple[str, str], Engine] = field(default_factory=dict, repr=False, compare=False)
+    _engines: dict[tuple[str, str], Engine] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def engine(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> Engine:
         """The network, ready to step; the same object for all who ask for the same. `Engine` explains the options."""

@@ -246,4 +246,4 @@ def trusted(model: ChannelModel, windows: HiddenWindows) -> ChannelModel:
     tensors = dict(model.tensors)
     tensors["rebuilding.head.weight"] = tensors["rebuilding.head.weight"] * shares[:, None]
     tensors["rebuilding.head.bias"] = tensors["rebuilding.head.bias"] * shares
-    return replace(model, tensors=tensors, _engines={})
+    return replace(model, tensors=tensors)
