@@ -96,4 +96,4 @@ def _joined(model: ForecastModel, linear: NDArray[np.float64], share: float) -> 
         rows = tensors[name].reshape(shape.segment, len(shape.quantiles), -1)
         tensors[name] = (rows - share * rows[:, middle : middle + 1]).reshape(tensors[name].shape).astype(np.float32)
     tensors["linear.weight"] = (share * linear.T).astype(np.float32)
-    return replace(model, shape=shape, tensors=tensors, _engines={})
+    return replace(model, shape=shape, tensors=tensors)

@@ -138,9 +138,7 @@ def _begin_further(panel: Panel, settings: ForecastSettings, source: str, start_
     if "learning_rate" not in asked:
         chosen["learning_rate"] = FURTHER_RATE * float(own.training.learning_rate)
     settings = budget.resolve(update(settings, chosen, "--from"), facts)
-    model = replace(
-        bundle.model, persistent=(), conformal=None, latest=_latest(panel, bundle.model.shape), tensors={}, _engines={}
-    )
+    model = replace(bundle.model, persistent=(), conformal=None, latest=_latest(panel, bundle.model.shape), tensors={})
     return RunRecord(settings, model, source, fingerprint(panel), start_folder(start_from))
 
 
@@ -203,7 +201,7 @@ def _train(panel: Panel, record: Record, folder: Path | None, resume: bool, call
         network, objective, batches, _evaluation(model, panel, series, origins) if len(series) else None, record,
         folder=folder, resume=resume, callbacks=callbacks,
     )  # fmt: skip
-    model = replace(model, tensors=tensors_of(network), _engines={})
+    model = replace(model, tensors=tensors_of(network))
     if len(series) and outcome.failure is None:
         if settings.network.linear == "beside" and takes_linear(model):
             model, share = with_linear(model, panel, learnt, (series, origins), training.seed)
