@@ -168,7 +168,10 @@ def resolve(settings: TranslatorSettings, facts: Facts) -> TranslatorSettings:
     _fill(chosen, embedding_size=64 if not facts.in_words else 256 if large else 128)
     _fill(chosen, tie_weights=many and int(chosen["num_layers"]) == 1)
     _fill(chosen, dropout=0.4 if facts.in_words else 0.2, dropout_words=0.1 if facts.in_words else 0.0)
-    _fill(chosen, precision="32", coverage_penalty=0.0, replace_unknown=True)
+    if not large:
+        # Of small networks bfloat16 makes nothing faster; of large ones what is measured decides.
+        _fill(chosen, precision="32")
+    _fill(chosen, coverage_penalty=0.0, replace_unknown=True)
     writing = {name: chosen.pop(name) for name in ("beam", "length_penalty")}
     known = {name: value for name, value in chosen.items() if value is not None}
     return update(settings, known | writing, "budget")
