@@ -42,7 +42,10 @@ class Habit(NamedTuple):
 
 
 #: By kind of sequence; the others as `Habit` has it.
-HABITS = {"images": Habit(batch_size=4, updates=16_000, hidden_size=160, dropout=0.4, learning_rate=0.002)}
+HABITS = {
+    "audio": Habit(dropout=0.1),
+    "images": Habit(batch_size=4, updates=16_000, hidden_size=160, dropout=0.4, learning_rate=0.002),
+}
 
 #: Codecs of long sequences that say little at a step: the first pass over the data goes from short to long.
 SHORT_FIRST = ("lines",)
@@ -75,7 +78,11 @@ PLANES = {
 BADLY_CUT = 0.01
 
 #: How training sequences are varied, where a kind's own habit is not the best.
-AUGMENT = {"series": "tempo=0.1,warp=0.05,scale=0.1,jitter=0.1"}
+#:
+#: Sound that is varied as for labels is learnt far more slowly: of strings of digits, held out, a transducer had 88% of
+#: the words wrong after 375 updates, and 27% where nothing was varied, 6% after 750. After 240 the loss was 2.7 nats a
+#: digit, 1.8 with little of tempo and masks, and 1.4 without any.
+AUGMENT = {"series": "tempo=0.1,warp=0.05,scale=0.1,jitter=0.1", "audio": "tempo=0.1,masks=0.05"}
 
 
 @dataclass(frozen=True)
