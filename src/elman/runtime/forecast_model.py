@@ -120,11 +120,20 @@ class ForecastModel(Model):
         seed: int = 0,
     ) -> Told:
         """What was to be said of series (B,) when ``origins`` (B,) of their rows were known; see `forecast`."""
-        if self.conformal is not None:
-            plain = replace(self, conformal=None)
-            return self._calibrated(
-                plain.at(panel, series, origins, horizon, levels=self.conformal.levels, seed=seed), levels
-            )
+        if self.conformal is None:
+            return self._uncalibrated(panel, series, origins, horizon, levels, seed)
+        plain = self._uncalibrated(panel, series, origins, horizon, self.conformal.levels, seed)
+        return self._calibrated(plain, levels)
+
+    def _uncalibrated(
+        self,
+        panel: Panel,
+        series: NDArray[Any],
+        origins: NDArray[Any],
+        horizon: int | None,
+        levels: Sequence[float],
+        seed: int,
+    ) -> Told:
         ahead = self._horizon(horizon)
         rng = np.random.default_rng(seed)
         point = np.empty((len(series), ahead))
