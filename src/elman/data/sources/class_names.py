@@ -34,9 +34,10 @@ def named(examples: Examples, names: Sequence[str]) -> Examples:
     if not names or examples.targets is None:
         return examples
     found = {label for target in examples.targets for label in (target if isinstance(target, frozenset) else {target})}
-    if not all(isinstance(label, str) and re.fullmatch(r"\d+", label) for label in found):
+    labels = [label for label in found if isinstance(label, str) and re.fullmatch(r"\d+", label)]
+    if len(labels) < len(found):
         return examples
-    numbers = {int(label) for label in found}
+    numbers = {int(label) for label in labels}
     first = 0 if 0 in numbers else 1
     if max(numbers) - first >= len(names):
         return replace(examples, notes=(*examples.notes, f"A file names {len(names)} classes, the data have others."))
@@ -46,7 +47,8 @@ def named(examples: Examples, names: Sequence[str]) -> Examples:
         return names[int(label) - first]
 
     targets: list[Any] = [
-        frozenset(map(name, target)) if isinstance(target, frozenset) else name(target) for target in examples.targets
+        frozenset(map(name, target)) if isinstance(target, frozenset) else name(str(target))
+        for target in examples.targets
     ]
     return replace(examples, targets=targets, notes=(*examples.notes, f"Classes have names in a file: {shown}."))
 
