@@ -108,15 +108,15 @@ def read(path: Path) -> list[Figure]:
 
 
 def commit() -> str:
-    """The commit that is measured, marked when the tree has changes."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-        check=False,
-    )
-    return found.stdout.strip() or "unknown"
+    """The commit that is measured, marked when the tree has changes other than results."""
+    found = _git("describe", "--always")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks/results")
+    return f"{found}-dirty" if changed else found or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    found = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
+    return found.stdout.strip()
 
 
 def machine() -> str:
