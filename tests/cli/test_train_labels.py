@@ -89,7 +89,7 @@ def test_a_prediction_grows_with_its_sequence(elman: Shell, files: dict[str, Pat
         (["predict", out], "needs DATA"),
         (["predict", out, files["classify"], "--prompt", "x"], "needs DATA"),
         (["predict", out, files["classify"], "--out", tmp_path / "x.txt"], "written as .csv or .jsonl"),
-        (["evaluate", out, files["classify"], "--per-line"], "is for language models"),
+        (["evaluate", out, files["classify"], "--per-line"], "--per-line is not for models of the task 'classify'"),
         (["generate", out], "task 'classify'"),
         (["train", "tag", files["tag"], "--out", out], "is in use"),
         (["train", "classify", files["classify"], "--out", out, "--resume", "--hidden-size", "9"], "hidden_size = 6"),

@@ -12,7 +12,20 @@ import pytest
 from pairs_of_texts import spellings
 from shell import Shell
 
-SMALL = ["--hidden-size", "24", "--embedding-size", "8", "--epochs", "2", "--threads", "1", "--keep", "2", "--beam", "2"]
+SMALL = [
+    "--hidden-size",
+    "24",
+    "--embedding-size",
+    "8",
+    "--epochs",
+    "2",
+    "--threads",
+    "1",
+    "--keep",
+    "2",
+    "--beam",
+    "2",
+]
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ class NGram:
     >>> scorer = NGram([[0, 1, 0, 1]] * 20, symbols=2, order=2)
     >>> state, scores = scorer.start()
     >>> scores.round(2)
-    array([-0.01, -5.04])
+    array([-0.04, -3.82])
     """
 
     def __init__(self, texts: Sequence[Sequence[int]], symbols: int, order: int) -> None:

@@ -72,11 +72,15 @@ def of_fillings(figures: Mapping[str, Any], part: str, where: str) -> ChannelRep
 def of_usual(figures: Mapping[str, Any], false_alarms: float) -> ChannelReport:
     """What is said of held-out data, taken as normal."""
     steps, alarms = figures["steps"], figures["alarms"]
+    few: tuple[str, ...] = ()
+    if false_alarms * steps < 1:
+        few = (f"So few steps cannot show so small a share: the limit follows from the tail of {steps:,} steps.",)
     return ChannelReport(
         {"held_out": figures},
         (
             f"Held-out data, taken as normal: an alarm at {alarms:,} of {steps:,} steps ({alarms / steps:.3%}; "
             f"asked for {false_alarms:.3%}), in {figures['stretches']:,} stretches.",
+            *few,
         ),
     )
 
