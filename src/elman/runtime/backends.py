@@ -63,7 +63,11 @@ class ReferenceStack:
             stepped = cell.step(NumpyOps(), features, before, {**params, ELAPSED: time})
             after |= {f"{name}_l{number}": value for name, value in stepped.items()}
             features = stepped[next(iter(cell.state_sizes))]
-        return features if self._head is None else features @ self._head[0].T + self._head[1], after
+        if self._head is None:
+            return features, after
+        # Kernels of BLAS for small matrices now and then raise the flag of an invalid number in lanes of no meaning.
+        with np.errstate(invalid="ignore"):
+            return features @ self._head[0].T + self._head[1], after
 
     def run(
         self, inputs: Inputs, state: Mapping[str, Array], *, elapsed: Array | None = None, last: bool = False
