@@ -6,6 +6,7 @@ is rows ``offsets[i]`` to ``offsets[i + 1]``, one for each step of the clock, wh
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -160,6 +161,15 @@ class Panel:
     def lengths(self) -> Whole:
         """Rows of each series, future ones too, (n,)."""
         return np.diff(self.offsets)
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the series, their clock and all that goes with them, wherever they lie."""
+        digest = hashlib.sha256("\n".join((*self.ids, str(self.frequency))).encode("utf-8", "surrogatepass"))
+        arrays = (self.offsets, self.first, self.history, self.target, self.past, self.future, self.static)
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def series(self, number: int) -> Floats:
         """The history of one series, (time,); a view."""

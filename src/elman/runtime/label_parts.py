@@ -258,13 +258,6 @@ def without_padding(rows: Array, lengths: Counts) -> Array:
     return kept
 
 
-def log_softmax(scores: Array) -> Array:
-    """The ln p (..., outputs) of scores."""
-    above = scores - scores.max(-1, keepdims=True)
-    found: Array = above - np.log(np.exp(above).sum(-1, keepdims=True))
-    return found
-
-
 def _valid(rows: Array, lengths: Counts) -> NDArray[np.bool_]:
     return (np.arange(len(rows))[:, None] < lengths)[..., None]
 

@@ -12,7 +12,7 @@ from elman.cells.cell import ELAPSED
 from elman.codecs.sequence import Steps
 from elman.errors import DataError, UsageError
 from elman.runtime.backends import Array, Stack, StreamPrecision, make_stack
-from elman.runtime.engine import ROWS_AT_ONCE, check_shapes
+from elman.runtime.engine import ROWS_AT_ONCE, check_shapes, log_softmax
 from elman.runtime.label_parts import (
     AttendedSteps,
     Counts,
@@ -26,7 +26,6 @@ from elman.runtime.label_parts import (
     backwards,
     elapsed_backwards,
     elapsed_left,
-    log_softmax,
     padded,
     without_padding,
 )

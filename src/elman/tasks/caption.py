@@ -13,17 +13,14 @@ from elman.data.examples import Answer, Examples
 from elman.data.splits import Parts
 from elman.runtime.caption_model import Caption, CaptionModel
 from elman.runtime.pair_model import Writing
-from elman.settings import AUTO, CaptionerSettings, update
+from elman.settings import CaptionerSettings
 from elman.tasks.caption_report import CaptionReport, Described, likeliest, nearest
-from elman.tasks.learner import Learner
-from elman.tasks.translation_report import commonest, truth_in, writing_of
+from elman.tasks.learner import Learner, scored_in
+from elman.tasks.translation_report import asked_writing, commonest, truth_in
 
 if TYPE_CHECKING:
     from elman.nn.subject import Subject
     from elman.training.events import Callback
-
-#: How captions are looked for by a model that was not trained to the end.
-USUAL = {"beam": 5, "length_penalty": 0.5, "coverage_penalty": 0.0, "replace_unknown": False}
 
 
 @final
@@ -68,18 +65,10 @@ class Captioner(Learner[CaptionerSettings, CaptionModel]):
         self._metrics = {"training": trained.training}
         if out is not None:  # scoring takes a while: the model is safe before
             self.save(out)
-        scored = {"held_out": parts.valid, "test": parts.test}
-        known = {name: part for name, part in scored.items() if part is not None}
+        known = scored_in(parts)
         early = trained.failure is not None or trained.training["stopped_by"] == "interrupt"
         self._report = self._reported(known, source, None if out is None or early else parts.train) if known else None
-        self._metrics = {**(self._report.figures if self._report else {}), "training": trained.training}
-        if out is not None:
-            self.save(out)
-            if self._report is not None:
-                self._report.write(out)
-        if trained.failure is not None:
-            raise trained.failure
-        return self
+        return self._concluded(self._report, trained, out)
 
     @property
     def report(self) -> CaptionReport | None:
@@ -93,9 +82,7 @@ class Captioner(Learner[CaptionerSettings, CaptionModel]):
 
         They are those of `elman.settings.WritingSettings`. Raises `SettingsError` for one that there is not.
         """
-        settings = update(self.settings.writing, options, "writing")
-        left = {name: value for name, value in USUAL.items() if getattr(settings, name) == AUTO}
-        return writing_of(update(settings, left, "writing"), n_best)
+        return asked_writing(self.settings.writing, options, n_best, replace_unknown=False)
 
     def predict(self, X: Any, **options: Any) -> list[str]:  # noqa: N803
         """The caption of each picture; ``X`` is as for `fit`, or `Examples`; options are those of `writing`."""

@@ -20,7 +20,7 @@ from elman.data.captions import CaptionBatches
 from elman.data.examples import Examples
 from elman.data.sources import settled
 from elman.data.splits import Parts
-from elman.errors import DataError, NonFiniteLossError, UsageError
+from elman.errors import DataError, NonFiniteLossError
 from elman.nn.captions import CaptionNetwork
 from elman.runtime.caption_model import CaptionModel
 from elman.runtime.pair_model import spaced
@@ -29,7 +29,7 @@ from elman.shapes import CaptionShape, Convolution, DecoderShape, RegionShape
 from elman.tasks.caption_report import score_of
 from elman.tasks.labelled_budget import convolutions
 from elman.tasks.labelled_training import fingerprint, targets_in
-from elman.tasks.run_folder import RunRecord, own_folder
+from elman.tasks.run_folder import RunRecord, record_in
 from elman.tasks.training_run import tensors_of, train
 from elman.tasks.translation_report import truth_in, writing_of
 from elman.training.events import Callback
@@ -87,15 +87,10 @@ def run(
     callbacks: Sequence[Callback],
 ) -> Trained:
     """Train a model from start to end; `elman.tasks.learner.Learner.fit_parts` says what the arguments mean."""
-    folder = None if out is None else Path(out)
-    if resume and folder is None:
-        raise UsageError("resume needs the folder of the run as out.")
-    with own_folder(folder, resume):
-        if resume and folder is not None:
-            record: Record = RunRecord.read(folder, CaptionModel, type(settings)()).resumed(settings)
-            record.check_data(fingerprint(parts), source)
-        else:
-            record = _begin(parts, settings, source, callbacks)
+    with record_in(
+        out, resume, CaptionModel, settings, sha256=lambda: fingerprint(parts), source=source,
+        begin=lambda: _begin(parts, settings, source, callbacks),
+    ) as (folder, record):  # fmt: skip
         return _train(parts, record, folder, resume, callbacks)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +16,14 @@ from elman.codecs.channels import ChannelCodec
 from elman.codecs.panel import Floats, Panel
 from elman.codecs.sequence import Steps
 from elman.data.hidden import BATCHES, ChannelBatch, HiddenWindows
-from elman.errors import DataError, NonFiniteLossError, UsageError
+from elman.errors import DataError, NonFiniteLossError
 from elman.nn.channels import ChannelNetworks
 from elman.runtime.alarms import Alarms
 from elman.runtime.channel_model import ChannelModel
 from elman.settings import AUTO, TrainingSettings
 from elman.settings.channels import AnomalySettings, ImputerSettings
 from elman.shapes import LabelShape
-from elman.tasks.run_folder import RunRecord, own_folder
+from elman.tasks.run_folder import RunRecord, record_in
 from elman.tasks.training_run import tensors_of, train
 from elman.training.events import Callback
 from elman.training.problem import Loss, Score
@@ -95,25 +94,11 @@ def run(
     callbacks: Sequence[Callback],
 ) -> Trained:
     """Train a model from start to end; `elman.tasks.impute.Imputer.fit` says what the arguments mean."""
-    folder = None if out is None else Path(out)
-    if resume and folder is None:
-        raise UsageError("resume needs the folder of the run as out.")
-    with own_folder(folder, resume):
-        if resume and folder is not None:
-            record: Record = RunRecord.read(folder, ChannelModel, type(settings)()).resumed(settings)
-            record.check_data(fingerprint(panel), source)
-        else:
-            record = _begin(panel, settings, source, callbacks)
+    with record_in(
+        out, resume, ChannelModel, settings, sha256=lambda: panel.sha256, source=source,
+        begin=lambda: _begin(panel, settings, source, callbacks),
+    ) as (folder, record):  # fmt: skip
         return _train(panel, record, folder, resume, callbacks)
-
-
-def fingerprint(panel: Panel) -> str:
-    """That of the values and the clock."""
-    parts = (panel.target, panel.first, panel.history)
-    digest = hashlib.sha256("\n".join((*panel.ids, str(panel.frequency))).encode())
-    for part in parts:
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()
 
 
 def _begin(panel: Panel, settings: Settings, source: str, callbacks: Sequence[Callback]) -> Record:
@@ -149,7 +134,7 @@ def _begin(panel: Panel, settings: Settings, source: str, callbacks: Sequence[Ca
     for sentence in sentences:
         for callback in callbacks:
             callback.on_note(sentence)
-    return RunRecord(settings, model, source, fingerprint(panel))
+    return RunRecord(settings, model, source, panel.sha256)
 
 
 def _resolved(settings: Settings, codec: ChannelCodec, rows: int) -> Any:

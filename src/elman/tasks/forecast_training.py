@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from elman.codecs.forecast_windows import WindowCodec, Windows
 from elman.codecs.panel import LEVELS, Panel
 from elman.data.windows import TrainingWindows, origins_of, tensors
-from elman.errors import NonFiniteLossError, UsageError
+from elman.errors import NonFiniteLossError
 from elman.metrics.conformal import Conformal
 from elman.nn.forecast import ForecastNetwork
 from elman.runtime.backends import Array
@@ -26,7 +25,7 @@ from elman.settings.forecast import ForecastSettings
 from elman.shapes.forecast import ForecastShape
 from elman.tasks import forecast_budget as budget
 from elman.tasks.forecast_linear import takes_linear, with_linear
-from elman.tasks.run_folder import RunRecord, as_in, changes, own_folder, start_folder
+from elman.tasks.run_folder import RunRecord, as_in, changes, record_in, start_folder
 from elman.tasks.training_run import goes_on, put_weights, tensors_of, train
 from elman.training.events import Callback
 from elman.training.problem import Loss, Score
@@ -79,28 +78,19 @@ def run(
     callbacks: Sequence[Callback],
 ) -> Trained:
     """Train a model from start to end; `elman.tasks.forecast.Forecaster.fit` says what the arguments mean."""
-    folder = None if out is None else Path(out)
-    if resume and folder is None:
-        raise UsageError("resume needs the folder of the run as out.")
-    with own_folder(folder, resume):
-        if resume and folder is not None:
-            record: Record = RunRecord.read(folder, ForecastModel, ForecastSettings()).resumed(settings, start_from)
-            record.check_data(fingerprint(panel), source)
-        else:
-            record = _begin(panel, settings, source, start_from)
-            sentences = (panel.describe(), *panel.notes, budget.describe(record.settings, record.model.shape))
-            for callback in callbacks:
-                for sentence in sentences:
-                    callback.on_note(sentence)
+
+    def begin() -> Record:
+        record = _begin(panel, settings, source, start_from)
+        sentences = (panel.describe(), *panel.notes, budget.describe(record.settings, record.model.shape))
+        for callback in callbacks:
+            for sentence in sentences:
+                callback.on_note(sentence)
+        return record
+
+    with record_in(
+        out, resume, ForecastModel, settings, sha256=lambda: panel.sha256, source=source, begin=begin, start=start_from
+    ) as (folder, record):
         return _train(panel, record, folder, resume, callbacks)
-
-
-def fingerprint(panel: Panel) -> str:
-    """That of the series and all that goes with them."""
-    digest = hashlib.sha256("\n".join(panel.ids).encode("utf-8", "surrogatepass"))
-    for array in (panel.offsets, panel.first, panel.history, panel.target, panel.past, panel.future, panel.static):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _begin(panel: Panel, settings: ForecastSettings, source: str, start_from: str | Path | None) -> Record:
@@ -120,7 +110,7 @@ def _begin(panel: Panel, settings: ForecastSettings, source: str, start_from: st
     model = ForecastModel(
         shape, codec, panel.columns, _latest(panel, shape), point=settings.point, paths=settings.paths
     )
-    return RunRecord(settings, model, source, fingerprint(panel))
+    return RunRecord(settings, model, source, panel.sha256)
 
 
 def _begin_further(panel: Panel, settings: ForecastSettings, source: str, start_from: str | Path) -> Record:
@@ -139,7 +129,7 @@ def _begin_further(panel: Panel, settings: ForecastSettings, source: str, start_
         chosen["learning_rate"] = FURTHER_RATE * float(own.training.learning_rate)
     settings = budget.resolve(update(settings, chosen, "--from"), facts)
     model = replace(bundle.model, persistent=(), conformal=None, latest=_latest(panel, bundle.model.shape), tensors={})
-    return RunRecord(settings, model, source, fingerprint(panel), start_folder(start_from))
+    return RunRecord(settings, model, source, panel.sha256, start_folder(start_from))
 
 
 def _latest(panel: Panel, shape: ForecastShape) -> Panel:

@@ -20,7 +20,7 @@ from elman.runtime.label_stream import LabelStream
 from elman.settings import LabelSettings
 from elman.tasks.label_figures import Part
 from elman.tasks.label_report import BagPart, LabelReport, Rival, fit_rivals, recorded, report
-from elman.tasks.learner import Learner
+from elman.tasks.learner import Learner, scored_in
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,17 +81,9 @@ class Labelled(Learner[LabelSettings, LabelModel]):
         if out is not None:  # baselines take a while: the model is safe before
             self.save(out)
         rivals = [] if out is None or trained.stopped_early else self._rivals(parts, trained.beside, callbacks)
-        scored = {"held_out": parts.valid, "test": parts.test}
-        known = {name: part for name, part in scored.items() if part is not None}
+        known = scored_in(parts)
         self._report = self._reported(known, rivals, source)
-        self._metrics = {**(self._report.figures if self._report else {}), "training": trained.training}
-        if out is not None:
-            self.save(out)
-            if self._report is not None:
-                self._report.write(out)
-        if trained.failure is not None:
-            raise trained.failure
-        return self
+        return self._concluded(self._report, trained, out)
 
     def _rivals(self, parts: Parts, beside: LinearModel | None, callbacks: Sequence[Callback]) -> list[Rival]:
         """The baselines, fitted on the same data."""

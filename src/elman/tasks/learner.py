@@ -6,16 +6,16 @@ Training needs torch and is imported when it is asked for; what was learnt runs 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from elman import cells
 from elman.data.examples import Answer, Examples
 from elman.data.sources import read_examples, read_frame
 from elman.data.splits import Parts, split, with_own_files
-from elman.errors import BundleError, SettingsError
+from elman.errors import BundleError, NonFiniteLossError, SettingsError
 from elman.runtime.bundle import Bundle
 from elman.runtime.model import Model
 from elman.settings import AUTO, flat, to_dict, update
@@ -25,6 +25,29 @@ if TYPE_CHECKING:
     from elman.training.events import Callback
 
 AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+class Report(Protocol):
+    """What is found of held-out and test data."""
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """By part of the data, for ``metrics.json``."""
+
+    def write(self, folder: str | Path) -> Path:
+        """Write a page with all of it."""
+
+
+class Trained(Protocol):
+    """What a training run leaves behind."""
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How it went."""
+
+    @property
+    def failure(self) -> NonFiniteLossError | None:
+        """What ended it, its last good weights kept."""
 
 
 class Learner(Estimator[AnySettings], Generic[AnySettings, AnyModel]):
@@ -113,6 +136,17 @@ class Learner(Estimator[AnySettings], Generic[AnySettings, AnyModel]):
             callbacks: Follow the run.
         """
 
+    def _concluded(self, report: Report | None, trained: Trained, out: str | Path | None) -> Self:
+        """Keep the figures of a training, and write the model with its report; raises what made the training fail."""
+        self._metrics = {**(report.figures if report else {}), "training": trained.training}
+        if out is not None:
+            self.save(out)
+            if report is not None:
+                report.write(out)
+        if trained.failure is not None:
+            raise trained.failure
+        return self
+
     def _to_divide(self, examples: Examples) -> Examples:
         """The examples as they are divided into parts."""
         return examples
@@ -192,6 +226,12 @@ class Learner(Estimator[AnySettings], Generic[AnySettings, AnyModel]):
             metrics=self.metrics,
             sample=self._sample,
         )
+
+
+def scored_in(parts: Parts) -> dict[str, Examples]:
+    """The parts that a model is scored on, by name: those that there are."""
+    scored = {"held_out": parts.valid, "test": parts.test}
+    return {name: part for name, part in scored.items() if part is not None}
 
 
 def _are_paths(given: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,3 +141,41 @@ def own_folder(folder: Path | None, resume: bool) -> Iterator[None]:
             if not (folder / FOLDER).exists():
                 raise
             raise KeyboardInterrupt(f"stopped at once; --resume goes on with what {folder} holds") from None
+
+
+@contextmanager
+def record_in(
+    out: str | Path | None,
+    resume: bool,
+    model: type[AnyModel],
+    asked: AnySettings,
+    *,
+    sha256: Callable[[], str],
+    source: str,
+    begin: Callable[[], RunRecord[AnyModel, AnySettings]],
+    start: str | Path | None = None,
+) -> Iterator[tuple[Path | None, RunRecord[AnyModel, AnySettings]]]:
+    """Hold the folder ``out`` for a run, and give it with the record of the run: one to go on with, or a new one.
+
+    Args:
+        out: Folder of the run; None where all stays in memory.
+        resume: Go on with the run in ``out``.
+        model: What is learnt.
+        asked: The settings that are asked for now.
+        sha256: The fingerprint of the data, which must be that of the run.
+        source: Where they come from, for messages.
+        begin: Makes the record of a new run.
+        start: Folder of the model that a run starts from.
+
+    Raises as `own_folder` and the methods of `RunRecord` do; `UsageError` for ``resume`` without a folder.
+    """
+    folder = None if out is None else Path(out)
+    if resume and folder is None:
+        raise UsageError("resume needs the folder of the run as out.")
+    with own_folder(folder, resume):
+        if resume and folder is not None:
+            record = RunRecord.read(folder, model, type(asked)()).resumed(asked, start)
+            record.check_data(sha256(), source)
+        else:
+            record = begin()
+        yield folder, record

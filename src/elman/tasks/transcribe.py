@@ -17,7 +17,7 @@ from elman.runtime.transcript_model import TranscriptModel
 from elman.runtime.transcript_stream import TranscriptStream
 from elman.runtime.transcripts import GREEDY, Decoding, Transcription
 from elman.settings import AUTO, DecodingSettings, TranscriberSettings
-from elman.tasks.learner import Learner
+from elman.tasks.learner import Learner, scored_in
 from elman.tasks.transcript_language import (
     BONUS,
     TRANSCRIPTS,
@@ -88,18 +88,10 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
             self._model = replace(self.model, fusion=self._best_fusion(language, parts.valid))
         if out is not None:  # scoring takes a while: the model is safe before
             self.save(out)
-        scored = {"held_out": parts.valid, "test": parts.test}
-        known = {name: part for name, part in scored.items() if part is not None}
+        known = scored_in(parts)
         baseline = commonest([str(target) for target in parts.train.targets or ()])
         self._report = self._reported(known, source, baseline=None if out is None else baseline) if known else None
-        self._metrics = {**(self._report.figures if self._report else {}), "training": trained.training}
-        if out is not None:
-            self.save(out)
-            if self._report is not None:
-                self._report.write(out)
-        if trained.failure is not None:
-            raise trained.failure
-        return self
+        return self._concluded(self._report, trained, out)
 
     @property
     def report(self) -> TranscriptReport | None:

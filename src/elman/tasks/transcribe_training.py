@@ -21,7 +21,7 @@ from elman.data.sources import settled
 from elman.data.sources.audio import one_rate
 from elman.data.splits import Parts
 from elman.decoding.ctc import Misfit, frames_needed, misfits
-from elman.errors import DataError, NonFiniteLossError, UsageError
+from elman.errors import DataError, NonFiniteLossError
 from elman.metrics.transcripts import errors
 from elman.nn.labels import LabelNetwork
 from elman.nn.transducer import TransducerNetwork
@@ -31,7 +31,7 @@ from elman.settings import AUTO, TranscriberSettings, TranscriptSettings
 from elman.shapes import TransducerShape
 from elman.tasks import transcribe_budget as budget
 from elman.tasks.labelled_training import fingerprint, targets_in
-from elman.tasks.run_folder import RunRecord, own_folder
+from elman.tasks.run_folder import RunRecord, record_in
 from elman.tasks.training_run import tensors_of, train
 from elman.training.events import Callback
 from elman.training.problem import Loss, Score
@@ -109,15 +109,10 @@ def run(
     callbacks: Sequence[Callback],
 ) -> Trained:
     """Train a model from start to end; `elman.tasks.learner.Learner.fit_parts` says what the arguments mean."""
-    folder = None if out is None else Path(out)
-    if resume and folder is None:
-        raise UsageError("resume needs the folder of the run as out.")
-    with own_folder(folder, resume):
-        if resume and folder is not None:
-            record: Record = RunRecord.read(folder, TranscriptModel, type(settings)()).resumed(settings)
-            record.check_data(fingerprint(parts), source)
-        else:
-            record = _begin(parts, settings, source, callbacks)
+    with record_in(
+        out, resume, TranscriptModel, settings, sha256=lambda: fingerprint(parts), source=source,
+        begin=lambda: _begin(parts, settings, source, callbacks),
+    ) as (folder, record):  # fmt: skip
         learnt = _possible(parts.train, record)
         return _train(learnt, parts.valid, record, folder, resume, callbacks)
 

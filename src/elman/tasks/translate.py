@@ -13,17 +13,17 @@ from elman.data.text_files import read_text
 from elman.runtime.bundle import Bundle
 from elman.runtime.pair_model import PairModel, Translation, Writing
 from elman.runtime.pair_stream import PairStream
-from elman.settings import AUTO, TranslatorSettings, to_dict, update
-from elman.tasks.learner import Learner
+from elman.settings import AUTO, TranslatorSettings, to_dict
+from elman.tasks.learner import Learner, scored_in
 from elman.tasks.translation_report import (
     COMMONEST,
     COPY,
     Measure,
     TranslationReport,
     Written,
+    asked_writing,
     commonest,
     truth_in,
-    writing_of,
 )
 
 if TYPE_CHECKING:
@@ -86,19 +86,11 @@ class Translator(Learner[TranslatorSettings, PairModel]):
             self.save(out)
             for number, other in enumerate(trained.others, 2):
                 self._save_beside(Path(out) / CHECKPOINTS / str(number), other, (sources[0], targets[0]))
-        scored = {"held_out": parts.valid, "test": parts.test}
-        known = {name: part for name, part in scored.items() if part is not None}
+        known = scored_in(parts)
         early = trained.failure is not None or trained.training["stopped_by"] == "interrupt"
         rivals = None if out is None or early else (sources, targets)
         self._report = self._reported(known, source, learnt=rivals) if known else None
-        self._metrics = {**(self._report.figures if self._report else {}), "training": trained.training}
-        if out is not None:
-            self.save(out)
-            if self._report is not None:
-                self._report.write(out)
-        if trained.failure is not None:
-            raise trained.failure
-        return self
+        return self._concluded(self._report, trained, out)
 
     @property
     def report(self) -> TranslationReport | None:
@@ -118,11 +110,7 @@ class Translator(Learner[TranslatorSettings, PairModel]):
 
         They are those of `elman.settings.WritingSettings`. Raises `SettingsError` for one that there is not.
         """
-        settings = update(self.settings.writing, options, "writing")
-        # A model that was not trained to the end has not chosen yet.
-        usual = {"beam": 5, "length_penalty": 0.5, "coverage_penalty": 0.0, "replace_unknown": True}
-        left = {name: value for name, value in usual.items() if getattr(settings, name) == AUTO}
-        return writing_of(update(settings, left, "writing"), n_best)
+        return asked_writing(self.settings.writing, options, n_best, replace_unknown=True)
 
     def beside(self, *folders: str | Path) -> Self:
         """Let the models of other folders write along with this one, as one: the mean of their probabilities.

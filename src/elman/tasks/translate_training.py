@@ -16,14 +16,14 @@ from elman.data.examples import Examples
 from elman.data.pairs import PairBatches, Symbols, scored_pairs
 from elman.data.sources import settled
 from elman.data.splits import Parts
-from elman.errors import DataError, NonFiniteLossError, UsageError
+from elman.errors import DataError, NonFiniteLossError
 from elman.nn.pairs import PairNetwork
 from elman.runtime.pair_model import PairModel
 from elman.settings import AUTO, TranslatorSettings, WritingSettings
 from elman.tasks import translate_budget as budget
 from elman.tasks.best_weights import BestWeights
 from elman.tasks.labelled_training import fingerprint, targets_in
-from elman.tasks.run_folder import RunRecord, own_folder
+from elman.tasks.run_folder import RunRecord, record_in
 from elman.tasks.training_run import tensors_of, train
 from elman.tasks.translation_report import Measure, truth_in, writing_of
 from elman.training.events import Callback
@@ -100,15 +100,10 @@ def run(
     callbacks: Sequence[Callback],
 ) -> Trained:
     """Train a model from start to end; `elman.tasks.learner.Learner.fit_parts` says what the arguments mean."""
-    folder = None if out is None else Path(out)
-    if resume and folder is None:
-        raise UsageError("resume needs the folder of the run as out.")
-    with own_folder(folder, resume):
-        if resume and folder is not None:
-            record: Record = RunRecord.read(folder, PairModel, type(settings)()).resumed(settings)
-            record.check_data(fingerprint(parts), source)
-        else:
-            record = _begin(parts, settings, source, callbacks)
+    with record_in(
+        out, resume, PairModel, settings, sha256=lambda: fingerprint(parts), source=source,
+        begin=lambda: _begin(parts, settings, source, callbacks),
+    ) as (folder, record):  # fmt: skip
         return _train(parts, record, folder, resume, callbacks)
 
 

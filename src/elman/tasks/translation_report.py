@@ -21,7 +21,7 @@ from elman.metrics.texts import Unit, bleu, chrf, error_rate, exact, nearest_err
 from elman.plots import Block, Page, Picture, Section, Table, Text, png
 from elman.plots.alignment import alignment
 from elman.runtime.pair_model import Translation, Writing
-from elman.settings import WritingSettings
+from elman.settings import AUTO, WritingSettings, update
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -270,6 +270,17 @@ def writing_of(settings: WritingSettings, count: int = 1) -> Writing:
     beam = max(int(settings.beam), count)
     penalties = Penalties(float(settings.length_penalty), float(settings.coverage_penalty))
     return Writing(beam, count, penalties, bool(settings.replace_unknown))
+
+
+def asked_writing(settings: WritingSettings, options: Mapping[str, Any], count: int, replace_unknown: bool) -> Writing:
+    """The same with options in place of settings; what a model not trained to the end has not chosen is the usual.
+
+    Raises `SettingsError` for an option that there is not.
+    """
+    settings = update(settings, dict(options), "writing")
+    usual = {"beam": 5, "length_penalty": 0.5, "coverage_penalty": 0.0, "replace_unknown": replace_unknown}
+    left = {name: value for name, value in usual.items() if getattr(settings, name) == AUTO}
+    return writing_of(update(settings, left, "writing"), count)
 
 
 def commonest(targets: Sequence[str]) -> str:
