@@ -12,8 +12,8 @@ from benchmarks.harness import RESULTS, Data, read, record
 
 #: Files that hold no benchmark.
 SHARED = (
-    "__init__", "__main__", "forecast_runs", "harness", "label_runs", "memory_problems", "own_cells", "pair_runs",
-    "races", "recurrences", "scenes", "transcript_runs",
+    "__init__", "__main__", "forecast_runs", "harness", "kept_runs", "label_runs", "memory_problems", "own_cells",
+    "pair_runs", "races", "recurrences", "scenes", "transcript_runs",
 )  # fmt: skip
 
 NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in SHARED)

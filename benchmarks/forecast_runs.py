@@ -6,10 +6,12 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.harness import RESULTS, Data, Figure, commit
+from benchmarks.harness import Data, Figure, commit
+from benchmarks.kept_runs import every_run
 
 
 @dataclass(frozen=True)
@@ -81,22 +83,17 @@ def measure(problems: Sequence[Problem], data: Data, name: str) -> list[Figure]:
 
 def attempted(problems: Sequence[Problem], data: Data, name: str) -> list[Run]:
     """All runs, those that are missing in ``results/NAME.jsonl`` made now."""
-    file = RESULTS / f"{name}.jsonl"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    runs = [Run(**json.loads(line)) for line in lines]
-    done = {(run.problem, run.run) for run in runs}
-    for problem in problems:
-        for number in problem.runs:
-            if (problem.name, number) in done:
-                continue
-            found = problem.attempt(data.path("."), number)
-            run = Run(problem.name, number, **json.loads(json.dumps(asdict(found))), commit=commit())
-            file.parent.mkdir(exist_ok=True)
-            with file.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(asdict(run)) + "\n")
-            runs.append(run)
-            print(run, flush=True)
-    return runs
+    wanted = [
+        (problem.name, number, partial(_attempted, problem, number, data))
+        for problem in problems
+        for number in problem.runs
+    ]
+    return every_run(name, Run, wanted)
+
+
+def _attempted(problem: Problem, number: int, data: Data) -> Run:
+    found = problem.attempt(data.path("."), number)
+    return Run(problem.name, number, **json.loads(json.dumps(asdict(found))), commit=commit())
 
 
 def figures(problem: Problem, runs: Sequence[Run]) -> list[Figure]:

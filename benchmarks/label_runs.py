@@ -1,22 +1,21 @@
 """What the benchmarks of labels share: each run is done once and kept, and figures are means over runs.
 
-A run trains one model through the public classes, baselines and all, and scores it once on test sequences. The file of
-runs grows line by line: what is there is not run again, so a benchmark may be stopped at any time and goes on later.
+A run trains one model through the public classes, baselines and all, and scores it once on test sequences.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import elman
-from benchmarks.harness import RESULTS, Data, Figure, commit
+from benchmarks.harness import Data, Figure, commit
+from benchmarks.kept_runs import every_run, training_folder
 from elman.data.splits import Parts
 
 #: Figures that are shares, shown in per cent.
@@ -85,28 +84,14 @@ class Run:
 
 def measure(problems: Sequence[Problem], data: Data, name: str) -> list[Figure]:
     """Run what is missing in ``results/NAME.jsonl``, then tell all."""
-    file = RESULTS / f"{name}.jsonl"
-    runs = known(file)
-    done = {(run.problem, run.run) for run in runs}
-    wanted = [(place, problem) for problem in problems for place in range(len(problem.runs))]
+    places = [(place, problem) for problem in problems for place in range(len(problem.runs))]
     # The first run of every problem comes before the second of any.
-    for place, problem in sorted(wanted, key=lambda pair: pair[0]):
-        number = problem.runs[place]
-        if (problem.name, number) not in done:
-            run = train(problem, number, data)
-            file.parent.mkdir(exist_ok=True)
-            with file.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(asdict(run)) + "\n")
-            runs.append(run)
-            print(run, flush=True)
+    wanted = [
+        (problem.name, problem.runs[place], partial(train, problem, problem.runs[place], data))
+        for place, problem in sorted(places, key=lambda pair: pair[0])
+    ]
+    runs = every_run(name, Run, wanted)
     return [figure for problem in problems for figure in figures(problem, runs)]
-
-
-def known(file: Path) -> list[Run]:
-    """The runs that were done."""
-    if not file.exists():
-        return []
-    return [Run(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def train(problem: Problem, number: int, data: Data) -> Run:
@@ -115,8 +100,8 @@ def train(problem: Problem, number: int, data: Data) -> Run:
     parts = problem.parts(data.path("."), number)
     model = classes[problem.task](seed=number, **problem.options)
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        model.fit_parts(parts, out=folder)
+    with training_folder(problem.name, number) as (folder, begun):
+        model.fit_parts(parts, out=folder, resume=begun)
     scored = model.metrics["test"]
     scale = 100 if problem.unit == PERCENT else 1
 

@@ -6,14 +6,15 @@ junctions; `PROMOTERS` alone are given, for the few E. coli promoters: found on 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import elman
-from benchmarks.harness import RESULTS, Data, Figure, commit
+from benchmarks.harness import Data, Figure, commit
+from benchmarks.kept_runs import KeptRuns
 from benchmarks.label_runs import Problem, Run, figures
 from benchmarks.label_runs import measure as measure_problems
 from elman.data.arrays import from_arrays
@@ -70,13 +71,20 @@ PROBLEMS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Whether a model that learnt from all other promoters was right about the one in this row."""
+
+    seed: int
+    row: int
+    right: bool
+    seconds: float
+
+
 def leave_one_out(data: Data) -> list[Figure]:
     """The promoters: a run is one seed, and each of its 106 models is kept as a line by itself."""
-    file = RESULTS / "labels_promoters.jsonl"
-    found: list[dict[str, Any]] = []
-    if file.exists():
-        found = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    done = {(each["seed"], each["row"]) for each in found}
+    kept = KeptRuns("labels_promoters", LeftOut)
+    done = {(each.seed, each.row) for each in kept.runs}
     examples = promoters(data.path("."))
     everything = range(len(examples))
     for seed, row in ((seed, row) for seed in LEFT_OUT.runs for row in everything):
@@ -86,17 +94,13 @@ def leave_one_out(data: Data) -> list[Figure]:
         others, left = examples.take([each for each in everything if each != row]), examples.take([row])
         model = elman.Classifier(seed=seed, **PROMOTERS).fit_parts(split(others, DataSettings(), seed))
         said = str(model.predict(left)[0])
-        found.append(
-            {"seed": seed, "row": row, "right": said == left.targets[0], "seconds": time.perf_counter() - began}  # type: ignore[index]
-        )
-        with file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(found[-1]) + "\n")
+        kept.add(LeftOut(seed, row, said == left.targets[0], time.perf_counter() - began))  # type: ignore[index]
     runs = []
     for seed in LEFT_OUT.runs:
-        mine = [each for each in found if each["seed"] == seed]
+        mine = [each for each in kept.runs if each.seed == seed]
         if len(mine) == len(examples):
-            errors = float(sum(not each["right"] for each in mine))
-            seconds = max(each["seconds"] for each in mine)
+            errors = float(sum(not each.right for each in mine))
+            seconds = max(each.seconds for each in mine)
             runs.append(Run(LEFT_OUT.name, seed, errors, None, None, None, seconds, seconds, 0, commit()))
     return figures(LEFT_OUT, runs)
 

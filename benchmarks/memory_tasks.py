@@ -11,31 +11,29 @@ dozen that did best in them.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness import RESULTS, Data, Figure, commit
+from benchmarks.harness import Data, Figure, commit
+from benchmarks.kept_runs import KeptRuns
 from benchmarks.memory_problems import Adding, Copy, Digits, EmbeddedReber, Parity, Problem, Sine
 from elman.cells import CELLS, make
 from elman.compiler.streaming import StreamingStack
 from elman.errors import ElmanError
 from elman.nn import Recurrent
 
-RUNS = RESULTS / "memory_tasks.jsonl"
-
 #: For all cells, from the paper's and from torch's first weights; then for the best of them, from the paper's.
 FIRST: tuple[Problem, ...] = (Adding(100), Parity(40), EmbeddedReber(10), Digits())
 LATER: tuple[Problem, ...] = (Adding(400), Copy(100), Digits(permuted=True), Sine(50), Adding(1000), Copy(500))
 
-#: Seconds of one core for a run.
-SECONDS, LATER_SECONDS = 30.0, 100.0
+#: Seconds of one core for a run: of the first problems, of the later ones, and of copying, which is learnt late.
+SECONDS, LATER_SECONDS, COPY_SECONDS = 30.0, 100.0, 250.0
 
 #: Seconds after which it is first looked whether a problem is solved, and how many times as late each later look is.
 FIRST_CHECK, CHECKS_APART = 0.5, 1.1
@@ -119,9 +117,9 @@ class Training(NamedTuple):
     batches: int
 
 
-def fit(model: nn.Module, problem: Problem, seconds: float, test: np.random.Generator) -> Training:
-    """Train until the problem is solved, on sequences drawn from ``test``, or the time is over."""
-    rng, check = np.random.default_rng(0), problem.draw(test, TEST, "test")
+def fit(model: nn.Module, problem: Problem, seconds: float, check: np.random.Generator) -> Training:
+    """Train until the problem is solved, on sequences drawn from ``check``, or the time is over."""
+    rng, checked = np.random.default_rng(0), problem.draw(check, TEST, "check")
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
     batches, solved = 0, None
     # Machine code is made before the clock starts; the gradients are dropped before the first step.
@@ -140,7 +138,7 @@ def fit(model: nn.Module, problem: Problem, seconds: float, test: np.random.Gene
         batches += 1
         if spent > next_check:
             next_check *= CHECKS_APART
-            if problem.is_solved(score(model, problem, check)):
+            if problem.is_solved(score(model, problem, checked)):
                 solved = time.process_time() - began
                 break
     return Training(solved, time.process_time() - began, batches)
@@ -186,13 +184,6 @@ def step_time(cell: str, seconds: float) -> float:
     return quickest * 1e6
 
 
-def known(path: Any = RUNS) -> list[Run]:
-    """The runs that were done."""
-    if not path.exists():
-        return []
-    return [Run(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def ranking(runs: Sequence[Run]) -> list[str]:
     """The cells by the first problems, from their papers' first weights: most solved, then soonest."""
     names = {problem.name for problem in FIRST}
@@ -225,7 +216,8 @@ def wanted(runs: Sequence[Run]) -> Iterator[tuple[Problem, str, str, float]]:
             beside = [("rnn", "torch")] if isinstance(problem, Adding) else []
             entries = [(FEED_FORWARD, "paper"), *((cell, "paper") for cell in best), *beside]
             entries += [(cell, "paper") for cell in ("lstm", "gru") if cell not in best]
-            later += [(problem, cell, initial, LATER_SECONDS) for cell, initial in entries]
+            seconds = COPY_SECONDS if isinstance(problem, Copy) else LATER_SECONDS
+            later += [(problem, cell, initial, seconds) for cell, initial in entries]
     for problem, cell, initial, seconds in [*first, *later]:
         if (problem.name, cell, initial) not in done:
             yield problem, cell, initial, seconds
@@ -243,15 +235,10 @@ def measure(data: Data) -> Sequence[Figure]:
                 for cell in (FEED_FORWARD, "gru")
             ]
             return _figures(runs, ["gru"], data)
-        runs = known()
-        while (task := next(wanted(runs), None)) is not None:
-            run = train(*task)
-            RUNS.parent.mkdir(exist_ok=True)
-            with RUNS.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(run)) + "\n")
-            runs.append(run)
-            print(f"{run.problem}: {run.cell}, {run.initial}: {run.score:.4g} in {run.seconds:.0f} s", flush=True)
-        return _figures(runs, list(CELLS), data)
+        kept = KeptRuns("memory_tasks", Run)
+        while (task := next(wanted(kept.runs), None)) is not None:
+            kept.add(train(*task))
+        return _figures(kept.runs, list(CELLS), data)
     finally:
         torch.set_num_threads(threads)
 

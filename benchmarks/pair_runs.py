@@ -1,27 +1,24 @@
 """What the benchmarks from text to text share: each run is done once and kept, and figures are means over runs.
 
 A run trains one model through `elman.Translator`, baselines and all, and writes the test targets once, as was chosen on
-held-out data. The file of runs grows line by line: what is there is not run again. A run that was stopped goes on where
-it was, in a folder of its own among the system's temporary ones.
+held-out data.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 import elman
-from benchmarks.harness import RESULTS, Data, Figure, commit
+from benchmarks.harness import Data, Figure, commit
+from benchmarks.kept_runs import every_run, training_folder
 from elman.data.examples import Examples
 from elman.data.splits import Parts
 from elman.tasks.translation_report import MODEL, truth_in
@@ -124,26 +121,11 @@ def divided(examples: Examples, held_out: int, seed: int = 0) -> Parts:
 
 def measure(problems: Sequence[Problem], data: Data, name: str) -> list[Figure]:
     """Run what is missing in ``results/NAME.jsonl``, then tell all."""
-    file = RESULTS / f"{name}.jsonl"
-    runs = known(file)
-    done = {(run.problem, run.run) for run in runs}
-    for problem in problems:
-        for number in problem.runs:
-            if (problem.name, number) not in done:
-                run = train(problem, number, data)
-                file.parent.mkdir(exist_ok=True)
-                with file.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(asdict(run), ensure_ascii=False) + "\n")
-                runs.append(run)
-                print(run, flush=True)
+    wanted = [
+        (problem.name, number, partial(train, problem, number, data)) for problem in problems for number in problem.runs
+    ]
+    runs = every_run(name, Run, wanted)
     return [figure for problem in problems for figure in figures(problem, runs)]
-
-
-def known(file: Path) -> list[Run]:
-    """The runs that were done."""
-    if not file.exists():
-        return []
-    return [Run(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def train(problem: Problem, number: int, data: Data) -> Run:
@@ -151,17 +133,16 @@ def train(problem: Problem, number: int, data: Data) -> Run:
     parts = problem.parts(data.path("."), number)
     assert parts.test is not None
     model = elman.Translator(seed=number, **problem.options)
-    slug = re.sub(r"\W+", "-", problem.name)
-    folder = Path(tempfile.gettempdir()) / "elman-benchmarks" / f"{slug}-{number}"
     began = time.perf_counter()
-    model.fit_parts(parts, out=folder, resume=(folder / "run").exists())
+    with training_folder(problem.name, number) as (folder, begun):
+        model.fit_parts(parts, out=folder, resume=begun)
     assert model.report is not None
     truth, written = truth_in(parts.test), model.report.parts["test"]
     start = time.perf_counter()
     model.predict(parts.test, beam=5)
     decoding = time.perf_counter() - start
     writing = model.settings.writing
-    run = Run(
+    return Run(
         problem.name,
         number,
         {who: dict(problem.score(texts, truth)) for who, texts in written.texts.items()},
@@ -172,8 +153,6 @@ def train(problem: Problem, number: int, data: Data) -> Run:
         sum(value.size for value in model.model.tensors.values()),
         commit(),
     )
-    shutil.rmtree(folder)
-    return run
 
 
 def figures(problem: Problem, runs: Sequence[Run]) -> list[Figure]:

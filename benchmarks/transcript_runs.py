@@ -6,17 +6,17 @@ of runs grows line by line: what is there is not run again, so a benchmark may b
 
 from __future__ import annotations
 
-import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import elman
-from benchmarks.harness import RESULTS, Data, Figure, commit
+from benchmarks.harness import Data, Figure, commit
+from benchmarks.kept_runs import every_run, training_folder
 from elman.codecs.raw import pieces
 from elman.data.examples import Examples
 from elman.data.splits import Parts
@@ -94,18 +94,12 @@ class Run:
 
 def measure(problems: Sequence[Problem], data: Data, name: str) -> list[Figure]:
     """Run what is missing in ``results/NAME.jsonl``, then tell all."""
-    file = RESULTS / f"{name}.jsonl"
-    runs = [Run(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
-    done = {(run.problem, run.run) for run in runs}
-    for problem in problems:
-        for number in problem.runs:
-            if (problem.name, number) not in done:
-                run = train(problem, number, data.path("."))
-                file.parent.mkdir(exist_ok=True)
-                with file.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(asdict(run)) + "\n")
-                runs.append(run)
-                print(run, flush=True)
+    wanted = [
+        (problem.name, number, partial(train, problem, number, data.path(".")))
+        for problem in problems
+        for number in problem.runs
+    ]
+    runs = every_run(name, Run, wanted)
     return [figure for problem in problems for figure in figures(problem, runs)]
 
 
@@ -113,8 +107,8 @@ def train(problem: Problem, number: int, data: Path) -> Run:
     """Train one model, whose seed is its number, and score it in every way."""
     parts = problem.parts(data, number)
     model = elman.Transcriber(seed=number, **problem.options)
-    with tempfile.TemporaryDirectory() as folder:
-        model.fit_parts(parts, out=folder)
+    with training_folder(problem.name, number) as (folder, begun):
+        model.fit_parts(parts, out=folder, resume=begun)
         model = elman.Transcriber.load(folder)
     return Run(
         problem.name,

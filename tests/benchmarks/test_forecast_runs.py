@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import forecast_runs
+from benchmarks import forecast_runs, kept_runs
 from benchmarks.forecast_runs import Attempt, Goal, Problem
 from benchmarks.harness import Data
 
 
 def test_a_stopped_benchmark_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecast_runs, "RESULTS", tmp_path)
+    monkeypatch.setattr(kept_runs, "RESULTS", tmp_path)
     tried: list[int] = []
 
     def attempt(data: Path, run: int) -> Attempt:

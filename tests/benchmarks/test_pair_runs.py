@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import pair_runs, translate_multi30k
+from benchmarks import kept_runs, pair_runs, translate_multi30k
 from benchmarks.harness import Data
 from benchmarks.pair_runs import Goal, Problem, by_source, divided
 from elman.data.examples import Examples
@@ -26,7 +26,7 @@ def score(texts: Sequence[str], truth: Sequence[Sequence[str]]) -> Mapping[str, 
 
 
 def test_a_run_is_kept_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pair_runs, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(kept_runs, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     options = QUICK | {"epochs": 1, "beam": 2, "length_penalty": 0.0}
     goals = (Goal("wrong", "error", "%", "lower", 8.0),)
@@ -40,7 +40,7 @@ def test_a_run_is_kept_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "nearest source" in str(found[0].baseline)
     assert not list((tmp_path / "elman-benchmarks").iterdir())
     # What was run is told again, not run again.
-    monkeypatch.setattr(pair_runs, "train", None)
+    monkeypatch.setattr(pair_runs, "train", pytest.fail)
     assert pair_runs.measure([problem], Data(tmp_path), "letters") == found
 
 
