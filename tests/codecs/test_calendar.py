@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elman.codecs.calendar import Frequency, stamps_of
+from elman.codecs.calendar import Frequency
 from elman.errors import DataError, SettingsError
 
 ALIASES = {
@@ -85,26 +85,6 @@ def test_months_have_the_same_place_in_every_year() -> None:
     assert clock.cycles() == ("year",)
     np.testing.assert_array_equal(features[:12], features[36:])
     assert Frequency.named("1").features(np.arange(3)).shape == (3, 0)
-
-
-@pytest.mark.parametrize(
-    ("cells", "found"),
-    [
-        (["2020-01", "2020-02"], "2020-02-01"),
-        (["01/02/2020", "13/02/2020"], None),
-        (["2020-01-01T00:00+02:00", "2020-01-01T00:00+00:00"], "2020-01-01"),
-        ([1, 2], 2),
-        ([1.0, 2.5], None),
-        (["soon", "2020-02"], None),
-    ],
-)
-def test_times_are_dates_or_whole_numbers(cells: list[object], found: object) -> None:
-    stamps = stamps_of(pd.Series(cells))
-    if found is None:
-        assert stamps is None or stamps.dtype.kind == "M"
-    else:
-        assert stamps is not None
-        assert stamps[1] == (np.datetime64(found, "ns") if isinstance(found, str) else found)
 
 
 @pytest.mark.parametrize("alias", ["fortnight", "SME", "BQS"])

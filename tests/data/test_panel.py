@@ -21,6 +21,24 @@ def test_a_wide_file_with_commas_and_gaps(tmp_path: Path) -> None:
     assert panel.frequency.alias == "D"
 
 
+def test_a_german_file(tmp_path: Path) -> None:
+    rows = "\r\n".join(f"Nr;{day:02}.01.2024;1.{day:03},50" for day in range(1, 32))
+    (tmp_path / "german.csv").write_bytes(f"\ufeffFiliale;Datum;Umsatz\r\n{rows}\r\n".encode())
+    panel = read_panel(tmp_path / "german.csv")
+    assert panel.series(0)[:2].tolist() == [1001.5, 1002.5]
+    assert panel.frequency.alias == "D"
+    assert panel.history.tolist() == [31]
+
+
+def test_names_of_series_stay_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(
+        "store,date,sales\n007,2024-01-01,1\n007,2024-01-02,2\n12,2024-01-01,3\n12,2024-01-02,4\n"
+    )
+    assert read_panel(tmp_path / "x.csv").ids == ("007", "12")
+    (tmp_path / "y.csv").write_text("id,date,value\n1,2024-01-01,5\n2,2024-01-02,6\n3,2024-01-03,7\n")
+    assert read_panel(tmp_path / "y.csv").columns.target == ("value",)
+
+
 def test_a_cell_that_is_no_number_is_named_by_file_and_row(tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text(LONG)
     with pytest.raises(DataError, match=r"long\.csv, row 6: expected a number in column 'y', found 'x'"):

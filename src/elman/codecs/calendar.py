@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import DataError, SettingsError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Steps = NDArray[np.int64]
 
@@ -236,34 +233,6 @@ class Frequency:
             return cls(**config)
         except TypeError:
             raise DataError(f"expected the configuration of a frequency, found {config}.") from None
-
-
-def stamps_of(times: pd.Series[Any]) -> NDArray[Any] | None:
-    """A column of times as datetime64[ns], NaT where empty, or whole numbers; None where a cell is neither.
-
-    Text is read as a date, month first only where it cannot be otherwise; time zones are brought to UTC.
-    """
-    import pandas as pd
-
-    if times.dtype.kind == "M" or isinstance(times.dtype, pd.DatetimeTZDtype):
-        return _plain(pd.DatetimeIndex(times))
-    if times.dtype.kind in "iu":
-        return times.to_numpy(np.int64)
-    if isinstance(times.dtype, pd.PeriodDtype):
-        return _plain(pd.PeriodIndex(times).to_timestamp())
-    numbers = pd.to_numeric(times, errors="coerce")
-    if times.dtype.kind == "f" or bool(numbers.notna().all()):
-        whole = numbers.notna().all() and (numbers == numbers.round()).all()
-        return numbers.to_numpy(np.int64) if whole else None
-    stamps = pd.to_datetime(times, errors="coerce", format="ISO8601", utc=True)
-    if bool(stamps.isna().any()):
-        stamps = pd.to_datetime(times, errors="coerce", format="mixed", utc=True)
-    return None if bool((stamps.isna() & times.notna()).any()) else _plain(pd.DatetimeIndex(stamps))
-
-
-def _plain(stamps: pd.DatetimeIndex) -> NDArray[Any]:
-    utc = stamps if stamps.tz is None else stamps.tz_convert("UTC").tz_localize(None)
-    return utc.to_numpy().astype("M8[ns]")
 
 
 def _phase(times: NDArray[Any] | None, every: int, unit: str = "M8[ns]") -> int:

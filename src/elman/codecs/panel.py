@@ -53,6 +53,7 @@ class PanelColumns:
         target: The columns of the series.
         id, time: Columns of the names and the times, None where there is none; several are joined by +.
         past, future, static: What goes along with the series: known up to the present, in advance, or always the same.
+        day_first: Whether times such as ``03.02.2024`` have the day first; None where there are none.
     """
 
     layout: Literal["long", "wide", "rows"] = "long"
@@ -62,6 +63,7 @@ class PanelColumns:
     past: tuple[Covariate, ...] = ()
     future: tuple[Covariate, ...] = ()
     static: tuple[Covariate, ...] = ()
+    day_first: bool | None = None
 
     def features(self, role: Literal["past", "future", "static"]) -> tuple[str, ...]:
         """The names of the numbers that a role has."""
@@ -74,17 +76,19 @@ class PanelColumns:
             role: [{"name": each.name, "categories": list(each.categories)} for each in getattr(self, role)]
             for role in ("past", "future", "static")
         }
-        return {"layout": self.layout, "target": list(self.target), "id": self.id, "time": self.time, **roles}
+        named = {"layout": self.layout, "target": list(self.target), "id": self.id, "time": self.time}
+        return {**named, **roles, "day_first": self.day_first}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> PanelColumns:
         """What `to_config` gave. Raises `DataError`."""
         try:
-            roles = {
-                role: tuple(Covariate(str(each["name"]), tuple(each["categories"])) for each in config[role])
+            past, future, static = (
+                tuple(Covariate(str(each["name"]), tuple(each["categories"])) for each in config[role])
                 for role in ("past", "future", "static")
-            }
-            return cls(config["layout"], tuple(config["target"]), config["id"], config["time"], **roles)
+            )
+            target, first = tuple(config["target"]), config.get("day_first")
+            return cls(config["layout"], target, config["id"], config["time"], past, future, static, first)
         except (KeyError, TypeError):
             raise DataError(f"expected the configuration of the columns of series, found {config}.") from None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.calendar import Frequency, stamps_of
+from elman.codecs.calendar import Frequency
+from elman.codecs.dates import has_zone, is_day_first, is_time_of_day, stamps_of, times_of, with_colons
 from elman.codecs.panel import Covariate, Floats, Panel, PanelColumns, Whole
-from elman.codecs.panel_grid import Origin, gridded, said, same_numbers, seasonality
+from elman.codecs.panel_grid import Origin, about_copies, about_gaps, gridded, seasonality
+from elman.codecs.panel_rows import clock_of, columns_of_steps, names_of_rows, panel_in_rows
 from elman.errors import DataError, nearest
 from elman.settings import AUTO
 from elman.settings.panel import PanelSettings
@@ -27,10 +27,12 @@ TIMES = ("ds", "date", "datetime", "timestamp", "time", "month", "day", "week", 
 #: Numbers of rows, which pandas and others write along.
 _INDEX = ("", "index", "unnamed: 0", "row", "row_id", "no", "column 0")
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
-#: So many numbers in a row, in columns that count, are a series.
-_STEPS_IN_ROW = 10
+#: Columns of the time of a day, beside one of dates.
+_OF_DAY = ("time", "hour", "clock", "uhrzeit")
 #: More different values than these are no categories.
 _MOST_CATEGORIES = 50
+#: A column of which this share is numbers, or times, is meant as such: what is something else is an error.
+_MEANT = 0.5
 
 
 def panel_of(
@@ -92,6 +94,7 @@ class _Reader:
         self.name, self.place, self.notes = origin.name, origin.place, origin.notes
         self.clock = None if known is None else known[1]
         self.fresh = known is None
+        self.averaging = settings.frequency != AUTO or not self.fresh
         self.columns = self._find_columns() if known is None else self._checked(known[0])
 
     def panel(self) -> Panel:
@@ -118,12 +121,11 @@ class _Reader:
             past_features = np.tile(past_features, (len(targets), 1))
             future_features = np.tile(future_features, (len(targets), 1))
         panel = gridded(
-            ids, clock, codes, steps, np.concatenate(targets), past_features, future_features, static, self.origin
-        )
-        panel = replace(panel, columns=columns)
-        if self.fresh and clock.unit == "step" and self.settings.season == AUTO:
-            panel = self._with_season(panel)
-        return replace(panel, notes=(*self.notes, *_about_copies(panel), *_about_gaps(panel)))
+            ids, clock, codes, steps, np.concatenate(targets), past_features, future_features, static, self.origin,
+            self.averaging,
+        )  # fmt: skip
+        panel = self._seasoned(replace(panel, columns=replace(columns, day_first=self.columns.day_first)))
+        return replace(panel, notes=(*self.notes, *about_copies(panel), *about_gaps(panel)))
 
     # ---- which column is what
 
@@ -136,10 +138,14 @@ class _Reader:
         }  # fmt: skip
         roles = {option: tuple(self._find(name, option) for name in names) for option, names in named.items()}
         time = "+".join(roles["time-column"]) or self._guess_time()
-        identity = "+".join(roles["id-column"]) or self._guess_id(time)
-        if time is None and not roles["target"] and identity is None and self._series_in_rows():
+        if time is None and not any(roles.values()) and (found := columns_of_steps(frame)) is not None:
             self.notes.append("A row is a series, its columns are steps.")
-            return PanelColumns("rows", (), self._names_of_rows(), None)
+            names = names_of_rows(frame, found[0])
+            unused = [name for name in frame.columns if name not in {*found[0], *(names or "").split("+")}]
+            if unused:
+                self.notes.append(f"Not used: {', '.join(unused[:8])}.")
+            return PanelColumns("rows", (), names, None)
+        identity = "+".join(roles["id-column"]) or self._guess_id(time)
         taken = {
             *(time or "").split("+"),
             *(identity or "").split("+"),
@@ -160,8 +166,8 @@ class _Reader:
                 f"{len(target)} columns are series of one model: {', '.join(target[:8])}"
                 f"{', ...' if len(target) > 8 else ''}; to forecast some of them say --target COLUMN."
             )
-        covariates = {role: tuple(map(Covariate, roles[role])) for role in ("past", "future", "static")}
-        return PanelColumns(layout, target, identity, time, **covariates)
+        past, future, same = (tuple(map(Covariate, roles[role])) for role in ("past", "future", "static"))
+        return PanelColumns(layout, target, identity, time, past, future, same)
 
     def _find(self, name: str, option: str) -> str:
         for column in self.frame.columns:
@@ -190,17 +196,27 @@ class _Reader:
 
     def _guess_time(self) -> str | None:
         plain = {column.strip().lower(): column for column in self.frame.columns}
-        if {"year", "month", "day"} <= plain.keys():
+        if {"year", "month"} <= plain.keys():
             return "+".join(plain[part] for part in _PARTS if part in plain)
         for name in TIMES:
-            if name in plain and stamps_of(self.frame[plain[name]]) is not None:
-                return str(plain[name])
-        first = self.frame.columns[0]
-        cells = self.frame[first]
-        text = cells.dtype.kind == "O" and bool(cells.head(200).map(lambda cell: isinstance(cell, str)).all())
-        if cells.dtype.kind == "M" or (text and _has_digits(cells) and stamps_of(cells.head(200)) is not None):
-            return str(first)
+            if name in plain and _mostly_times(self.frame[plain[name]]) and not is_time_of_day(self.frame[plain[name]]):
+                return self._with_time_of_day(str(plain[name]), plain)
+        for number, name in enumerate(self.frame.columns):
+            cells = self.frame[name].head(200)
+            text = cells.dtype.kind == "O" and bool(cells.map(lambda cell: isinstance(cell, str)).all())
+            if not (
+                (text and _has_digits(cells)) or cells.dtype.kind == "M" or (number == 0 and cells.dtype.kind in "fiu")
+            ):
+                continue
+            stamps = stamps_of(cells)
+            if stamps is not None and stamps.dtype.kind == "M" and not is_time_of_day(cells):
+                return self._with_time_of_day(str(name), plain)
         return None
+
+    def _with_time_of_day(self, date: str, plain: dict[str, str]) -> str:
+        """The column of dates, and that of the times of day beside it if there is one."""
+        beside = [plain[name] for name in _OF_DAY if name in plain and plain[name] != date]
+        return next((f"{date}+{name}" for name in beside if is_time_of_day(self.frame[name], "[:.]")), date)
 
     def _guess_id(self, time: str | None) -> str | None:
         """The column that names the series; several where only together they tell rows of one time apart."""
@@ -214,13 +230,31 @@ class _Reader:
         for count in range(1, len(named) + 1):
             if not self.frame.duplicated([*named[:count], *time.split("+")]).any():
                 return "+".join(named[:count])
-        return named[0] if named else None
+        return named[0] if named else self._guess_telling(time.split("+"))
+
+    def _guess_telling(self, times: list[str]) -> str | None:
+        """Where times repeat, the first column of texts that tells their rows apart."""
+        if not self.frame.duplicated(times).any():
+            return None
+        for name in self.frame.columns:
+            cells = self.frame[name]
+            alike = name not in times and (cells.dtype.kind == "O" or str(name).strip().lower().endswith("id"))
+            if alike and not cells.isna().any() and not self.frame.duplicated([name, *times]).any():
+                self.notes.append(f"Column '{name}' says which series a row is of; if not, say --id-column.")
+                return str(name)
+        return None
 
     def _guess_target(self, taken: set[Any], identity: str | None) -> tuple[str, ...]:
         free = [name for name in self.frame.columns if name not in taken and name.lower() not in _INDEX]
         numeric = [name for name in free if self.frame[name].dtype.kind in "fiu"]
         if "y" in free:
             return ("y",)
+        for name in free:
+            if name not in numeric and _mostly_numbers(self.frame[name]):
+                self._numbers(name)
+        empty = [name for name in free if self.frame[name].isna().all()]
+        if not numeric and empty:
+            raise DataError(f"{self.name}: expected numbers, but in column '{empty[0]}' every cell is empty.")
         if not numeric:
             raise DataError(
                 f"{self.name}: expected a column of numbers that is a series, found {', '.join(free) or 'none'}."
@@ -232,17 +266,6 @@ class _Reader:
                 " others that help with --past, --future or --static."
             )
         return tuple(map(str, numeric))
-
-    def _series_in_rows(self) -> bool:
-        """Whether the columns count, as V1, V2, ... of M4, and the rows are not steps."""
-        numeric = [name for name in self.frame.columns if self.frame[name].dtype.kind in "fiu"]
-        stems = Counter(re.sub(r"\d+$", "", name) for name in numeric if re.search(r"\D\d+$", name))
-        return bool(stems) and max(stems.values()) >= max(_STEPS_IN_ROW, len(self.frame.columns) / 2)
-
-    def _names_of_rows(self) -> str | None:
-        first = self.frame.columns[0]
-        text = self.frame[first].dtype.kind == "O"
-        return str(first) if text and not bool(self.frame[first].duplicated().any()) else None
 
     # ---- cells
 
@@ -273,23 +296,45 @@ class _Reader:
         names = self.columns.time.split("+")
         if len(names) == 1:
             cells = self.frame[names[0]]
-        elif {name.lower() for name in names} <= set(_PARTS):
-            parts = self.frame[names].apply(pd.to_numeric, errors="coerce").rename(columns=str.lower)
-            cells = pd.to_datetime(parts, errors="coerce")
+        elif {name.lower() for name in names} <= set(_PARTS) and all(
+            self.frame[name].dtype.kind in "fiu" for name in names
+        ):
+            parts = self.frame[names].rename(columns=str.lower)
+            cells = pd.to_datetime(parts if "day" in parts else parts.assign(day=1), errors="coerce")
         else:
-            cells = self.frame[names].astype(str).agg(" ".join, axis=1)
-        stamps = stamps_of(cells)
-        if stamps is None or (stamps.dtype.kind == "M" and bool(np.isnat(stamps).any())):
-            row = next(row for row in range(len(cells)) if _no_time(cells.iloc[row : row + 1]))
-            raise DataError(
-                f"{self.place(row)}: expected a date or a whole number in column '{self.columns.time}', found"
-                f" '{cells.iloc[row]}'. Name another column with --time-column, or leave the column out to count rows."
-            )
+            cells = self.frame[names[0]].astype(str)
+            for name in names[1:]:
+                cells = cells + " " + with_colons(self.frame[name])
+        stamps = self._stamps(cells)
         if stamps.dtype.kind == "i" and (unit := _since_1970(stamps)):
             self.notes.append(f"Times are read as {'seconds' if unit == 's' else 'milliseconds'} since 1970.")
-            return stamps.astype(f"M8[{unit}]").astype("M8[ns]")
-        if getattr(cells.dtype, "tz", None) is not None:
+            stamps = stamps.astype(f"M8[{unit}]").astype("M8[ns]")
+        if has_zone(cells):
             self.notes.append("Times with a zone are read, and forecast, in UTC.")
+        if self.clock is not None and (self.clock.unit == "step") != (stamps.dtype.kind == "i"):
+            expected, found = ("numbers", "dates") if self.clock.unit == "step" else ("dates", "numbers")
+            raise DataError(f"{self.name}: the model was trained with times that are {expected}, found {found}.")
+        return stamps
+
+    def _stamps(self, cells: pd.Series[Any]) -> NDArray[Any]:
+        """The time in each cell. Raises `DataError` at the first that has none."""
+        if self.fresh and (first := is_day_first(cells)) is not None:
+            order, columns = "day, month, year" if first else "month, day, year", self.columns
+            self.notes.append(f"Dates such as {cells.dropna().iloc[0]} are read as {order}.")
+            self.columns = replace(columns, day_first=first)
+        stamps = times_of(cells, self.columns.day_first)
+        if stamps is None:
+            wrong = ~_whole_numbers(cells)
+        else:
+            wrong = np.isnat(stamps) if stamps.dtype.kind == "M" else np.zeros(len(stamps), bool)
+        if wrong.any():
+            row = int(wrong.argmax())
+            found = "nothing" if cells.isna().iloc[row] else f"'{cells.iloc[row]}'"
+            raise DataError(
+                f"{self.place(row)}: expected a date or a whole number in column '{self.columns.time}', found {found}."
+                " Correct it, name another column with --time-column, or leave the column out to count rows."
+            )
+        assert stamps is not None, "what is no time has a row"
         return stamps
 
     def _clock(self, times: NDArray[Any], codes: Whole) -> Frequency:
@@ -300,11 +345,16 @@ class _Reader:
                 found = "dates" if times.dtype.kind == "M" else "numbers"
                 raise DataError(f"{self.name}: times are {found}, which have no --frequency {asked}.")
             return Frequency.named(asked, times, lasting)
+        if len(np.unique(times)) < 2:
+            raise DataError(
+                f"{self.name}: the step of a series needs at least two times, found one. Say it with --frequency."
+            )
         order = np.lexsort((times, codes))
         cuts = np.flatnonzero(np.diff(codes[order])) + 1
         each = [part for part in np.split(times[order], cuts) if len(part) > 1]
         clock, irregular = Frequency.infer(each or [np.sort(times)], lasting)
         if irregular:
+            self.averaging = True
             self.notes.append(irregular[0].upper() + irregular[1:] + ".")
         return clock
 
@@ -364,23 +414,39 @@ class _Reader:
 
     def _of_rows(self) -> Panel:
         """A series in each row: what is empty at its end is not there."""
-        names = self.columns.id
-        numeric = [name for name in self.frame.columns if name != names]
-        values = np.stack([self._numbers(name) for name in numeric], axis=1)
-        ids = [str(cell) for cell in self.frame[names]] if names else [str(row + 1) for row in range(len(values))]
+        found = columns_of_steps(self.frame)
+        if found is None:
+            raise DataError(f"{self.name}: the model was trained with a series in each row; found no columns of steps.")
+        steps, times = found
+        names = self.columns.id.split("+") if self.columns.id else []
+        values = np.stack([self._numbers(column) for column in steps], axis=1)
+        parts = self.frame[names].astype(object)
+        ids = ["/".join(str(cell) for cell in row if not _is_empty(cell)) for row in parts.itertuples(index=False)]
+        ids = ids if names else [str(row + 1) for row in range(len(values))]
         empty = np.isnan(values).all(1)
         if empty.any():
             raise DataError(f"{self.place(int(empty.argmax()))}: the series in this row is empty.")
         asked = self.settings
-        clock = self.clock or Frequency.named(
-            "1" if asked.frequency == AUTO else asked.frequency,
-            season=None if asked.season == AUTO else int(asked.season),
+        clock = self.clock or clock_of(
+            times,
+            None if asked.frequency == AUTO else asked.frequency,
+            None if asked.season == AUTO else int(asked.season),
         )
-        panel = Panel.of(dict(zip(ids, values, strict=True)), clock, start=0)
-        panel = replace(panel, columns=self.columns)
-        if self.fresh and clock.unit == "step" and asked.season == AUTO:
-            panel = self._with_season(panel)
-        return replace(panel, notes=(*self.notes, *_about_copies(panel), *_about_gaps(panel)))
+        panel = replace(panel_in_rows(ids, clock, times, values), columns=self.columns)
+        panel = self._seasoned(panel)
+        return replace(panel, notes=(*self.notes, *about_copies(panel), *about_gaps(panel)))
+
+    def _seasoned(self, panel: Panel) -> Panel:
+        """With the season that its values show, where the clock has none or one that is not seen twice."""
+        known = panel.frequency.season
+        if not self.fresh or self.settings.season != AUTO:
+            return panel
+        if panel.frequency.unit == "step":
+            return self._with_season(panel)
+        if known > 1 and 2 * known > int(panel.history.max()):
+            self.notes.append(f"The usual season of {known:,} steps is not seen twice, and not taken.")
+            return self._with_season(panel)
+        return panel
 
     def _with_season(self, panel: Panel) -> Panel:
         season = seasonality(panel)
@@ -389,43 +455,34 @@ class _Reader:
         return replace(panel, frequency=panel.frequency.with_season(season))
 
 
-def _about_copies(panel: Panel) -> list[str]:
-    """A sentence where series are the same numbers."""
-    copies = same_numbers(panel)
-    if not copies:
-        return []
-    one, other = copies[0]
-    return [f"{len(copies):,} of {len(panel):,} series have the very numbers of another, such as '{one}' of '{other}'."]
-
-
-def _about_gaps(panel: Panel) -> list[str]:
-    place = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], panel.lengths)
-    inside = place < np.repeat(panel.history, panel.lengths)
-    missing = np.isnan(panel.target) & inside
-    if not missing.any():
-        return []
-    edges = np.diff(np.concatenate([[0], missing.astype(np.int8), [0]]))
-    lengths = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
-    longest = int(lengths.argmax())
-    row = int(np.flatnonzero(edges == 1)[longest])
-    series = int(np.searchsorted(panel.offsets, row, "right")) - 1
-    when = panel.frequency.times(np.array([panel.first[series] + row - panel.offsets[series]]))[0]
-    of = f" of '{panel.ids[series]}'" if len(panel) > 1 else ""
-    return [
-        f"{int(missing.sum()):,} steps ({missing.sum() / inside.sum():.1%}) were not measured; of {len(lengths):,}"
-        f" gaps the longest{of} has {int(lengths[longest]):,}, from {said(when)}."
-    ]
-
-
 def _since_1970(numbers: NDArray[Any]) -> str:
     """The unit of whole numbers that are times of 1990 to 2100 if any: ``s``, ``ms`` or none."""
     low, high = int(numbers.min()), int(numbers.max())
     return next((unit for unit, size in (("s", 1), ("ms", 1000)) if 631e6 * size < low <= high < 4.1e9 * size), "")
 
 
-def _no_time(cell: pd.Series[Any]) -> bool:
-    stamp = stamps_of(cell)
-    return stamp is None or (stamp.dtype.kind == "M" and bool(np.isnat(stamp).any()))
+def _mostly_times(cells: pd.Series[Any]) -> bool:
+    """Whether a column is times, all but a few cells, which are to be told of."""
+    found = times_of(cells.head(200))
+    return found is not None and (found.dtype.kind != "M" or float(np.mean(~np.isnat(found))) > _MEANT)
+
+
+def _mostly_numbers(cells: pd.Series[Any]) -> bool:
+    import pandas as pd
+
+    known = cells.dropna()
+    return len(known) > 0 and float(pd.to_numeric(known, errors="coerce").notna().mean()) > _MEANT
+
+
+def _whole_numbers(cells: pd.Series[Any]) -> NDArray[Any]:
+    import pandas as pd
+
+    numbers = pd.to_numeric(cells, errors="coerce")
+    return np.asarray(numbers == numbers.round())
+
+
+def _is_empty(cell: Any) -> bool:
+    return cell is None or cell != cell or cell == ""
 
 
 def _has_digits(cells: pd.Series[Any]) -> bool:

@@ -52,8 +52,12 @@ def gridded(
     future: Floats,
     static: Floats,
     origin: Origin,
+    averaging: bool = False,
 ) -> Panel:
-    """Rows in any order as one row for each step of each series; rows of the same step become their mean."""
+    """Rows in any order as one row for each step of each series; rows of the same step become their mean.
+
+    Raises `DataError` where many rows are of the same step, unless ``averaging`` says that they may.
+    """
     measured = ~np.isnan(target)
     big = np.iinfo(np.int64)
     first, last, end = (np.full(len(ids), fill) for fill in (big.max, big.min, big.min))
@@ -81,7 +85,8 @@ def gridded(
     counts = np.bincount(at, minlength=int(offsets[-1]))
     twice = int((counts > 1).sum())
     if twice:
-        _told_of_duplicates(origin, twice, len(codes), codes, steps)
+        more = len(at) - int((counts > 0).sum())
+        _told_of_duplicates(origin, twice, codes, steps, averaging or more <= _DUPLICATES * len(codes))
     rows = int(offsets[-1])
     table = np.concatenate([target[:, None], past, future], axis=1)[inside]
     grid = _scattered(table, at, rows, twice > 0)
@@ -95,13 +100,12 @@ def gridded(
     )  # fmt: skip
 
 
-def _told_of_duplicates(origin: Origin, twice: int, rows: int, codes: Whole, steps: Whole) -> None:
-    """A note on rows of the same step; `DataError` where they are too many to be an accident."""
+def _told_of_duplicates(origin: Origin, twice: int, codes: Whole, steps: Whole, expected: bool) -> None:
+    """A note on ``twice`` steps with several rows; `DataError` where they are not ``expected``."""
     order = np.lexsort((steps, codes))
     same = (np.diff(codes[order]) == 0) & (np.diff(steps[order]) == 0)
     row = int(order[1:][same].min()) % origin.rows
-    irregular = any("averaged" in note for note in origin.notes)
-    if twice > _DUPLICATES * rows and not irregular:
+    if not expected:
         raise DataError(
             f"{origin.place(row)}: has the time of an earlier row of its series, as {twice:,} steps do. Say with"
             " --id-column which rows are one series, or with --frequency how long a step is."
@@ -181,3 +185,32 @@ def same_numbers(panel: Panel) -> list[tuple[str, str]]:
         if first != name:
             copies.append((name, first))
     return copies
+
+
+def about_copies(panel: Panel) -> list[str]:
+    """A sentence where series are the same numbers."""
+    copies = same_numbers(panel)
+    if not copies:
+        return []
+    one, other = copies[0]
+    return [f"{len(copies):,} of {len(panel):,} series have the very numbers of another, such as '{one}' of '{other}'."]
+
+
+def about_gaps(panel: Panel) -> list[str]:
+    """A sentence on how many steps were not measured, and on the longest gap."""
+    place = np.arange(len(panel.target)) - np.repeat(panel.offsets[:-1], panel.lengths)
+    inside = place < np.repeat(panel.history, panel.lengths)
+    missing = np.isnan(panel.target) & inside
+    if not missing.any():
+        return []
+    edges = np.diff(np.concatenate([[0], missing.astype(np.int8), [0]]))
+    lengths = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
+    longest = int(lengths.argmax())
+    row = int(np.flatnonzero(edges == 1)[longest])
+    series = int(np.searchsorted(panel.offsets, row, "right")) - 1
+    when = panel.frequency.times(np.array([panel.first[series] + row - panel.offsets[series]]))[0]
+    of = f" of '{panel.ids[series]}'" if len(panel) > 1 else ""
+    return [
+        f"{int(missing.sum()):,} steps ({missing.sum() / inside.sum():.1%}) were not measured; of {len(lengths):,}"
+        f" gaps the longest{of} has {int(lengths[longest]):,}, from {said(when)}."
+    ]

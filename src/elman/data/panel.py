@@ -60,10 +60,15 @@ def _frame(table: Table, by_file: bool, settings: PanelSettings) -> Any:
 
     columns: dict[str, Any] = {}
     for name, cells in table.columns.items():
-        if table.is_numeric(name):
-            columns[name] = table.numbers(name)
-        elif _is_name(name, settings):
+        if _is_name(name, settings) and name not in (
+            *settings.target,
+            *settings.past,
+            *settings.future,
+            *settings.static,
+        ):
             columns[name] = cells
+        elif table.is_numeric(name):
+            columns[name] = table.numbers(name)
         else:
             columns[name] = [None if isinstance(cell, str) and cell.lower() in MISSING else cell for cell in cells]
     if by_file and _FILE not in columns:

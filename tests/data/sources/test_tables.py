@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from elman.data.sources import read_examples, read_frame, settled
+from elman.data.sources.table import to_numbers
 from elman.errors import DataError
 from elman.settings import DataSettings
 from tests.data.sources.conftest import Read
@@ -56,6 +57,25 @@ def test_tables_as_people_leave_them(reading: Read) -> None:
     ]
     examples = reading({"spam.csv": "\n".join(tweets) + "\n"})
     assert (examples.inputs[0], examples.targets[:2]) == ("a longer tweet of 1 words or so", ["1", "0"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "comma", "found"),
+    [
+        (["1,234.50", "99.00"], False, [1234.5, 99]),
+        (["1,234", "999"], False, [1234, 999]),
+        (["100,200", "300,400"], False, None),
+        (["1,5", "2"], False, None),
+        (["1.234,5", "1.234"], True, [1234.5, 1234]),
+        (["1.5", "2,5"], True, [1.5, 2.5]),
+        (["#N/A", "--", "3"], False, [np.nan, np.nan, 3]),
+    ],
+)
+def test_numbers_as_they_are_written(cells: list[str], comma: bool, found: list[float] | None) -> None:
+    numbers = to_numbers(cells, comma)
+    assert (numbers is None) == (found is None)
+    if found is not None:
+        np.testing.assert_array_equal(numbers, found)
 
 
 def test_several_labels_before_a_text(reading: Read) -> None:

@@ -20,7 +20,12 @@ from elman.data.sources.files import SourceFile
 from elman.errors import DataError, nearest
 
 #: What stands in a cell where nothing was measured.
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "nil"})
+MISSING = frozenset(
+    {"", "na", "n/a", "#n/a", "#na", "<na>", "n.a.", "nan", "nat", "null", "none", "?", "-", "--", "nil"}
+)
+#: Numbers in German and in English, with or without marks between thousands.
+_COMMA_NUMBER = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d+)?([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 #: Rows by which a file is judged before it is read.
 _LOOK = 200
 #: So many sentences do not have the same number of commas.
@@ -113,21 +118,34 @@ def is_missing(cell: Any) -> bool:
 def to_numbers(cells: Iterable[Any], decimal_comma: bool = False) -> NDArray[np.float64] | None:
     """Cells as numbers, NaN where they are empty or say that nothing is known; None where one is something else."""
     cells = list(cells)
-    try:
-        numbers = np.array(cells, dtype=np.float64)
-        return numbers if numbers.ndim == 1 else None
-    except (ValueError, TypeError):
-        pass
+    if not decimal_comma:
+        try:
+            numbers = np.array(cells, dtype=np.float64)
+            return numbers if numbers.ndim == 1 else None
+        except (ValueError, TypeError):
+            pass
+    mark, mended = _marks(cells, decimal_comma)
     numbers = np.empty(len(cells))
     for row, cell in enumerate(cells):
         if cell is None or (isinstance(cell, str) and cell.strip().lower() in MISSING):
             numbers[row] = np.nan
             continue
         try:
-            numbers[row] = float(cell.replace(",", ".", 1) if decimal_comma and isinstance(cell, str) else cell)
+            numbers[row] = float(cell.replace(mark, "").replace(*mended) if isinstance(cell, str) else cell)
         except (ValueError, TypeError):
             return None
     return numbers
+
+
+def _marks(cells: Sequence[Any], decimal_comma: bool) -> tuple[str, tuple[str, str]]:
+    """What stands between thousands, and what is to be put for the decimal mark; blanks where nothing is."""
+    texts = [cell.strip() for cell in cells if isinstance(cell, str)]
+    if decimal_comma:
+        dotted = [text for text in texts if "." in text]
+        return ("." if dotted and all(map(_COMMA_NUMBER.fullmatch, dotted)) else " "), (",", ".")
+    marked = [text for text in texts if "," in text]
+    grouped = all(map(_THOUSANDS.fullmatch, marked)) and any("." in text or "," not in text for text in texts)
+    return ("," if marked and grouped else " "), (" ", "")
 
 
 def read_table(file: SourceFile, encoding: str) -> Table | None:
@@ -231,14 +249,14 @@ def _separated(file: SourceFile, text: str, certain: bool) -> Table | None:
             )
     if not rows:
         raise DataError(f"{file.name}: holds no rows.")
-    header = _has_header(rows)
+    comma = separator != "," and any(_decimal_comma(cells) for cells in zip(*rows[1:], strict=True))
+    header = _has_header(rows, comma)
     names = _names(file, rows[0]) if header else [str(number + 1) for number in range(width)]
     if header:
         rows, lines = rows[1:], lines[1:]
     if not rows:
         raise DataError(f"{file.name}: has a header and no rows below it.")
     columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(names)}
-    comma = separator == ";" and any(_decimal_comma(cells) for cells in columns.values())
     return Table(file.name, columns, [file] * len(rows), lines, header, comma)
 
 
@@ -314,10 +332,12 @@ def _spoken(separator: str) -> str:
 
 
 def _decimal_comma(cells: Sequence[str]) -> bool:
-    return bool(cells) and all(re.fullmatch(r"-?\d*,?\d*", cell) for cell in cells) and any("," in c for c in cells)
+    """Whether all that is known in a column is a number with a comma before its decimals, or could be, and one is."""
+    known = [cell.strip() for cell in cells if cell.strip().lower() not in MISSING]
+    return any("," in cell for cell in known) and all(map(_COMMA_NUMBER.fullmatch, known))
 
 
-def _has_header(rows: Sequence[Sequence[str]]) -> bool:
+def _has_header(rows: Sequence[Sequence[str]], comma: bool = False) -> bool:
     """Whether the first row names the columns: by known names, or because it is unlike what stands below."""
     first, below = [cell.strip() for cell in rows[0]], rows[1:_LOOK]
     if any(plain(cell) in KNOWN for cell in first):
@@ -326,8 +346,8 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     if not below or len(set(map(str.lower, named))) < len(named) or not all(named[1:]):
         return False
     columns = [[row[place].strip() for row in below] for place in range(len(first))]
-    numeric = [to_numbers(cells) is not None for cells in columns]
-    if any(cell and to_numbers([cell]) is not None for cell in first):
+    numeric = [to_numbers(cells, comma) is not None for cells in columns]
+    if any(cell and to_numbers([cell], comma) is not None for cell in first):
         return _counting(first)
     if any(numeric):
         return True
