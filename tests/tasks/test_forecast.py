@@ -169,6 +169,12 @@ def test_the_budget_leaves_what_was_given() -> None:
     assert budget.resolve(found, budget.Facts(Panel.of([np.arange(99.0)]))) == found
 
 
+def test_for_the_next_step_less_is_read() -> None:
+    hours = budget.Facts(Panel.of([np.random.default_rng(0).normal(size=9_000)], "h", start="2000-01-01"))
+    read = {horizon: budget.resolve(Forecaster(horizon=horizon).settings, hours).windows for horizon in (1, 24)}
+    assert [read[1].context, read[24].context] == [72, 720]
+
+
 @pytest.mark.parametrize("architecture", ["autoregressive", "direct", "hybrid"])
 def test_what_it_remembers_can_be_looked_at(architecture: str) -> None:
     model = Forecaster(**SMALL, architecture=architecture, paths=2, segment=1 if architecture[0] == "a" else 3)
