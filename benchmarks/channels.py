@@ -29,9 +29,6 @@ Floats = NDArray[np.float64]
 #: Shares of a table that train, and that are left out between training and test.
 LEARNT, LEFT_OUT = 0.7, 0.15
 
-#: Seeds of the faults; each is another table.
-SEEDS = (0, 1, 2)
-
 #: Steps of a day, and of the window of the rolling z-score.
 DAY, WEEK = 24, 168
 
@@ -150,15 +147,15 @@ FOUND = (
 )
 
 PROBLEMS = (
-    Problem("faults in a transformer", partial(alarms, transformer), FOUND, SEEDS),
-    Problem("faults in the air of Beijing", partial(alarms, beijing), FOUND, SEEDS),
+    Problem("faults in a transformer", partial(alarms, transformer), FOUND),
+    Problem("faults in the air of Beijing", partial(alarms, beijing), FOUND),
     Problem(
         "gaps of 6 to 48 hours in the air of Beijing", partial(fillings, beijing),
-        (Goal("below the straight line", 20.0, "%", "higher"), Goal("pm2.5", None, "%", "higher")), SEEDS,
+        (Goal("below the straight line", 20.0, "%", "higher"), Goal("pm2.5", None, "%", "higher")),
     ),
     Problem(
         "gaps of 6 to 48 hours in a transformer", partial(fillings, transformer),
-        (Goal("below the straight line", None, "%", "higher"),), SEEDS,
+        (Goal("below the straight line", None, "%", "higher"),),
     ),
 )  # fmt: skip
 
