@@ -153,10 +153,6 @@ PROBLEMS = (
         "gaps of 6 to 48 hours in the air of Beijing", partial(fillings, beijing),
         (Goal("below the straight line", 20.0, "%", "higher"), Goal("pm2.5", None, "%", "higher")),
     ),
-    Problem(
-        "gaps of 6 to 48 hours in a transformer", partial(fillings, transformer),
-        (Goal("below the straight line", None, "%", "higher"),),
-    ),
 )  # fmt: skip
 
 
