@@ -21,7 +21,7 @@ from benchmarks.harness import Data, Figure, commit
 from benchmarks.kept_runs import every_run, training_folder
 from elman.data.examples import Examples
 from elman.data.splits import Parts
-from elman.tasks.translation_report import MODEL, truth_in
+from elman.tasks.text_report import MODEL, truth_in
 
 #: Score texts against what is right for each: figures by name.
 Scorer = Callable[[Sequence[str], Sequence[Sequence[str]]], Mapping[str, float]]

@@ -14,8 +14,8 @@ from elman.data.examples import Examples
 from elman.errors import DataError, SettingsError, UsageError
 from elman.runtime.pair_model import PairModel
 from elman.tasks import load
+from elman.tasks.text_report import COMMONEST, MODEL
 from elman.tasks.translate import CHECKPOINTS, Translator
-from elman.tasks.translation_report import COMMONEST, MODEL
 from pairs_of_texts import QUICK, spellings
 
 NEAREST = "nearest source's target"

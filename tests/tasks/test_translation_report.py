@@ -1,4 +1,4 @@
-"""The report on what was written: measures that suit the symbols, figures, the page."""
+"""The report on what was written for sources: measures that suit the symbols, figures, the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from elman.codecs import TextCodec
 from elman.runtime.pair_model import Translation
-from elman.tasks.translation_report import COPY, MODEL, Measure, TranslationReport, Written, commonest
+from elman.tasks.text_report import MODEL
+from elman.tasks.translation_report import COPY, Measure, Translated, TranslationReport
 
 WORDS, PIECES = TextCodec.fit("words", ["a b"]), TextCodec.fit("bpe", ["a b"], 256)
 CHARACTERS, SYMBOLS = TextCodec.fit("characters", ["ab"]), TextCodec.fit("symbols", ["A B"])
@@ -22,14 +23,15 @@ def written(*texts: str) -> list[Translation]:
 
 
 REPORT = TranslationReport(
-    Measure("bleu"),
-    {
-        "test": Written(
-            ["row 1", "row 2"], ["a b c d", "e f g h"], [("a b c d",), ("x f g h", "e f g i")],
-            written("a b c d", "e f g h"), {COPY: ["a b c d", "e f g h"]},
+    measure=Measure("bleu"),
+    parts={
+        "test": Translated(
+            names=["row 1", "row 2"], truth=[("a b c d",), ("x f g h", "e f g i")],
+            model=written("a b c d", "e f g h"), others={COPY: ["a b c d", "e f g h"]},
+            sources=["a b c d", "e f g h"],
         )
     },
-    "Targets",
+    title="Targets",
 )  # fmt: skip
 
 
@@ -81,7 +83,3 @@ def test_a_page_with_pictures_and_numbers(tmp_path: Path) -> None:
     assert len(list((tmp_path / "report" / "pictures").iterdir())) == 2
     numbers = json.loads((tmp_path / "report" / "numbers.json").read_text(encoding="utf-8"))
     assert numbers["test"]["pairs"][1]["truth"] == ["x f g h", "e f g i"]
-
-
-def test_the_commonest_target() -> None:
-    assert commonest(["b", "a", "a", "b", "c"]) == "b"

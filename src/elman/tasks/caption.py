@@ -16,7 +16,7 @@ from elman.runtime.pair_model import Writing
 from elman.settings import CaptionerSettings
 from elman.tasks.caption_report import CaptionReport, Described, likeliest, nearest
 from elman.tasks.learner import Learner, scored_in
-from elman.tasks.translation_report import asked_writing, commonest, truth_in
+from elman.tasks.text_report import asked_writing, commonest, truth_in
 
 if TYPE_CHECKING:
     from elman.nn.subject import Subject
@@ -129,5 +129,13 @@ class Captioner(Learner[CaptionerSettings, CaptionModel]):
                 often = commonest([text for several in known for text in several])
                 others["the commonest caption"] = [often] * len(part)
             pictures = [self.model.codec.encode(raw) for raw in part.inputs]
-            found[name] = Described(part.names, pictures, truth_in(part), written, others, likeliest(self.model, part))
-        return CaptionReport(found, f"Captions of {source}, by {self.settings.network.cell}", self.model)
+            found[name] = Described(
+                names=part.names,
+                truth=truth_in(part),
+                model=written,
+                others=others,
+                pictures=pictures,
+                found=likeliest(self.model, part),
+            )
+        title = f"Captions of {source}, by {self.settings.network.cell}"
+        return CaptionReport(parts=found, title=title, model=self.model)

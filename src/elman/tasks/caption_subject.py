@@ -12,8 +12,8 @@ from elman.nn.subject import Subject
 from elman.runtime.caption_model import CaptionModel
 from elman.runtime.pair_model import END
 from elman.tasks.pair_subject import CONSIDERED, START, cross_entropy, writing_layer
+from elman.tasks.text_report import truth_in
 from elman.tasks.training_run import put_weights
-from elman.tasks.translation_report import truth_in
 
 
 def subject(model: CaptionModel, examples: Examples, steps: int, batch: int, title: str) -> Subject:

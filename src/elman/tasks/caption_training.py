@@ -30,8 +30,8 @@ from elman.tasks.caption_report import score_of
 from elman.tasks.labelled_budget import convolutions
 from elman.tasks.labelled_training import fingerprint, targets_in
 from elman.tasks.run_folder import RunRecord, record_in
+from elman.tasks.text_report import truth_in, writing_of
 from elman.tasks.training_run import tensors_of, train
-from elman.tasks.translation_report import truth_in, writing_of
 from elman.training.events import Callback
 from elman.training.problem import Loss, Score
 

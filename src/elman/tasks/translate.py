@@ -15,16 +15,8 @@ from elman.runtime.pair_model import PairModel, Translation, Writing
 from elman.runtime.pair_stream import PairStream
 from elman.settings import AUTO, TranslatorSettings, to_dict
 from elman.tasks.learner import Learner, scored_in
-from elman.tasks.translation_report import (
-    COMMONEST,
-    COPY,
-    Measure,
-    TranslationReport,
-    Written,
-    asked_writing,
-    commonest,
-    truth_in,
-)
+from elman.tasks.text_report import COMMONEST, asked_writing, commonest, truth_in
+from elman.tasks.translation_report import COPY, Measure, Translated, TranslationReport
 
 if TYPE_CHECKING:
     from elman.nn.subject import Subject
@@ -171,10 +163,13 @@ class Translator(Learner[TranslatorSettings, PairModel]):
 
         return pair_subject.subject(self.model, examples, steps, batch, self.task)
 
-    def evaluate(self, X: Any, y: Any = None, **options: Any) -> TranslationReport:  # noqa: N803
-        """How good the model is on sources whose targets are known; arguments as for `fit` and `writing`."""
+    def evaluate(self, X: Any, y: Any = None, *, lowercase: bool = False, **options: Any) -> TranslationReport:  # noqa: N803
+        """How good the model is on sources whose targets are known; arguments as for `fit` and `writing`.
+
+        With ``lowercase`` targets and truth are compared in lower case.
+        """
         examples = self.examples(X, y, with_targets=True)
-        return self._reported({"data": examples}, f"{len(examples):,} pairs", options)
+        return self._reported({"data": examples}, f"{len(examples):,} pairs", options, lowercase=lowercase)
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """BLEU / 100, or 1 - the error."""
@@ -188,6 +183,8 @@ class Translator(Learner[TranslatorSettings, PairModel]):
         source: str,
         options: dict[str, Any] | None = None,
         learnt: tuple[list[str], list[str]] | None = None,
+        *,
+        lowercase: bool = False,
     ) -> TranslationReport:
         """What the model writes for parts, beside baselines made of what was ``learnt``."""
         writing, memory = self.writing(**(options or {})), None
@@ -203,9 +200,14 @@ class Translator(Learner[TranslatorSettings, PairModel]):
             if memory is not None and learnt is not None:
                 others = {memory.name: memory.predict(sources), COPY: sources}
                 others[COMMONEST] = [commonest(learnt[1])] * len(sources)
-            found[name] = Written(part.names, sources, truth_in(part), written, others)
+            found[name] = Translated(
+                names=part.names, truth=truth_in(part), model=written, others=others, sources=sources
+            )
+        title = f"Targets of {source}, by {self.settings.network.cell}"
         measure = Measure.of(self.model.codec, self.model.target)
-        return TranslationReport(measure, found, f"Targets of {source}, by {self.settings.network.cell}")
+        return TranslationReport(
+            parts=found, title=title, measure=replace(measure, lowercase=lowercase or measure.lowercase)
+        )
 
     def _save_beside(self, folder: Path, model: PairModel, sample: tuple[str, str]) -> None:
         """Write a model folder for another checkpoint of the same run."""

@@ -24,8 +24,9 @@ from elman.tasks import translate_budget as budget
 from elman.tasks.best_weights import BestWeights
 from elman.tasks.labelled_training import fingerprint, targets_in
 from elman.tasks.run_folder import RunRecord, record_in
+from elman.tasks.text_report import truth_in, writing_of
 from elman.tasks.training_run import tensors_of, train
-from elman.tasks.translation_report import Measure, truth_in, writing_of
+from elman.tasks.translation_report import Measure
 from elman.training.events import Callback
 from elman.training.problem import Loss, Score
 
