@@ -14,6 +14,8 @@ from typing import Any
 from elman.cells import CELLS, Cell, Ops
 from elman.cells.cell import STATISTICS
 from elman.settings import (
+    AnomalySettings,
+    CaptionerSettings,
     ClassifierSettings,
     ForecastSettings,
     LanguageModelSettings,
@@ -43,6 +45,8 @@ OPTIONS: list[tuple[str, type[Any], tuple[str | None, ...]]] = [
     ("Transcripts", TranscriberSettings, ("transcript", "network")),
     ("Forecasts", ForecastSettings, ("data", "windows", "network", None)),
     ("Translations", TranslatorSettings, ("text", "network", "objective", "writing", None)),
+    ("Captions", CaptionerSettings, ("input", "network", "objective")),
+    ("Anomalies and gaps", AnomalySettings, ("alarm", "hidden", "network")),
 ]
 
 
