@@ -39,6 +39,12 @@ def test_names_of_series_stay_as_they_are_written(tmp_path: Path) -> None:
     assert read_panel(tmp_path / "y.csv").columns.target == ("value",)
 
 
+def test_true_and_false_are_no_series(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("ds,v,odd\n2024-01-01,1,False\n2024-01-02,2,True\n")
+    assert read_panel(tmp_path / "x.csv").ids == ("v",)
+    assert read_panel(tmp_path / "x.csv", PanelSettings(target=("odd",))).series(0).tolist() == [0, 1]
+
+
 def test_a_cell_that_is_no_number_is_named_by_file_and_row(tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text(LONG)
     with pytest.raises(DataError, match=r"long\.csv, row 6: expected a number in column 'y', found 'x'"):

@@ -102,6 +102,20 @@ def test_of_few_forecasts_nothing_is_said_about_chance() -> None:
     assert "too few forecasts" in compare(few, few, "last value").describe()
 
 
+def test_another_without_an_error_is_said_in_words() -> None:
+    flat = Panel.of([np.ones(60)])
+    rows = [backtest(flat, each, 1, folds=20) for each in (naive, lambda panel, ahead: _off(naive(panel, ahead)))]
+    assert compare(rows[1], rows[0], "last value").describe() == "The last value makes no error here, the forecasts do."
+    assert compare(rows[0], rows[0], "last value").describe().startswith("Neither the forecasts nor the last value")
+    sparse = Panel.of([np.bincount([40, 90], minlength=100).astype(float)])
+    found = [backtest(sparse, each, 1, folds=60) for each in (naive, lambda panel, ahead: _off(naive(panel, ahead)))]
+    assert len(compare(found[1], found[0], "last value").describe()) < 200
+
+
+def _off(found: Forecast) -> Forecast:
+    return replace(found, point=found.point + 1)
+
+
 def test_noise_finds_nothing_beyond_the_last_value() -> None:
     def nearly(panel: Panel, horizon: int) -> Forecast:
         found = naive(panel, horizon)

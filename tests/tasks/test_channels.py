@@ -11,8 +11,9 @@ import pytest
 from scipy.signal import lfilter
 
 import elman
+from elman.codecs.panel_frames import panel_of
 from elman.errors import DataError, UsageError
-from elman.tasks.anomalies import AnomalyDetector
+from elman.tasks.anomalies import AnomalyDetector, _labels_in
 from elman.tasks.impute import Imputer
 
 #: Steps of training: enough to learn that one channel is twice the other.
@@ -60,6 +61,14 @@ def test_a_fault_is_found_and_explained(detector: AnomalyDetector) -> None:
     assert report.figures["data"]["average_precision"] > 0.5
     assert report.figures["data"]["recall"] == 1.0
     assert "Average precision" in report.lines()[1]
+
+
+def test_a_column_that_says_what_is_an_anomaly_is_no_channel() -> None:
+    table = channels(300, seed=2).assign(Anomaly=[0.0] * 299 + [1.0], y2=[0.0, 1.0] * 150)
+    panel = panel_of(table)
+    assert _labels_in(panel, ()) == "Anomaly"
+    assert _labels_in(panel, ("Anomaly", "inside")) is None
+    assert _labels_in(panel_of(table.assign(Anomaly=0.5)), ()) is None
 
 
 def test_labels_may_be_a_column(detector: AnomalyDetector) -> None:

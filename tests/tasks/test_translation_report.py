@@ -51,6 +51,7 @@ def test_the_measure_suits_the_symbols(codec: TextCodec, target: TextCodec, main
 
 def test_what_was_learnt_in_lower_case_is_scored_so() -> None:
     assert Measure("symbol_error", lowercase=True).loss(["a b"], [("A B",)]) == 0
+    assert Measure("symbol_error", lowercase=True).figures(["A b"], [("a B",)])["exact"] == 1
     assert Measure("symbol_error").loss(["a b"], [("A B",)]) == 1
 
 

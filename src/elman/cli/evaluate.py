@@ -54,6 +54,9 @@ def evaluate(
             help="Translations: a model that writes along; may be repeated.",
         ),
     ] = None,
+    lowercase: Annotated[
+        bool, typer.Option("--lowercase", help="Transcripts and translations: compare all in lower case.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a model: elman evaluate runs/book other.txt."""
@@ -63,6 +66,6 @@ def evaluate(
     model = load(folder)
     asked = Scoring(
         settings=settings, data=data, out=out, per_line=per_line, labels=labels, horizon=horizon, folds=folds,
-        statistics=statistics, ensemble=ensemble, json=json,
+        statistics=statistics, ensemble=ensemble, lowercase=lowercase, json=json,
     )  # fmt: skip
     use_of(model, asked).evaluate(model, asked)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from elman.codecs.calendar import Frequency
 from elman.codecs.panel import Panel, PanelColumns
 from elman.codecs.panel_frames import IDS, panel_of
@@ -54,6 +56,11 @@ def _is_name(column: str, settings: PanelSettings) -> bool:
     return column in (settings.id_column or "").split("+") or column.strip().lower() in IDS
 
 
+def _is_truth(cells: list[Any]) -> bool:
+    """Whether every cell says whether something is so."""
+    return all(isinstance(cell, (str, bool)) and str(cell).strip().lower() in ("true", "false") for cell in cells)
+
+
 def _frame(table: Table, by_file: bool, settings: PanelSettings) -> Any:
     """A table as a data frame whose columns of numbers are numbers; with the name of the file of each row if wanted."""
     import pandas as pd
@@ -67,6 +74,8 @@ def _frame(table: Table, by_file: bool, settings: PanelSettings) -> Any:
             *settings.static,
         ):
             columns[name] = cells
+        elif _is_truth(cells):
+            columns[name] = np.array([str(cell).strip().lower() == "true" for cell in cells])
         elif table.is_numeric(name):
             columns[name] = table.numbers(name)
         else:

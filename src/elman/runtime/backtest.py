@@ -175,6 +175,10 @@ class Comparison:
 
     def describe(self) -> str:
         """What follows from it, in words."""
+        if self.high == self.ratio == float("inf"):
+            return f"The {self.name} makes no error here, the forecasts do."
+        if self.ratio == 1 and self.high == float("inf"):
+            return f"Neither the forecasts nor the {self.name} make any error here."
         change = f"{abs(1 - self.ratio):.1%} {'below' if self.ratio < 1 else 'above'} that of the {self.name}"
         if self.stretches < FEWEST_STRETCHES:
             return f"The mean absolute error is {change}; there are too few forecasts to say whether that is chance."
@@ -200,8 +204,14 @@ def compare(model: Backtest, other: Backtest, name: str, *, seed: int = 0) -> Co
     rows = np.stack([np.bincount(groups, weights=each) for each in errors], axis=1)
     if rows[:, 1].sum() == 0:
         return Comparison(name, 1.0 if rows[:, 0].sum() == 0 else float("inf"), 1.0, float("inf"), len(rows))
-    low, high = bootstrap(rows, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1e-300), seed=seed)
+    low, high = bootstrap(rows, _ratios, seed=seed)
     return Comparison(name, float(rows[:, 0].sum() / rows[:, 1].sum()), low, high, len(rows))
+
+
+def _ratios(sums: Floats) -> Floats:
+    """Errors by those of the other, (n,): 1 where neither has any, infinite where only the other has none."""
+    both = np.where(sums[:, 0] > 0, np.inf, 1.0)
+    return np.asarray(np.divide(sums[:, 0], sums[:, 1], out=both, where=sums[:, 1] > 0))
 
 
 def _blocks(found: Backtest) -> Whole:

@@ -29,6 +29,20 @@ if TYPE_CHECKING:
     from elman.nn.subject import Subject
     from elman.training.events import Callback
 
+#: What columns are called that say of each step whether it is an anomaly.
+LABELS = (
+    "label",
+    "labels",
+    "anomaly",
+    "anomalies",
+    "is_anomaly",
+    "anomalous",
+    "outlier",
+    "is_outlier",
+    "attack",
+    "fault",
+)
+
 
 class Found(NamedTuple):
     """What is said of n steps of some channels.
@@ -129,7 +143,14 @@ class AnomalyDetector(PanelTask[AnomalySettings, ChannelModel]):
 
         asked = self._asked()
         self._model = None
-        panel = _channels(as_panel(data, asked.data), asked.alarm.labels)
+        whole = as_panel(data, asked.data)
+        if asked.alarm.labels is None and (labels := _labels_in(whole, asked.data.target)) is not None:
+            told = (
+                f"Column '{labels}' is taken to say which steps are anomalies, and is no channel; if not, say --target."
+            )
+            whole = replace(whole, notes=(*whole.notes, told))
+            asked = replace(asked, alarm=replace(asked.alarm, labels=labels))
+        panel = _channels(whole, asked.alarm.labels)
         trained = training.run(panel, asked, source=source_of(data), out=out, resume=resume, callbacks=callbacks)
         self._effective, self._model = trained.settings, trained.model
         self._sample = trained.model.record(trained.held_out[0])
@@ -232,7 +253,7 @@ class AnomalyDetector(PanelTask[AnomalySettings, ChannelModel]):
             column = labels or self.settings.alarm.labels
             if column is None:
                 raise UsageError("evaluate needs to know which steps are anomalies: say the column by labels.")
-            truth = _truth(data, self.settings.data, column)
+            truth = _truth(data, self.settings.data, self.model.codec.columns, column)
         found = self.judge(data, live=live)
         if truth.shape != found.times.shape:
             raise DataError(f"expected a label for each of {len(found.times)} steps, found {truth.shape}.")
@@ -278,9 +299,19 @@ def _channels(panel: Panel, labels: str | None) -> Panel:
     return replace(found, columns=replace(found.columns, target=target))
 
 
-def _truth(data: Any, settings: Any, column: str) -> NDArray[Any]:
+def _labels_in(panel: Panel, asked: Sequence[str]) -> str | None:
+    """The column that tells anomalies, by its name and as it is 0 and 1; None where ``asked`` says the channels."""
+    for number, name in enumerate(() if asked else panel.ids):
+        values = panel.series(number)
+        if name.strip().lower() in LABELS and bool(np.isin(values[~np.isnan(values)], (0, 1)).all()):
+            return name
+    return None
+
+
+def _truth(data: Any, settings: Any, columns: PanelColumns, column: str) -> NDArray[Any]:
     """What a column says of each step of the clock of all columns."""
-    panel = as_panel(data, replace(settings, target=(*settings.target, column) if settings.target else ()))
+    channels = columns.target if columns.layout == "wide" else settings.target
+    panel = as_panel(data, replace(settings, target=(*channels, column) if channels else ()))
     if column not in panel.ids:
         raise DataError(f"there is no column '{column}' of numbers, only {', '.join(panel.ids)}.")
     return panel.matrix()[:, panel.ids.index(column)]

@@ -87,7 +87,13 @@ class ForecastReport:
             for row in rows
         ]
         model = self.backtests[MODEL]
-        what = f"{len(model.truth):,} forecasts of {model.forecast.horizon:,} steps from {model.folds:,} origins"
+        made, ahead, origins = (
+            f"{count:,} {name}{'' if count == 1 else 's'}"
+            for count, name in (
+                (len(model.truth), "forecast"), (model.forecast.horizon, "step"), (model.folds, "origin")
+            )
+        )  # fmt: skip
+        what = f"{made} of {ahead} from {origins}"
         return [f"{self.title}: {what}", *table, *self.words()]
 
     def pictures(self) -> dict[str, Figure]:

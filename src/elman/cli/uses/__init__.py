@@ -80,6 +80,7 @@ class Scoring:
     folds: int | None
     statistics: list[str] | None
     ensemble: list[Path] | None
+    lowercase: bool
     json: bool
 
 

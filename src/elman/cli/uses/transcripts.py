@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from elman.settings import DecodingSettings
     from elman.tasks.transcribe import Transcriber
 
-PREDICT, EVALUATE = {"data", "top", "out", "stream", "times", "align"} | DECODING, {"data", "out"} | DECODING
+PREDICT = {"data", "top", "out", "stream", "times", "align"} | DECODING
+EVALUATE = {"data", "out", "lowercase"} | DECODING
 
 
 def predict(model: Transcriber, asked: Predicting) -> None:
@@ -35,7 +36,8 @@ def predict(model: Transcriber, asked: Predicting) -> None:
 
 def evaluate(model: Transcriber, asked: Scoring) -> None:
     """Show how many errors there are."""
-    tell(model.evaluate(asked.data, decoding=_decoding(model, asked.settings.decoding)), asked.out, asked.json)
+    decoding = _decoding(model, asked.settings.decoding)
+    tell(model.evaluate(asked.data, decoding=decoding, lowercase=asked.lowercase), asked.out, asked.json)
 
 
 def _decoding(model: Transcriber, settings: DecodingSettings, alternatives: int = 1) -> Decoding:

@@ -25,7 +25,7 @@ Answer = tuple[int, str, str, list["Translation"]]
 
 
 PREDICT = {"data", "prompt", "top", "out", "stream", "n_best", "ensemble", "alignments", "beam"} | PENALTIES
-EVALUATE = {"data", "out", "ensemble", "beam"} | PENALTIES
+EVALUATE = {"data", "out", "ensemble", "beam", "lowercase"} | PENALTIES
 
 
 def predict(model: Translator, asked: Predicting) -> None:
@@ -64,7 +64,8 @@ def predict(model: Translator, asked: Predicting) -> None:
 
 def evaluate(model: Translator, asked: Scoring) -> None:
     """Show how good the targets are."""
-    tell(model.beside(*(asked.ensemble or ())).evaluate(asked.data, **_options(asked)), asked.out, asked.json)
+    model = model.beside(*(asked.ensemble or ()))
+    tell(model.evaluate(asked.data, lowercase=asked.lowercase, **_options(asked)), asked.out, asked.json)
 
 
 def _options(asked: Predicting | Scoring) -> dict[str, Any]:
