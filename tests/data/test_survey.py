@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from elman.data.survey import survey
 from elman.errors import DataError
@@ -64,7 +65,7 @@ def test_what_can_be_learnt(files: dict[str, str], task: str, answer: str, tmp_p
     found = look(tmp_path, files)
     assert (found.task, found.answer) == (task, answer)
     assert isinstance(found.settings, TranscriberSettings if answer == "text" else LabelSettings)
-    assert found.sentences()
+    assert found.found
 
 
 def test_the_task_may_be_said(tmp_path: Path) -> None:
@@ -75,9 +76,9 @@ def test_the_task_may_be_said(tmp_path: Path) -> None:
 def test_series_show_numbers(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", X=np.arange(24.0).reshape(4, 3, 2), y=[1, 2, 1, 2])
     found = survey([tmp_path / "a.npz"], DataSettings())
-    (_, shown), *_ = found.rows()
+    (_, shown), *_ = found.shown
     assert shown.startswith("3 steps of ")
-    assert "Every sequence has 3 steps." in found.sentences()
+    assert "Every sequence has 3 steps." in found.found
 
 
 def test_where_guessing_is_not_safe_it_says_which_option(tmp_path: Path) -> None:
@@ -85,3 +86,36 @@ def test_where_guessing_is_not_safe_it_says_which_option(tmp_path: Path) -> None
     with pytest.raises(DataError, match="Say which with --target"):
         look(tmp_path, files)
     assert look(tmp_path, files, target=("two",)).settings.data.target == ("two",)
+
+
+SALES = "date,shop,sales\n" + "".join(f"{day:02}.01.2024,north,{day % 7}\n" for day in range(1, 31))
+PAIRS = "".join(f"house number {n}\n" for n in range(12)), "".join(f"Haus Nummer {n}\n" for n in range(12))
+
+
+@pytest.mark.parametrize(
+    ("files", "asked", "task", "settings"),
+    [
+        ({"a.csv": SALES}, None, "forecast", {"time_column": "date", "target": ["sales"]}),
+        ({"a.csv": SALES}, "anomalies", "anomalies", {"time_column": "date", "target": ["sales"]}),
+        ({"a.csv": SALES}, "impute", "impute", {"time_column": "date", "target": ["sales"]}),
+        ({"a.en": PAIRS[0], "a.de": PAIRS[1]}, None, "translate", {"input_column": ["en"], "target": ["de"]}),
+    ],
+)
+def test_series_and_pairs_are_found_too(
+    files: dict[str, str], asked: str | None, task: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    found = look(tmp_path, files, asked)
+    assert found.task == task
+    assert settings.items() <= yaml.safe_load(found.text())["data"].items()
+    assert found.shown
+
+
+def test_pictures_with_sentences_have_captions(tmp_path: Path) -> None:
+    rows = ["file,caption"]
+    for number in range(12):
+        Image.new("RGB", (20, 16), (number * 20, 0, 0)).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,a red picture {number}")
+    (tmp_path / "captions.csv").write_text("\n".join(rows))
+    found = survey([tmp_path], DataSettings())
+    assert found.task == "caption"
+    assert found.shown[0][1] == "20 x 16 pixels"

@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from elman.codecs.raw import Raw
+from elman.codecs.panel import Panel
+from elman.codecs.panel_grid import said
+from elman.codecs.raw import Picture, Raw
 from elman.codecs.registry import codec_for
 from elman.codecs.sequence import SequenceCodec
 from elman.data.examples import Answer, Examples, Kind
+from elman.data.panel import read_panel
+from elman.data.settings_file import settings_file
 from elman.data.sources import gather, read_examples
-from elman.data.splits import Parts, with_own_files
+from elman.data.sources.pairs import is_language
+from elman.data.sources.table import shorten
+from elman.data.splits import with_own_files
 from elman.errors import DataError
 from elman.settings import (
+    AnomalySettings,
+    CaptionerSettings,
     ClassifierSettings,
     DataSettings,
+    ForecastSettings,
+    ImputerSettings,
     LabelSettings,
     RegressorSettings,
     TaggerSettings,
     TranscriberSettings,
-    fields_of,
+    TranslatorSettings,
     flat,
-    to_dict,
     update,
 )
+from elman.settings.panel import PanelSettings
 
 #: What is learnt -> the task and its options.
 _TASKS: dict[str, tuple[str, type[LabelSettings] | type[TranscriberSettings]]] = {
@@ -41,6 +49,11 @@ _TASKS: dict[str, tuple[str, type[LabelSettings] | type[TranscriberSettings]]] =
     "numbers": ("regress", RegressorSettings),
     "text": ("transcribe", TranscriberSettings),
 }
+#: Tasks that learn texts of texts or pictures, and those of tables of series.
+_TEXTS: dict[str, Any] = {"translate": TranslatorSettings, "caption": CaptionerSettings}
+_PANELS: dict[str, Any] = {"forecast": ForecastSettings, "anomalies": AnomalySettings, "impute": ImputerSettings}
+#: Pictures that are so many times as wide as high are lines of writing.
+_LOW = 2.5
 #: What is asked for, in this order; several classes are found by asking for one.
 _ASKED: tuple[Answer, ...] = ("class", "tags", "numbers", "text")
 #: What can be transcribed.
@@ -58,72 +71,27 @@ _STEPS, _NUMBERS = 12, 6
 @final
 @dataclass(frozen=True)
 class Survey:
-    """What was found; `text` is the settings file."""
+    """What was found; `text` is the settings file.
+
+    Attributes:
+        paths: The files.
+        task: As `elman train` calls it.
+        settings: What was guessed, and typed.
+        found: In words.
+        shown: A few sequences, from all over the data: where each comes from with its answer, and what the model reads.
+        answer: What is learnt of each sequence; None for tables of series.
+    """
 
     paths: tuple[Path, ...]
-    answer: Answer
-    parts: Parts
-    settings: LabelSettings | TranscriberSettings
-    codec: SequenceCodec
-
-    @property
-    def task(self) -> str:
-        """The task as `elman train` calls it."""
-        return _TASKS[self.answer][0]
-
-    def sentences(self) -> list[str]:
-        """What was found, in words."""
-        train = self.parts.train
-        steps = [len(self.codec.encode(train.inputs[row]).values) for row in _spread(len(train), _FITTED)]
-        lengths = f"{min(steps)} to {max(steps)} steps, half of them at most {int(np.median(steps))}"
-        return [
-            *self.parts.sentences,
-            _about_answers(train, self.answer),
-            self.codec.describe(),
-            f"A sequence has {lengths}." if min(steps) < max(steps) else f"Every sequence has {steps[0]} steps.",
-        ]
-
-    def rows(self) -> Iterator[tuple[str, str]]:
-        """A few sequences, from all over the data: where each comes from and its answer, and what the model reads."""
-        train = self.parts.train
-        for row in _spread(len(train), _SHOWN):
-            learnt = "" if train.targets is None else f": {_shown_answer(train.targets[row])}"
-            yield f"{train.names[row]}{learnt}", _shown_steps(self.codec, train.kind, train.inputs[row])
+    task: str
+    settings: Any
+    found: tuple[str, ...]
+    shown: tuple[tuple[str, str], ...]
+    answer: Answer | None = None
 
     def text(self, file: Path | str = "elman.yaml") -> str:
         """The settings file: guesses as they are, every other option as a comment with what it does."""
-        named = " ".join(map(str, self.paths))
-        lines = [
-            f"# elman train {self.task} {named} --config {file} --out runs/{self.paths[0].name.split('.')[0]}",
-            "#",
-        ]
-        for sentence in self.sentences():
-            lines += _comment(sentence)
-        lines += ["#", "# As the model reads them:"]
-        for place, content in self.rows():
-            lines += [f"#   {place}", f"#     {content}"]
-        lines += ["", *self._options()]
-        return "\n".join(lines) + "\n"
-
-    def _options(self) -> Iterator[str]:
-        """Every option with its help; only those that say what was guessed, or typed, count."""
-        usual = flat(type(self.settings)())
-        plain = to_dict(self.settings)
-        now = flat(self.settings)
-        chosen = {name for name, value in now.items() if value != usual[name]}
-        # A group without an option in it would be no YAML for a group.
-        opened = {group for group, leaf, _ in fields_of(self.settings) if leaf.name in chosen}
-        section: str | None = None
-        for group, leaf, _ in fields_of(self.settings):
-            if group != section:
-                yield ""
-                if group:
-                    yield f"{'' if group in opened else '# '}{group}:"
-                section = group
-            indent = "  " if group else ""
-            value = plain[group][leaf.name] if group else plain[leaf.name]
-            yield from (f"{indent}# {line}" for line in textwrap.wrap(leaf.metadata["help"], 110))
-            yield f"{indent}{'' if leaf.name in chosen else '# '}{leaf.name}: {_yaml(value)}".rstrip()
+        return settings_file(self.task, self.paths, self.settings, self.found, self.shown, file)
 
 
 def survey(paths: Sequence[Path], data: DataSettings, task: str | None = None) -> Survey:
@@ -131,13 +99,115 @@ def survey(paths: Sequence[Path], data: DataSettings, task: str | None = None) -
 
     Raises `DataError` where nothing can be learnt of them, with what would help.
     """
-    answer, examples = _found(paths, data, task)
+    if task in _PANELS:
+        return _of_series(paths, data, task)
+    if task in _TEXTS:
+        return _of_texts(paths, data, task, read_examples(paths, data, "text"))
+    if task is None and (two := _in_two_languages(paths, data)) is not None:
+        return _of_texts(paths, data, "translate", two)
+    try:
+        answer, examples = _found(paths, data, task)
+    except DataError:
+        other = None if task else _other(paths, data)
+        if other is None:
+            raise
+        return other
+    if answer == "text" and task is None and _captions(examples):
+        return _of_texts(paths, data, "caption", examples)
     parts = with_own_files(examples, data, answer)
     if parts.train.targets and isinstance(parts.train.targets[0], frozenset):
         answer = "classes"
-    settings = update(_TASKS[answer][1](), {**_typed(data), **parts.train.guessed})
-    some = parts.train.take(_spread(len(parts.train), _FITTED))
-    return Survey(tuple(paths), answer, parts, settings, codec_for(some.kind, some.inputs, settings.input))
+    name, kind = _TASKS[answer]
+    settings = update(kind(), {**_typed(data), **parts.train.guessed})
+    train = parts.train
+    some = train.take(_spread(len(train), _FITTED))
+    codec = codec_for(some.kind, some.inputs, settings.input)
+    steps = [len(codec.encode(raw).values) for raw in some.inputs]
+    lengths = f"{min(steps)} to {max(steps)} steps, half of them at most {int(np.median(steps))}"
+    told = f"A sequence has {lengths}." if min(steps) < max(steps) else f"Every sequence has {steps[0]} steps."
+    found = (*parts.sentences, _about_answers(train, answer), codec.describe(), told)
+    shown = tuple((_named(train, row), _shown_steps(codec, train.kind, train.inputs[row])) for row in _few(train))
+    return Survey(tuple(paths), name, settings, found, shown, answer)
+
+
+def _few(examples: Examples) -> NDArray[np.int64]:
+    return _spread(len(examples), _SHOWN)
+
+
+def _named(examples: Examples, row: int) -> str:
+    """Where a sequence comes from, and what is to be learnt of it."""
+    learnt = "" if examples.targets is None else f": {_shown_answer(examples.targets[row])}"
+    return f"{examples.names[row]}{learnt}"
+
+
+def _of_texts(paths: Sequence[Path], data: DataSettings, task: str, examples: Examples) -> Survey:
+    """Pairs of texts, or pictures with captions."""
+    parts = with_own_files(examples, data, "text")
+    train = parts.train
+    settings = update(_TEXTS[task](), {**_typed(data), **train.guessed})
+    shown = []
+    for row in _few(train):
+        raw = train.inputs[row]
+        read = (
+            f"{raw.pixels.shape[1]} x {raw.pixels.shape[0]} pixels" if isinstance(raw, Picture) else shorten(str(raw))
+        )
+        shown.append((_named(train, row), read))
+    found = (*parts.sentences, _about_answers(train, "text"))
+    return Survey(tuple(paths), task, settings, found, tuple(shown), "text")
+
+
+def _of_series(paths: Sequence[Path], data: DataSettings, task: str) -> Survey:
+    """A table of series."""
+    typed = {name: value for name, value in _typed(data).items() if name in flat(PanelSettings())}
+    panel = read_panel(list(paths), update(PanelSettings(), typed))
+    return _panel_survey(paths, task, typed, panel)
+
+
+def _panel_survey(paths: Sequence[Path], task: str, typed: dict[str, Any], panel: Panel) -> Survey:
+    columns, shown = panel.columns, []
+    guessed: dict[str, Any] = {"id_column": columns.id, "time_column": columns.time, "target": columns.target}
+    if columns.layout == "rows" or columns.id == "unique_id":
+        guessed = {}
+    settings = update(_PANELS[task](), {**{name: value for name, value in guessed.items() if value}, **typed})
+    for number in _spread(len(panel), _SHOWN):
+        values, times = panel.series(number), panel.times(number)
+        first = " ".join("-" if np.isnan(value) else f"{value:g}" for value in values[:_STEPS])
+        shown.append((f"{panel.ids[number]}, {said(times[0])} to {said(times[-1])}", f"{first} ..."))
+    return Survey(tuple(paths), task, settings, (panel.describe(), *panel.notes), tuple(shown))
+
+
+def _other(paths: Sequence[Path], data: DataSettings) -> Survey | None:
+    """Series at dates, pairs of texts, or other series, where nothing says what a sequence is; None without any."""
+    try:
+        series = _of_series(paths, data, "forecast")
+    except DataError:
+        series = None
+    texts = _tried(paths, data, "text")
+    if (
+        isinstance(texts, Examples)
+        and texts.kind == "text"
+        and (series is None or not series.settings.data.time_column)
+    ):
+        return _of_texts(paths, data, "translate", texts)
+    return series
+
+
+def _in_two_languages(paths: Sequence[Path], data: DataSettings) -> Examples | None:
+    """Pairs of texts in parallel files, whose endings are names of languages; None where there are none."""
+    texts = _tried(paths, data, "text") if len(gather(paths)) > 1 else None
+    if not isinstance(texts, Examples) or texts.kind != "text":
+        return None
+    names = [*texts.guessed.get("input_column", ()), *texts.guessed.get("target", ())]
+    return texts if len(names) == 2 and all(map(is_language, names)) else None
+
+
+def _captions(examples: Examples) -> bool:
+    """Whether these are pictures with sentences, not lines of writing, which are long and low."""
+    pictures = [raw for raw in examples.inputs if isinstance(raw, Picture)]
+    if len(pictures) < len(examples):
+        return False
+    words = np.median([len(str(target).split()) for target in examples.targets or ("",)])
+    return bool(words > 1 and np.median([raw.pixels.shape[1] / raw.pixels.shape[0] for raw in pictures]) < _LOW)
 
 
 def _found(paths: Sequence[Path], data: DataSettings, task: str | None) -> tuple[Answer, Examples]:
@@ -239,15 +309,3 @@ def _shown_steps(codec: SequenceCodec, kind: Kind, raw: Raw) -> str:
     first = " ".join(f"{number:.2f}" for number in steps.values[0].ravel()[:_NUMBERS]) if count else ""
     size = int(np.prod(steps.values.shape[1:]))
     return f"{count} steps of {size} numbers, the first: {first}" + (" ..." if size > _NUMBERS else "")
-
-
-def _comment(sentence: str) -> list[str]:
-    return textwrap.wrap(sentence, 116, initial_indent="# ", subsequent_indent="#   ")
-
-
-def _yaml(value: Any) -> str:
-    return (
-        ""
-        if value is None
-        else yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("...\n").strip()
-    )

@@ -65,18 +65,18 @@ def _with_sure_names(table: Table, data: DataSettings) -> Table:
         return table
     known = {*column_names.KNOWN, *column_names.WRITTEN, *column_names.SOURCE}
     known |= {plain(name) for name in (*data.input_column, *data.target)}
-    if table.header and not any(plain(name) in known or _language(name) for name in table.columns):
+    if table.header and not any(plain(name) in known or is_language(name) for name in table.columns):
         columns = {str(number): [name, *cells] for number, (name, cells) in enumerate(table.columns.items(), 1)}
         files, lines = [table.files[0], *table.files], [max(1, table.lines[0] - 1), *table.lines]
         return replace(table, columns=columns, files=files, lines=lines, header=False)
     first = [str(cells[0]) for cells in table.columns.values()]
-    if not table.header and len(table) > 1 and len(set(first)) == len(first) > 1 and all(map(_language, first)):
+    if not table.header and len(table) > 1 and len(set(first)) == len(first) > 1 and all(map(is_language, first)):
         rest = table.take(range(1, len(table)))
         return replace(rest, columns=dict(zip(first, rest.columns.values(), strict=True)), header=True)
     return table
 
 
-def _language(name: str) -> bool:
+def is_language(name: str) -> bool:
     """Whether a column is called like a language, ``en`` or ``de_DE``, or by its English name."""
     return re.fullmatch(r"[a-z]{2,3}([_-][A-Za-z]{2,4})?", name.strip()) is not None or plain(name) in _LANGUAGES
 
