@@ -98,7 +98,10 @@ def test_pictures_are_grey_unless_they_have_colour(reading: Read) -> None:
         ({"a.png": png(), "a.gt.txt": " \n"}, r"a.gt.txt: is empty"),
         ({"a.png": png()}, "1 pictures, such as a.png, but nothing that says what stands in them"),
         ({"a.png": png(), "b.png": png(), "t.csv": "file,text\na.png,x\nb.png,\n"}, "t.csv, row 3: .* is empty"),
-        ({"a.png": png(), "t.csv": "file,text\na.png,x\na.png,y\nc.png,z\n"}, "there is no file 'c.png'"),
+        (
+            {"a.png": png(), "t.csv": "file,text\na.png,x\na.png,y\nc.png,z\n"},
+            "there is no file 'c.png'. Paths in a table go from its folder",
+        ),
         ({"a.png": png(), "t.txt": "a.png#0\tx\nno caption\n"}, "t.txt, row 2: expected 'image.jpg#0'"),
     ],
 )

@@ -125,7 +125,8 @@ def test_pairs_with_one_text_stay_together(tmp_path: Path) -> None:
         ({"a.tsv": "source\ttarget\nx\ty\nz\t\n"}, "a.tsv, row 3: column 'target' is empty"),
         ({"a.jsonl": '{"source": "a", "target": null}\n'}, "row 1: column 'target' is empty"),
         ({"a.dict": "alone\n"}, "a.dict, row 1: expected a word and its sounds"),
-        ({"a.txt": "one\ntwo\n"}, "which nothing here reads"),
+        ({"a.txt": "one\ntwo\n"}, "a.txt: expected pairs of texts, found lines of one"),
+        ({"a.en": "one\ntwo\n"}, "Name the file of the other side too"),
         ({"a.src": "x\n", "b.tgt": "y\n"}, "no file with its lines"),
     ],
 )

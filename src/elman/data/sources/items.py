@@ -87,7 +87,8 @@ def named_by_table(
         item = finder.find(cell, file)
         if item is None:
             raise DataError(
-                f"{name}: there is no file '{cell}'. Paths in a table are below {table.name} or beside the table."
+                f"{name}: there is no file '{cell}'. Paths in a table go from its folder, or from the one that was"
+                " named."
             )
         found.append(item)
     note = (

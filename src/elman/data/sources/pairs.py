@@ -172,6 +172,11 @@ def _column(table: Table, name: str) -> list[str]:
 def _parallel(files: Files, data: DataSettings) -> Examples | None:
     """Files of which line n of the one belongs to line n of the other."""
     sides = _sides(files)
+    if len(files) == 1 and (files[0].suffix in _PLAIN or is_language(files[0].suffix[1:])):
+        raise DataError(
+            f"{files[0].name}: expected pairs of texts, found lines of one. Name the file of the other side too, such"
+            " as train.en train.de, or a table with two columns."
+        )
     if len(sides) < 2:
         return None
     source, target = _directions(list(sides), files, data)
