@@ -55,8 +55,8 @@ class Format:
 
     @property
     def rounder(self) -> float:
-        """Added and taken away again, it rounds to a whole number."""
-        return 1.5 * 2.0**self.mantissa_bits
+        """Added and taken away again, it rounds to a whole number n; the sum's last bits are the exponent of 2^n."""
+        return 1.5 * 2.0**self.mantissa_bits + self.exponent_bias
 
 
 # Minimax polynomials by Remez' exchange, in 50 digits: of their degree those with the least error of e^r - 1, relative
@@ -255,11 +255,12 @@ class Vectors:
     def exp(self, x: Any) -> Any:
         """``e^x``."""
         low, high = self.format.exp_range
-        count, power, rest = self._split(self._between(x, low, high))
-        value = self.add(self._exp_series(rest), self.constant(1))
+        count, bits, rest = self._split(self._between(x, low, high))
+        value = self._exp_of_rest(rest)
         if self._estimates:
             return self._scaled(value, count)
         # In two halves, so that neither leaves the range of the type where their product does not.
+        power = self.builder.sub(bits, self.builder.bitcast(self.constant(self.format.rounder), self.integers))
         half = self.builder.ashr(power, self._integer(1))
         other = self.builder.sub(power, half)
         return self.multiply(self.multiply(value, self._power_of_two(half)), self._power_of_two(other))
@@ -269,22 +270,17 @@ class Vectors:
         if self.fast:
             return self.fma(*self._tanh_ratio(x, 0.5), self.constant(0.5))
         limit = self.format.sigmoid_limit
-        count, power, rest = self._split(self._between(x, -limit, limit), sign=-1)
-        series = self._exp_series(rest, sign=-1)
-        if self._estimates:
-            power_of_e = self._scaled(self.add(series, self.constant(1)), count)
-        else:
-            scale = self._power_of_two(power)
-            power_of_e = self.fma(series, scale, scale)
-        return self._reciprocal(self.add(power_of_e, self.constant(1)))
+        _, bits, rest = self._split(self._between(x, -limit, limit), sign=-1)
+        below = self.fma(self._exp_of_rest(rest, sign=-1), self._normal_power(bits), self.constant(1))
+        return self._reciprocal(below)
 
     def tanh(self, x: Any) -> Any:
         """Hyperbolic tangent, ``m / (m + 2)`` with ``m = e^2x - 1``."""
         if self.fast:
             return self.multiply(*self._tanh_ratio(x, 1))
-        limit = self.format.tanh_limit  # there the result is 1
-        _, power, rest = self._split(self._between(self.add(x, x), -limit, limit))
-        scale = self._power_of_two(power)
+        limit = self.format.tanh_limit  # there the result is 1; before it n is small
+        _, bits, rest = self._split(self._between(self.add(x, x), -limit, limit), exact=False)
+        scale = self._normal_power(bits)
         less_one = self.fma(scale, self._exp_series(rest), self.subtract(scale, self.constant(1)))
         return self.multiply(less_one, self._reciprocal(self.add(less_one, self.constant(2))))
 
@@ -351,22 +347,37 @@ class Vectors:
         """What a whole number leaves when it is divided by a power of two."""
         return self.fma(self.floor(self.multiply(x, self.constant(1 / divisor))), self.constant(-divisor), x)
 
-    def _split(self, x: Any, sign: int = 1) -> tuple[Any, Any, Any]:
-        """``(n, n, r)`` with ``x = sign * n ln 2 + r``; n as numbers of the type and as integers."""
+    def _split(self, x: Any, sign: int = 1, *, exact: bool = True) -> tuple[Any, Any, Any]:
+        """``(n, bits, r)`` with ``x = sign * n ln 2 + r``; in the last of the bits is n, see `_normal_power`.
+
+        Unless it is to be ``exact``, r is off by n times what rounding to the type does to ln 2.
+        """
         rounder = self.constant(self.format.rounder)
         shifted = self.fma(x, self.constant(sign / LN2[0]), rounder)
         count = self.subtract(shifted, rounder)
         high = self.format.ln2_high
-        rest = self.fma(count, self.constant(-sign * high), x)
-        rest = self.fma(count, self.constant(-sign * ((LN2[0] - high) + LN2[1])), rest)
-        bits = self.builder.bitcast(shifted, self.integers)
-        return count, self.builder.sub(bits, self.builder.bitcast(rounder, self.integers)), rest
+        parts = [high, (LN2[0] - high) + LN2[1]] if exact else [LN2[0]]
+        rest = x
+        for part in parts:
+            rest = self.fma(count, self.constant(-sign * part), rest)
+        return count, self.builder.bitcast(shifted, self.integers), rest
 
-    def _exp_series(self, x: Any, sign: int = 1) -> Any:
-        """``e^(sign * x) - 1`` for small x, with a small error relative to itself."""
-        coefficients = FAST_SERIES if self.fast else self.format.exp_series
-        series = self._polynomial(x, [sign**n * value for n, value in enumerate(coefficients)])
-        return self.fma(self.multiply(series, x), x, x if sign > 0 else self.negative(x))
+    def _normal_power(self, bits: Any) -> Any:
+        """``2^n`` of the n that `_split` left, where that is a normal number."""
+        return self.builder.bitcast(self.builder.shl(bits, self._integer(self.format.mantissa_bits)), self.type)
+
+    def _exp_series(self, x: Any) -> Any:
+        """``e^x - 1`` for small x, with a small error relative to itself."""
+        series = self._polynomial(x, self._series)
+        return self.fma(self.multiply(series, x), x, x)
+
+    def _exp_of_rest(self, x: Any, sign: int = 1) -> Any:
+        """``e^(sign * x)`` for small x."""
+        return self._polynomial(x, [sign**n * value for n, value in enumerate((1, 1, *self._series))])
+
+    @property
+    def _series(self) -> tuple[float, ...]:
+        return FAST_SERIES if self.fast else self.format.exp_series
 
     def _tanh_ratio(self, x: Any, zoom: float) -> tuple[Any, Any]:
         """Two factors of ``zoom * tanh(zoom * x)``, for fast activations."""
