@@ -155,7 +155,7 @@ def parameter_gradients(
             found[share.name] = found[share.name] + value if share.name in found else value
             return
         if share.name not in in_parts:
-            in_parts[share.name] = np.zeros_like(params[share.name])
+            in_parts[share.name] = _zeros(params[share.name])
         total = in_parts[share.name]
         rows = len(total) // count
         total[index * rows : (index + 1) * rows] += value
@@ -179,7 +179,13 @@ def parameter_gradients(
         add(share, value.astype(params[share.name].dtype))
     for name, value in in_parts.items():
         found[name] = found[name] + value if name in found else value
-    return {name: found.get(name, np.zeros_like(value)) for name, value in params.items()}
+    return {name: found[name] if name in found else _zeros(value) for name, value in params.items()}
+
+
+def _zeros(like: Array) -> Array:
+    room = memory.empty(like.shape, like.dtype)
+    room.fill(0)
+    return room
 
 
 def _blocks(rows: Array, heads: int) -> list[Array]:

@@ -237,9 +237,9 @@ class CompiledCell:
         places |= rows_of_loop(plan, kept, steps, dtype)
         first = {}
         for name, size in self.cell.state_sizes.items():
-            first[name] = np.zeros((2, steps.batch, size), dtype)
+            first[name] = memory.empty((2, steps.batch, size), dtype)
+            first[name][:] = last.get(name, 0) if CARRIED.format(name) in inputs else 0
             if CARRIED.format(name) in inputs:
-                first[name][:] = last.get(name, 0)
                 places[inputs[CARRIED.format(name)]] = (first[name], "coming")
                 places[graph.outputs[GRAD.format(name)]] = (first[name], "going")
             entering = inputs.get(GRAD.format(AFTER.format(name)))
@@ -312,6 +312,8 @@ class Loop:
         self.call = LOOP(self._code.address("loop"))
         self._worker = self._code.address("worker")
         self._ready: tuple[object, Weights] | None = None
+        # Made at every call, the type would take longer than the frame.
+        self._frame = ctypes.c_int64 * (Frame.SLOTS + 2 * len(self.kernel.slots) + len(self.kernel.packs) + 1)
         self._parameters = plan.graph.leaves("parameter")
         constants = [(number, node) for number, node in enumerate(plan.graph.nodes) if node.op == "constant"]
         self._constants = {number: np.full(node.width, node.value, target.precision) for number, node in constants}
@@ -368,7 +370,7 @@ class Loop:
             array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
             words += [address(array), steps.addresses[where]]  # type: ignore[index]
         words += [address(packed) for packed in weights.packed]
-        frame = (ctypes.c_int64 * (len(words) + 1))(*words)
+        frame = self._frame(*words)
         frame[Frame.COUNTER] = ctypes.addressof(frame) + len(words) * ctypes.sizeof(ctypes.c_int64)
         return frame
 
