@@ -82,6 +82,8 @@ def test_columns_that_are_dates_or_years_are_steps_of_the_rows() -> None:
     assert panel.frequency.alias == "ME"
     assert panel.times(2).tolist() == months.to_numpy().tolist()
     assert "Not used: Lat." in panel.notes
+    january = {f"2020-01-{day}": [1.0, 2.0, 3.0] for day in range(10, 24)}
+    assert str(panel_of(pd.DataFrame({**names, **january})).times(0)[0])[:10] == "2020-01-10"
     years = panel_of(pd.DataFrame({"Country": ["A", "B"], **{str(year): [1.0, 2.0] for year in range(1980, 1994)}}))
     assert years.times(0).tolist() == list(range(1980, 1994))
 

@@ -38,8 +38,14 @@ class Origin:
 
 
 def said(when: Any) -> str:
-    """A time, or the number of a step, for a sentence."""
-    return str(when.astype("M8[s]")).replace("T", " ") if isinstance(when, np.datetime64) else f"step {when}"
+    """A time, of a midnight its day, or the number of a step, for a sentence.
+
+    >>> said(np.datetime64("2024-01-31T00:00")), said(np.datetime64("2024-01-31T18:00"))
+    ('2024-01-31', '2024-01-31 18:00:00')
+    """
+    if not isinstance(when, np.datetime64):
+        return f"step {when}"
+    return str(when.astype("M8[s]")).replace("T", " ").removesuffix(" 00:00:00")
 
 
 def gridded(

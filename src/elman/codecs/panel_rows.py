@@ -28,8 +28,9 @@ def columns_of_steps(frame: pd.DataFrame) -> tuple[list[str], NDArray[Any]] | No
     """
     numeric = [str(name) for name in frame.columns if frame[name].dtype.kind in "fiu"]
     enough = max(_STEPS_IN_ROW, len(frame.columns) / 2)
-    stems = Counter(re.sub(r"\d+$", "", name) for name in numeric if re.search(r"\D\d+$", name))
-    if stems and max(stems.values()) >= enough and not _are_dates(numeric):
+    counted = [name for name in numeric if re.search(r"\D\d+$", name) and not re.search(r"\d\D\d+$", name)]
+    stems = Counter(re.sub(r"\d+$", "", name) for name in counted)
+    if stems and max(stems.values()) >= enough:
         return numeric, np.arange(len(numeric))
     if names_of_rows(frame, numeric) is None:
         return None
