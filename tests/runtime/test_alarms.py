@@ -70,3 +70,13 @@ def test_alarms_survive_their_configuration() -> None:
     np.testing.assert_array_equal(again.judge(signs).score, alarms.judge(signs).score)
     with pytest.raises(BundleError, match="does not say what is usual"):
         Alarms.from_config({"width": 3})
+
+
+def test_a_gap_is_no_stuck_sensor() -> None:
+    values = np.random.default_rng(0).normal(size=(60, 1))
+    values[20:40] = np.nan
+    for mean in (averaged, averaged_so_far):
+        found = mean(values, 8, 0.5)[:, 0]
+        assert np.isnan(found[28:32]).all()
+        assert np.isfinite(found[[*range(20), *range(45, 60)]]).all()
+    assert np.isfinite(averaged(values, 8)).all()

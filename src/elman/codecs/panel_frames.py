@@ -164,7 +164,7 @@ class _Reader:
         if len(target) > 1:
             self.notes.append(
                 f"{len(target)} columns are series of one model: {', '.join(target[:8])}"
-                f"{', ...' if len(target) > 8 else ''}; to forecast some of them say --target COLUMN."
+                f"{', ...' if len(target) > 8 else ''}; to take some of them say --target COLUMN."
             )
         past, future, same = (tuple(map(Covariate, roles[role])) for role in ("past", "future", "static"))
         return PanelColumns(layout, target, identity, time, past, future, same)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import DataError, UsageError
-from elman.runtime.alarms import LIVE_SIGNS, still
+from elman.runtime.alarms import LIVE_SIGNS, MEASURED, still
 from elman.runtime.session import Arrays, Session
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class AlarmStream(Session):
         signs = {
             "surprise": off[None],
             "surprises": _mean(kept["kept.off"]),
-            "stillness": still(_mean(kept["kept.moved"])) if begun else np.full_like(values, np.nan),
+            "stillness": still(_mean(kept["kept.moved"], MEASURED)) if begun else np.full_like(values, np.nan),
         }
         step = np.array([self._first + number], np.int64)
         frames, held = codec.to_expect(values, step, kept["kept.held"])
@@ -143,8 +143,8 @@ class AlarmStream(Session):
         self._first = int(texts["first"])
 
 
-def _mean(window: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of what is known of each channel, (1, channels); 0 where nothing is."""
+def _mean(window: NDArray[np.float64], least: float = 0.0) -> NDArray[np.float64]:
+    """The mean of what is known of each channel, (1, channels); NaN where that is a share below ``least``."""
     known = np.isfinite(window)
     found: NDArray[np.float64] = np.where(known, window, 0).sum(0) / np.maximum(known.sum(0), 1)
-    return found[None]
+    return np.where(known.mean(0) < least, np.nan, found)[None]

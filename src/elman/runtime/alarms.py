@@ -34,6 +34,8 @@ LIVE_SIGNS = {
     "stillness": "hardly moves",
 }
 
+#: Share of the steps of a season that must be measured for a channel to be called still: a gap is no stuck sensor.
+MEASURED = 0.5
 #: How heavy the tail of each sign is, xi of the generalised Pareto distribution. What is averaged over many steps has
 #: few independent values from which a tail could be told, and is given a heavier one: else it outshouts single values.
 HEAVINESS = {"value": 0.2, "level": 1.0, "stillness": 0.5, "surprise": 0.2, "surprises": 1.0}
@@ -174,33 +176,36 @@ class Alarms:
             raise BundleError("config.json: 'alarms' does not say what is usual.") from None
 
 
-def averaged(values: Floats, width: int) -> Floats:
+def averaged(values: Floats, width: int, least: float = 0.0) -> Floats:
     """The mean of each channel over ``width`` steps round each step, fewer at the ends; NaN counts as nothing.
+
+    Where a smaller share than ``least`` of the steps is known the mean is NaN.
 
     >>> averaged(np.array([[0.0], [3.0], [np.nan], [3.0]]), 3).ravel().tolist()
     [1.5, 1.5, 3.0, 3.0]
     """
     after = width // 2
-    return _mean(values, width - 1 - after, after)
+    return _mean(values, width - 1 - after, after, least)
 
 
-def averaged_so_far(values: Floats, width: int) -> Floats:
-    """The mean of each channel over the ``width`` steps up to each step, fewer at the beginning.
+def averaged_so_far(values: Floats, width: int, least: float = 0.0) -> Floats:
+    """The mean of each channel over the ``width`` steps up to each step, fewer at the beginning; as `averaged` else.
 
     >>> averaged_so_far(np.array([[0.0], [3.0], [3.0]]), 2).ravel().tolist()
     [0.0, 1.5, 3.0]
     """
-    return _mean(values, width - 1, 0)
+    return _mean(values, width - 1, 0, least)
 
 
-def _mean(values: Floats, before: int, after: int) -> Floats:
+def _mean(values: Floats, before: int, after: int, least: float) -> Floats:
     known = np.isfinite(values)
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(np.where(known, values, 0), 0)])
     counts = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(known, 0)])
     rows = np.arange(len(values))
     first, end = np.maximum(rows - before, 0), np.minimum(rows + after + 1, len(values))
-    found: Floats = (sums[end] - sums[first]) / np.maximum(counts[end] - counts[first], 1)
-    return found
+    there = counts[end] - counts[first]
+    found: Floats = (sums[end] - sums[first]) / np.maximum(there, 1)
+    return np.where(there < least * (end - first)[:, None], np.nan, found)
 
 
 def still(changes: Floats) -> Floats:

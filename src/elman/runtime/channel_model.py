@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from elman.codecs.channels import ChannelCodec
 from elman.codecs.panel import Floats
 from elman.codecs.sequence import Steps
-from elman.runtime.alarms import Alarms, averaged, averaged_so_far, still
+from elman.runtime.alarms import MEASURED, Alarms, averaged, averaged_so_far, still
 from elman.runtime.backends import Array
 from elman.runtime.labels import LabelEngine
 from elman.runtime.model import Model
@@ -107,14 +107,18 @@ class ChannelModel(Model):
         should = self.rebuilt_unseen(values, steps, width)
         off = np.abs(values - should)
         moved = np.abs(np.diff(values, axis=0, prepend=values[:1]))
-        return {"value": off, "level": averaged(off, width), "stillness": still(averaged(moved, width))}, should
+        return {
+            "value": off,
+            "level": averaged(off, width),
+            "stillness": still(averaged(moved, width, MEASURED)),
+        }, should
 
     def live_signs(self, values: Floats, steps: NDArray[np.int64], width: int) -> tuple[dict[str, Floats], Floats]:
         """The signs that live on the past alone, named as `elman.runtime.alarms.LIVE_SIGNS`; and what was expected."""
         expected = self.expected(values, steps)
         off = np.abs(values - expected) / self.codec.change
         moved = np.abs(np.diff(values, axis=0, prepend=np.full_like(values[:1], np.nan)))
-        lasting = averaged_so_far(off, width), still(averaged_so_far(moved, width))
+        lasting = averaged_so_far(off, width), still(averaged_so_far(moved, width, MEASURED))
         # At the beginning everything is still.
         begun = np.arange(len(values))[:, None] >= width
         return {"surprise": off, "surprises": lasting[0], "stillness": np.where(begun, lasting[1], np.nan)}, expected
