@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from elman.compiler.all_steps import Place
 from elman.compiler.graph import Id
 from elman.compiler.kernel import Frame, Kernel
 from elman.compiler.loop import Loop
 from elman.compiler.machine import Host, compile_object
 from elman.compiler.schedule import Schedule
-from elman.compiler.steps import Steps
+from elman.compiler.steps import Place, Steps
 from elman.compiler.tile import Target
 from elman.compiler.weights import Weights
 
@@ -32,20 +31,23 @@ MISSING = [tool for tool in (COMPILER, EMULATOR) if shutil.which(tool) is None]
 class EmulatedLoop(Loop):
     """A loop that is run as a program of another processor, with its arrays in files."""
 
-    def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
+    def __init__(self, plan: Schedule, target: Target, **how: Any) -> None:
         # What surrounds the loop, the packing of weights above all, runs here, for vectors of the same size.
-        super().__init__(plan, replace(target, host=Host.named("portable")), reverse=reverse)
-        self.kernel = Kernel(plan, replace(target, host=ARM), reverse=reverse)
+        super().__init__(plan, replace(target, host=Host.named("portable")), **how)
+        self.kernel = Kernel(plan, replace(target, host=ARM), **how)
         self.object_file = compile_object(self.kernel.text(), ARM)
 
     def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> dict[Id, Any]:
         words: list[Any] = [0] * Frame.SLOTS
         words[Frame.STEPS], words[Frame.PARTS] = len(steps.sizes), 1
         words[Frame.SIZES], words[Frame.BOUNDS] = steps.sizes, steps.slices(1)
+        words[Frame.FIRSTS] = steps.tables["now"]
         words[Frame.TOTALS] = sums = np.zeros(self.kernel.totals_width, self.target.precision)
         for slot in self.kernel.slots:
-            array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
-            words += [array, steps.tables[where]]
+            place: Place = (weights.values[slot], "always") if slot in weights.values else places[slot]
+            array, where = place
+            lies_anywhere = slot in self.kernel.scattered or not isinstance(where, str)
+            words += [array, steps.places(where) if lies_anywhere else steps.tables[where]]
         emulate(self.object_file, [*words, *weights.packed])
         nodes = self.plan.graph.nodes
         return {n: sums[start : start + nodes[n].width] for n, start in self.kernel.totals.items()}

@@ -11,6 +11,7 @@ from elman import cells
 from elman.cells import Cell
 from elman.compiler.loop import CompiledCell
 from elman.compiler.machine import Host
+from elman.compiler.steps import Spread
 
 #: Cells that have all operations among them.
 SPREAD = ("lstm", "gru_before", "gru_layer_norm", "phased_lstm", "clockwork", "lru", "slstm", "rwkv7")
@@ -60,6 +61,45 @@ def test_so_does_every_cell_on_this_processor(name: str) -> None:
     compiled = CompiledCell(cell, "float64")
     for sizes in SIZES:
         Sequences(cell, sizes).check(compiled)
+
+
+#: With products, and along axes; a state that is a product after the loop, or in it; single numbers; nothing computed.
+SCATTERED = [
+    (cells.make("gru", 5, 20), False),
+    (odd_cells.Pieces(3, 1), False),
+    *((odd_cells.Odd(4, 4, kind="a product of a product"), deterministic) for deterministic in (False, True)),
+    (odd_cells.Odd(4, 4, kind="the input"), False),
+    (odd_cells.Vectors(3, 1), False),
+]
+
+
+@pytest.mark.parametrize(("cell", "deterministic"), SCATTERED, ids=str)
+def test_rows_may_lie_anywhere(cell: Cell, deterministic: bool) -> None:
+    compiled = CompiledCell(cell, "float64", deterministic=deterministic)
+    rng = np.random.default_rng(0)
+
+    def spread(rows: int, width: int) -> Spread:
+        return Spread(rng.normal(size=(rows + 5, width)), rng.permutation(rows + 5)[:rows])
+
+    for sizes in SIZES:
+        given = Sequences(cell, sizes)
+        arguments, rows = (given.x, sizes, given.first, given.params), sum(sizes)
+        into, further = ({name: spread(rows, size) for name, size in cell.state_sizes.items()} for _ in range(2))
+        run = compiled.forward(*arguments, extras=given.extras, into=into)
+        compiled.infer(*arguments, extras=given.extras, into=further)
+        for name, (values, places) in into.items():
+            np.testing.assert_array_equal(values[places], run.after(name))
+            np.testing.assert_allclose(
+                further[name].values[further[name].places], run.after(name), atol=tolerances.COMPILED
+            )
+        upstream = {name: spread(rows, size) for name, size in cell.state_sizes.items()}
+        of_x = spread(rows, cell.input_size)
+        found = compiled.backward(run, upstream, given.last, into=of_x)
+        packed = {name: values[places] for name, (values, places) in upstream.items()}
+        expected = compiled.backward(run, packed, given.last)
+        np.testing.assert_array_equal(of_x.values[of_x.places], expected["x"])
+        for name in found.keys() - {"x"}:
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "sru", "lru"])

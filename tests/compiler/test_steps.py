@@ -22,12 +22,12 @@ def test_every_state_follows_the_one_of_the_same_sequence(lengths: list[int]) ->
     steps = Steps.of(sizes_of(lengths))
     assert (steps.batch, steps.rows, steps.dense) == (len(lengths), sum(lengths), len(set(lengths)) == 1)
     # Each row of states is labelled with its sequence and the steps that it has seen.
-    labels = np.array(
-        [(b, 0) for b in range(steps.batch)] + [(b, t + 1) for t, size in enumerate(steps.sizes) for b in range(size)]
-    )
-    before = labels[steps.before]
-    np.testing.assert_array_equal(labels[steps.batch :] - before, np.tile([0, 1], (steps.rows, 1)))
-    np.testing.assert_array_equal(labels[steps.last], list(enumerate(lengths)))
+    before = [(b, t) for t, size in enumerate(steps.sizes) for b in range(size)]
+    labels = np.array(before + list(enumerate(lengths)))
+    np.testing.assert_array_equal(labels[steps.after] - before, np.tile([0, 1], (steps.rows, 1)))
+    np.testing.assert_array_equal(labels[steps.last] + [0, 1], list(enumerate(lengths)))
+    if steps.dense:
+        np.testing.assert_array_equal(steps.after[steps.tables["now"]], steps.tables["after"])
 
 
 @given(LENGTHS, st.integers(1, 4))

@@ -7,7 +7,7 @@ over all rows. NumPy computes them unless another library is lent with `use_libr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,9 @@ from elman.compiler.adjoint import Adjoint, ParameterGradient
 from elman.compiler.graph import OPS, Graph, Id, Node
 from elman.compiler.memory import memory
 from elman.compiler.schedule import Schedule
-from elman.compiler.steps import Steps, Where
+from elman.compiler.steps import Place, Steps, Where
 
 Array = NDArray[Any]
-
-#: An array, and which of its rows belong to a step.
-Place: TypeAlias = tuple[Array, Where]
 
 
 def _numpy_product(a: Array, b: Array, out: Array, add: bool) -> None:
@@ -73,11 +70,11 @@ def rows_of_loop(plan: Schedule, kept: set[Id], steps: Steps, dtype: Any) -> dic
 def all_rows(place: Place, steps: Steps) -> Array:
     """The values of all steps, (N, width)."""
     array, where = place
+    if not isinstance(where, str):
+        return take(array, where)
     if where == "after":
-        return array[steps.batch :]
-    if where == "before":
-        return array[: steps.rows] if steps.dense else take(array, steps.before)
-    return array
+        return array[steps.batch :] if steps.dense else take(array, steps.after)
+    return array[: steps.rows] if where == "before" else array
 
 
 def compute(
@@ -136,6 +133,8 @@ def compute_deferred(plan: Schedule, fixed: Mapping[Id, Array], places: dict[Id,
             np.add(total, row, out=total) if number else np.copyto(total, row)
         for number, (place, factors) in enumerate(zip(products, operands, strict=True)):
             _multiply(nodes[place], factors, total, add=bool(rows) or number > 0)
+        if places[result][1] == "after" and not steps.dense:
+            places[result][0][steps.after] = total
 
 
 def parameter_gradients(
@@ -198,14 +197,16 @@ def _products(a: Iterable[Array], b: Iterable[Array], out: Iterable[Array], *, a
         _product(one, other, result, add)
 
 
-def with_last(upstream: Array | None, last: Array | None, steps: Steps, size: int, dtype: Any) -> Array:
-    """The gradients of a state after each step, (N, size), with those of the final states among them."""
+def with_last(upstream: Place | None, last: Array | None, steps: Steps, size: int, dtype: Any) -> Place:
+    """The gradients of a state after each step with those of the final states among them."""
     if upstream is not None and last is None:
         return upstream
-    total = np.zeros((steps.rows, size), dtype) if upstream is None else upstream.copy()
+    total = np.zeros((steps.rows, size), dtype)
+    if upstream is not None:
+        total += all_rows(upstream, steps)
     if last is not None:
-        total[steps.last - steps.batch] += last
-    return total
+        total[steps.last] += last
+    return total, "now"
 
 
 def _ones(rows: int, dtype: Any) -> Array:

@@ -28,7 +28,7 @@ from elman.compiler.emit import INDEX, POINTER, Emitter
 from elman.compiler.graph import Graph, Id
 from elman.compiler.groups import inner_pieces
 from elman.compiler.repetition import repetition_of
-from elman.compiler.tile import Group, Piece, Target
+from elman.compiler.tile import Group, Piece, Pointers, Target
 
 #: Vectors along the last axis that are computed side by side: what they share is read once for all of them.
 MOST_VECTORS = 4
@@ -43,13 +43,12 @@ def write_along_axes(
     graph: Graph,
     target: Target,
     group: Group,
-    slots: Mapping[Id, int],
-    totals: Mapping[Id, int],
+    known: Pointers,
 ) -> ir.Function:
     """``void name(pointers, scratch, row, rows, ...)``, for whole rows; see `elman.compiler.elementwise`."""
     out = Emitter(module, name, [POINTER, POINTER, *[INDEX] * 5])
     pointers, _, row, rows, *_ = out.function.args
-    body = _Axes(out, graph, target, group, pointers, slots, totals)
+    body = _Axes(out, graph, target, group, pointers, known)
     out.loop(out.index(0), rows, 1, lambda number: body.write(out.builder.add(row, number)))
     out.builder.ret_void()
     return out.function
@@ -89,10 +88,9 @@ class _Axes(Body):
         target: Target,
         group: Group,
         pointers: Any,
-        slots: Mapping[Id, int],
-        totals: Mapping[Id, int],
+        known: Pointers,
     ) -> None:
-        super().__init__(out, graph, target, group, pointers, slots, totals)
+        super().__init__(out, graph, target, group, pointers, known)
         self.at = [out.index(0)] * len(group.axes)
         self.changes: dict[Piece, _Changes] = {}
         for piece in group.pieces:

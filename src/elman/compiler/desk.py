@@ -15,12 +15,11 @@ from elman.compiler.graph import Graph, Id
 from elman.compiler.kernel import Frame
 from elman.compiler.memory import address, memory, same_bytes
 from elman.compiler.stages import of_parameters
-from elman.compiler.steps import Steps
+from elman.compiler.steps import Place, Steps
 from elman.compiler.trace import AFTER
 from elman.compiler.weights import Weights
 
 if TYPE_CHECKING:
-    from elman.compiler.all_steps import Place
     from elman.compiler.loop import Loop
 
 Array = NDArray[Any]

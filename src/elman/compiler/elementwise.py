@@ -6,7 +6,7 @@ every row to totals. Single numbers that hold for a whole row are computed befor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from elman.compiler.graph import Graph, Id
 from elman.compiler.groups import inner_pieces, lying, row_of
 from elman.compiler.repetition import Repetition, repetition_of
 from elman.compiler.stages import of_parameters
-from elman.compiler.tile import Group, Piece, Target
+from elman.compiler.tile import Group, Piece, Pointers, Target
 
 
 def write_elementwise(
@@ -26,18 +26,16 @@ def write_elementwise(
     graph: Graph,
     target: Target,
     group: Group,
-    slots: Mapping[Id, int],
-    totals: Mapping[Id, int],
+    known: Pointers,
 ) -> ir.Function:
     """``void name(pointers, scratch, row, rows, block, blocks, rests)``.
 
     It takes ``blocks`` whole vectors of features from a block on and, with ``rests`` of 1, what is left behind them.
-    ``slots`` and ``totals`` are the places of rows and of the thread's totals among the pointers.
     """
     out = Emitter(module, name, [POINTER, POINTER, *[INDEX] * 5])
     pointers, scratch, row, rows, block, blocks, rests = out.function.args
     builder = out.builder
-    body = _Vectors(out, graph, target, group, pointers, slots, totals)
+    body = _Vectors(out, graph, target, group, pointers, known)
     width = builder.add(blocks, rests)
 
     def one_vector(number: Any, first: Any, lanes: int, n: Any) -> None:
@@ -82,14 +80,15 @@ class Body:
         target: Target,
         group: Group,
         pointers: Any,
-        slots: Mapping[Id, int],
-        totals: Mapping[Id, int],
+        known: Pointers,
     ) -> None:
         self.out, self.graph, self.target, self.group = out, graph, target, group
         self.builder = out.builder
         self.vectors = target.vectors(out.builder)
-        self.bases = {place: out.load_pointer(pointers, out.index(n)) for place, n in slots.items()}
-        self.totals = {place: out.load_pointer(pointers, out.index(n)) for place, n in totals.items()}
+        self.bases, self.totals, self.scattered = (
+            {place: out.load_pointer(pointers, out.index(n)) for place, n in numbers.items()}
+            for numbers in (known.rows, known.totals, known.scattered)
+        )
         self.own = {*group.stage.products, *group.stage.run}
         self.products = {piece: n for n, piece in enumerate(group.products)}
         #: Repetition that are single numbers for the whole row.
@@ -98,6 +97,7 @@ class Body:
     def begin(self, row: Any) -> None:
         """Compute the single numbers of a row."""
         self.row = row
+        self.places = {place: self.out.load_index(table, row) for place, table in self.scattered.items()}
         self.known: dict[Piece, Any] = {}
         self.done = self.known
         for piece in self.numbers:
@@ -178,7 +178,7 @@ class Body:
         """Where the row begins; values of parameters are the same for all rows."""
         if of_parameters(self.graph, place):
             return self.out.index(0)
-        return self.builder.mul(self.row, self.out.index(self.graph.nodes[place].width))
+        return self.builder.mul(self.places.get(place, self.row), self.out.index(self.graph.nodes[place].width))
 
     def _number(self, place: Id, feature: int = 0) -> Any:
         """A single number that lies in memory, in every lane."""
@@ -187,7 +187,7 @@ class Body:
         return self.vectors.everywhere(self.builder.load(address, typ=self.target.scalar))
 
     def _store_number(self, place: Id, value: Any) -> None:
-        self.builder.store(value, self._offset(self.bases[place], self.row))
+        self.builder.store(value, self._offset(self.bases[place], self._first_of_row(place)))
 
     def _load(self, address: Any) -> Any:
         """A vector from memory, with zeros in the lanes that do not count."""

@@ -21,15 +21,16 @@ makes. Every number is the same sum in the same order whatever the batch and the
 compiled in; batch, steps and lengths are arguments.
 
 The *frame* is an array of 64-bit words, see `Frame`. Every value that is read or written lies in a *slot*: a pointer to
-rows, and for each step the row at which that step's rows begin.
+rows, and for each step the row at which that step's rows begin; or, if it is *scattered*, where each row lies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, groupby
 from typing import Any
 
@@ -42,13 +43,13 @@ from elman.compiler.graph import OPS, Id
 from elman.compiler.groups import groups_of, row_of
 from elman.compiler.schedule import Schedule
 from elman.compiler.stages import Stage
-from elman.compiler.tile import Group, Pack, Target, write_products
+from elman.compiler.tile import Group, Pack, Pointers, Target, write_products
 
 __all__ = ["Frame", "Kernel", "Pack"]
 
 
 class Frame(IntEnum):
-    """The words of a frame before its slots (two words each: rows, first row of each step) and packed weights."""
+    """The words of a frame before its slots (two words each: rows, and where they lie) and packed weights."""
 
     STEPS = 0
     #: Threads that share the blocks of every row; 1 where threads have rows of their own.
@@ -64,7 +65,9 @@ class Frame(IntEnum):
     GIVE_WAY = 6
     #: For every thread a row of sums, the totals; they are added to.
     TOTALS = 7
-    SLOTS = 8
+    #: Array of the first row of each step among those of all steps; for scattered slots.
+    FIRSTS = 8
+    SLOTS = 9
 
 
 #: Looks at the counter before a waiting thread lets others have its core: some microseconds.
@@ -80,13 +83,16 @@ class Kernel:
 
     Attributes:
         slots: Nodes whose places are given, in order.
+        scattered: Those of them whose rows may lie anywhere.
         packs: What the packed weights are made of, in order.
         apart: Whether no block of features ever reads what another one makes, so that threads with blocks of their own
             need not meet.
         by_rows: Whether long rows are gone over whole, so that threads do best with rows of their own.
     """
 
-    def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
+    def __init__(
+        self, plan: Schedule, target: Target, *, reverse: bool, scattered: AbstractSet[Id] = frozenset()
+    ) -> None:
         """``reverse`` runs from the last step to the first."""
         self.plan, self.graph, self.target, self.reverse = plan, plan.graph, target, reverse
         self.stages = [groups_of(plan.graph, stage, target) for stage in plan.stages]
@@ -95,6 +101,7 @@ class Kernel:
         self.by_rows = any(group.unit > LONG_ROW and len(group.axes) > 1 for group in groups)
         self.packs = [pack for group in groups for pack in group.packs]
         self.slots = {place: n for n, place in enumerate(dict.fromkeys(self._in_memory(groups)))}
+        self.scattered = [place for place in self.slots if place in scattered]
         self.totals: dict[Id, int] = {}
         self.totals_width = 0
         for place in plan.totals:
@@ -134,17 +141,22 @@ class Kernel:
 
     def _written(self, name: str, group: Group) -> _Written:
         """Write the inner functions of a group."""
+        known, common = self._pointers, (self.graph, self.target)
         products = [
-            write_products(
-                self.module, f"{name}_products_{n}", self.graph, self.target, pack, group, self.slots[pack.operand]
-            )
+            write_products(self.module, f"{name}_products_{n}", *common, pack, group, known)
             for n, pack in enumerate(group.packs, 1)
         ]
-        pointers = {place: len(self.slots) + n for n, place in enumerate(self.totals)}
         write = write_elementwise if len(group.axes) == 1 else write_along_axes
-        elementwise = write(self.module, name, self.graph, self.target, group, self.slots, pointers)
+        elementwise = write(self.module, name, *common, group, known)
         packs = [self.packs.index(pack) for pack in group.packs]
         return _Written(group, list(zip(products, packs, strict=True)), elementwise, self.target)
+
+    @cached_property
+    def _pointers(self) -> Pointers:
+        """The slots' rows, then the totals, then the tables of scattered slots."""
+        totals = {place: n for n, place in enumerate(self.totals, len(self.slots))}
+        scattered = {place: n for n, place in enumerate(self.scattered, len(self.slots) + len(totals))}
+        return Pointers(self.slots, totals, scattered)
 
     def _loop(self, stages: list[tuple[Stage, list[_Written]]]) -> None:
         out = Emitter(self.module, "loop", [POINTER, INDEX], internal=False)
@@ -159,7 +171,7 @@ class Kernel:
             together, out.load_index(sizes, out.index(0)), out.load_index(bounds, builder.add(own, out.index(1)))
         )
         part = builder.select(together, thread, out.index(0))
-        pointers = out.room(POINTER, max(1, len(self.slots) + len(self.totals)))
+        pointers = out.room(POINTER, max(1, len(self.slots) + len(self.totals) + len(self.scattered)))
         scratch = out.room(ir.VectorType(self.target.scalar, self.target.lanes), self._scratch())
         met = out.room(INDEX)
         builder.store(out.index(0), met)
@@ -170,12 +182,7 @@ class Kernel:
         def run_step(number: Any) -> None:
             if self.reverse:
                 number = builder.sub(builder.sub(steps, out.index(1)), number)
-            for place, n in self.slots.items():
-                base = out.load_pointer(frame, out.index(Frame.SLOTS + 2 * n))
-                row = out.load_index(out.load_pointer(frame, out.index(Frame.SLOTS + 2 * n + 1)), number)
-                offset = builder.mul(row, out.index(self.graph.nodes[place].width))
-                address = out.offset(base, offset, self.target.scalar)
-                builder.store(address, builder.gep(pointers, [out.index(n)], source_etype=POINTER))
+            self._find_rows(out, frame, number, pointers)
             running = out.load_index(sizes, number)
             running = builder.select(builder.icmp_signed("<", running, end), running, end)
             rows = builder.sub(running, first)
@@ -188,13 +195,30 @@ class Kernel:
         out.loop(out.index(0), steps, 1, run_step)
         builder.ret_void()
 
+    def _find_rows(self, out: Emitter, frame: Any, step: Any, pointers: Any) -> None:
+        """Note where the rows of a step lie."""
+
+        def note(number: int, address: Any) -> None:
+            out.builder.store(address, out.builder.gep(pointers, [out.index(number)], source_etype=POINTER))
+
+        for place, n in self._pointers.rows.items():
+            rows, places = (out.load_pointer(frame, out.index(Frame.SLOTS + 2 * n + word)) for word in (0, 1))
+            if place in self._pointers.scattered:
+                first = out.load_index(out.load_pointer(frame, out.index(Frame.FIRSTS)), step)
+                note(n, rows)
+                note(self._pointers.scattered[place], out.offset(places, first, INDEX))
+            else:
+                first = out.load_index(places, step)
+                offset = out.builder.mul(first, out.index(self.graph.nodes[place].width))
+                note(n, out.offset(rows, offset, self.target.scalar))
+
     def _own_totals(self, out: Emitter, frame: Any, thread: Any, pointers: Any) -> None:
         """Note where the thread's totals lie, behind the slots."""
         if self.totals:
             totals = out.load_pointer(frame, out.index(Frame.TOTALS))
             own = out.offset(totals, out.builder.mul(thread, out.index(self.totals_width)), self.target.scalar)
-        for n, start in enumerate(self.totals.values(), len(self.slots)):
-            address = out.offset(own, out.index(start), self.target.scalar)
+        for place, n in self._pointers.totals.items():
+            address = out.offset(own, out.index(self.totals[place]), self.target.scalar)
             out.builder.store(address, out.builder.gep(pointers, [out.index(n)], source_etype=POINTER))
 
     def _scratch(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from elman.cells import Cell
 from elman.compiler.adjoint import CARRIED, GRAD, Adjoint, adjoint
 from elman.compiler.all_steps import (
-    Place,
     all_rows,
     compute,
     compute_deferred,
@@ -28,9 +28,17 @@ from elman.compiler.graph import OPS, Id, Node
 from elman.compiler.kernel import Frame, Kernel
 from elman.compiler.machine import Host
 from elman.compiler.memory import address, memory
-from elman.compiler.schedule import Schedule, is_elementwise, schedule_hoisted, schedule_step, schedule_training
+from elman.compiler.schedule import (
+    TWICE,
+    Schedule,
+    is_elementwise,
+    schedule_hoisted,
+    schedule_step,
+    schedule_training,
+    written_twice,
+)
 from elman.compiler.stages import DEAR
-from elman.compiler.steps import Steps
+from elman.compiler.steps import Place, Spread, Steps
 from elman.compiler.threads import LOOP, pool, run_loop
 from elman.compiler.tile import Target
 from elman.compiler.trace import AFTER, trace
@@ -48,7 +56,7 @@ class Run:
     Attributes:
         inputs: (N, input_size).
         steps: The layout of the rows.
-        states: State name -> (B + N, size), those before the first step and those after each.
+        states: State name -> (N + B, size), those before each row and the final ones; see `Steps`.
         saved: Node -> where its values lie.
         params: The parameters it ran with.
         extras: Further inputs, (N, width) or (B, width).
@@ -65,7 +73,11 @@ class Run:
 
     def final(self) -> dict[str, Array]:
         """The state after each sequence's last step, (B, size) each."""
-        return {name: value[self.steps.last] for name, value in self.states.items()}
+        return {name: value[self.steps.rows :] for name, value in self.states.items()}
+
+    def after(self, name: str) -> Array:
+        """A state after each row, (N, size)."""
+        return all_rows((self.states[name], "after"), self.steps)
 
 
 @final
@@ -73,6 +85,7 @@ class CompiledCell:
     """One cell's time loops in machine code: forward, backward, and forward without what a gradient needs.
 
     Arrays are packed as `Steps` says, contiguous, in the precision that was compiled for. Missing gradients are zero.
+    What goes out of a step, and the gradients that come in for it, may be `Spread` over arrays of other rows.
 
     The loops compute every number of a row as the same sum in the same order, whatever else is in the batch and
     however many threads there are; large products outside them are whatever their library does. With
@@ -105,29 +118,55 @@ class CompiledCell:
         self._weight_bytes = sum(rows * columns for rows, columns in matrices) * np.dtype(precision).itemsize
         self._elementwise = is_elementwise(self.step)
         self._weight_count = sum(rows * columns for rows, columns in matrices)
-        self._loops: dict[tuple[str, bool, frozenset[str]], Loop] = {}
+        self._loops: dict[tuple[Any, ...], Loop] = {}
         self._at_once: Loop | None = None
         self._desks: dict[int, Desk] = {}
 
     def _loop(
-        self, purpose: Literal["forward", "backward", "infer"], batch: int, without: frozenset[str] = frozenset()
+        self,
+        purpose: Literal["forward", "backward", "infer"],
+        batch: int,
+        *,
+        scattered: bool = False,
+        twice: tuple[str, ...] = (),
+        without: frozenset[str] = frozenset(),
     ) -> Loop:
         """The loop for a purpose; products that could stand outside stay inside where the weights keep near.
 
-        The gradient may be one ``without`` some states' own, see `adjoint`.
+        Args:
+            purpose: What it is to compute.
+            batch: Sequences at once.
+            scattered: Whether rows that the caller has or gets may lie anywhere.
+            twice: The states that are written to a second place.
+            without: The states without own gradients, see `adjoint`.
         """
         near = self._weight_bytes <= NEAR_WEIGHTS[purpose]
         if purpose != "infer" and self._elementwise:
             near = False  # the products are kept in any case, and their library makes them sooner
         hoist = not self.deterministic and (batch < MANY_ROWS or not near)
-        if (purpose, hoist, without) not in self._loops:
+        key = purpose, hoist, scattered, twice, without
+        if key not in self._loops:
+            gradient = self._gradients[without]
             if purpose == "infer":
                 plan = schedule_step(self.step, hoist=hoist)
             else:
-                derived = self._gradients[without].derived
-                plan = schedule_training(self.step, derived, hoist=hoist)[purpose == "backward"]
-            self._loops[purpose, hoist, without] = Loop(plan, self.target, reverse=purpose == "backward")
-        return self._loops[purpose, hoist, without]
+                plan = schedule_training(self.step, gradient.derived, hoist=hoist)[purpose == "backward"]
+            plan = written_twice(plan, twice)
+            anywhere = self._anywhere(plan, gradient if purpose == "backward" else None) if scattered else frozenset()
+            self._loops[key] = Loop(plan, self.target, reverse=purpose == "backward", scattered=anywhere)
+        return self._loops[key]
+
+    def _anywhere(self, plan: Schedule, gradient: _Gradient | None) -> frozenset[Id]:
+        """The rows that may lie anywhere where some do: states after a step, and what callers have or get."""
+        outputs, inputs = plan.graph.outputs, plan.graph.leaves("input")
+        names = [AFTER.format(name) for name in self._states]
+        own = {self.step.outputs[name] for name in names}
+        own |= {outputs[TWICE.format(name)] for name in self._states if TWICE.format(name) in outputs}
+        own |= {inputs[GRAD.format(name)] for name in names if GRAD.format(name) in inputs}
+        if gradient is not None:
+            # Large products read what lies row by row.
+            own |= {gradient.of_x}.difference(gradient.kept, gradient.summed, operands_of(plan))
+        return frozenset(own)
 
     def _gradient(self, given: Iterable[str]) -> tuple[frozenset[str], _Gradient]:
         """The gradient where the loss uses the states ``given`` after single steps, and those it does without."""
@@ -145,12 +184,14 @@ class CompiledCell:
         *,
         extras: Mapping[str, Array] | None = None,
         version: object = None,
+        into: Mapping[str, Spread] | None = None,
     ) -> Run:
         """Run over ``inputs`` (N, input_size) from ``state`` (name -> (B, size)) and keep what a gradient needs.
 
         Parameters are packed anew at every run, unless ``version`` is given and equal to that of the run before.
+        The states named in ``into`` are written there, too, after every step.
         """
-        return self._run("forward", inputs, Steps.of(sizes), state, params, extras or {}, version)
+        return self._run("forward", inputs, Steps.of(sizes), state, params, extras or {}, version, into or {})
 
     def infer(
         self,
@@ -161,12 +202,16 @@ class CompiledCell:
         *,
         extras: Mapping[str, Array] | None = None,
         version: object = None,
+        into: Mapping[str, Spread] | None = None,
     ) -> dict[str, Array]:
-        """As `forward`, but returns the states (name -> (B + N, size)) alone."""
+        """As `forward`, but returns the states (name -> (N + B, size)) alone."""
         steps = Steps.of(sizes)
         if steps.dense and not extras and steps.rows * self._weight_count <= SHORT_RUN:
-            return self._at_desk(inputs, steps, state, params, version)
-        return self._run("infer", inputs, steps, state, params, extras or {}, version).states
+            states = self._at_desk(inputs, steps, state, params, version)
+            for name, (values, places) in (into or {}).items():
+                values[places] = states[name][steps.batch :]
+            return states
+        return self._run("infer", inputs, steps, state, params, extras or {}, version, into or {}).states
 
     def _at_desk(
         self, inputs: Array, steps: Steps, state: Mapping[str, Array], params: Mapping[str, Array], version: object
@@ -195,8 +240,10 @@ class CompiledCell:
         params: Mapping[str, Array],
         extras: Mapping[str, Array],
         version: object,
+        into: Mapping[str, Spread],
     ) -> Run:
-        graph, loop = self.step, self._loop(purpose, steps.batch)
+        scattered = bool(into) or not steps.dense
+        graph, loop = self.step, self._loop(purpose, steps.batch, scattered=scattered, twice=tuple(into))
         plan, weights = loop.plan, loop.prepare(params, version)
         places = self._leaves({"x": inputs, **extras}, steps)
         compute(graph, plan.hoisted, weights.values, places, steps)
@@ -209,32 +256,53 @@ class CompiledCell:
             states[name][: steps.batch] = value
             places[self._states[name]] = (states[name], "before")
             places[graph.outputs[AFTER.format(name)]] = (states[name], "after")
+        copies = {name: plan.graph.outputs.get(TWICE.format(name)) for name in into}
+        places |= {copy: into[name] for name, copy in copies.items() if copy is not None}
         loop.run(weights, places, steps)
         compute_deferred(plan, weights.values, places, steps)
+        for name, (values, where) in into.items():
+            if copies[name] is None:
+                values[where] = all_rows(places[graph.outputs[AFTER.format(name)]], steps)
         saved = {node: places[node] for node in plan.saved}
         return Run(inputs, steps, states, saved, params, extras, version)
 
-    def backward(self, run: Run, upstream: Mapping[str, Array], last: Mapping[str, Array]) -> dict[str, Array]:
+    def backward(
+        self,
+        run: Run,
+        upstream: Mapping[str, Array | Spread],
+        last: Mapping[str, Array],
+        *,
+        into: Spread | None = None,
+    ) -> dict[str, Array]:
         """Gradients of a run.
 
         Args:
             run: What `forward` returned.
             upstream: State name -> (N, size), the gradient of the loss by the state after each step.
             last: State name -> (B, size), further gradients of the final states.
+            into: Where the gradients of the inputs are wanted; an array of their own unless told otherwise.
 
         Returns:
-            ``x`` (N, input_size), ``"first hidden"`` and so on (B, size), and every parameter.
+            ``x`` (N, input_size), or the array that it went into, ``"first hidden"`` and so on (B, size), and every
+            parameter.
         """
         steps, dtype = run.steps, run.inputs.dtype
         without, gradient = self._gradient(upstream)
         graph, inputs = gradient.derived.graph, gradient.inputs
-        loop = self._loop("backward", steps.batch, without)
+        coming: dict[str, Place] = {
+            name: value if isinstance(value, Spread) else (value, "now") for name, value in upstream.items()
+        }
+        scattered = into is not None or not steps.dense or any(isinstance(value, Spread) for value in upstream.values())
+        loop = self._loop("backward", steps.batch, scattered=scattered, without=without)
         plan, weights = loop.plan, loop.prepare(run.params, run.version)
         places = self._leaves({"x": run.inputs, **run.extras}, steps) | run.saved
         places |= {self._states[name]: (value, "before") for name, value in run.states.items()}
         kept = gradient.kept | gradient.summed.difference(plan.totals)
         kept |= operands_of(plan)
-        places |= rows_of_loop(plan, kept, steps, dtype)
+        goes_there = into is not None and gradient.of_x in loop.kernel.scattered
+        places |= rows_of_loop(plan, kept if goes_there else kept | {gradient.of_x}, steps, dtype)
+        if into is not None and goes_there:
+            places[gradient.of_x] = into
         first = {}
         for name, size in self.cell.state_sizes.items():
             first[name] = memory.empty((2, steps.batch, size), dtype)
@@ -244,13 +312,15 @@ class CompiledCell:
                 places[graph.outputs[GRAD.format(name)]] = (first[name], "going")
             entering = inputs.get(GRAD.format(AFTER.format(name)))
             if entering is not None and CARRIED.format(name) in inputs:
-                places[entering] = (upstream[name], "now")
+                places[entering] = coming[name]
             elif entering is not None:
-                places[entering] = (with_last(upstream.get(name), last.get(name), steps, size, dtype), "now")
+                places[entering] = with_last(coming.get(name), last.get(name), steps, size, dtype)
         compute(graph, plan.hoisted, weights.values, places, steps)
         totals = loop.run(weights, places, steps)
         compute_deferred(plan, weights.values, places, steps)
-        found = {"x": all_rows(places[graph.outputs[GRAD.format("x")]], steps)}
+        if into is not None and not goes_there:
+            into.values[into.places] = all_rows(places[gradient.of_x], steps)
+        found = {"x": all_rows(places[gradient.of_x], steps) if into is None else into.values}
         found |= {f"first {name}": value[0] for name, value in first.items()}
         return found | parameter_gradients(gradient.derived, totals, places, run.params, steps)
 
@@ -270,21 +340,23 @@ class _Gradient:
     Attributes:
         derived: The step and its gradient.
         inputs: Name of what enters -> node.
-        kept: What is asked for at every step.
+        of_x: That of the input.
+        kept: What products after the loop read of every step.
         summed: What is asked for in sum alone, unless the loop adds it up.
     """
 
     derived: Adjoint
     inputs: dict[str, Id]
+    of_x: Id
     kept: set[Id]
     summed: set[Id]
 
     @classmethod
     def of(cls, derived: Adjoint) -> _Gradient:
-        kept = {derived.graph.outputs[GRAD.format("x")]}
-        kept |= {n for s in derived.parameters if s.operand is not None for n in (s.grad, s.operand)}
+        of_x = derived.graph.outputs[GRAD.format("x")]
+        kept = {n for s in derived.parameters if s.operand is not None for n in (s.grad, s.operand)}
         summed = {share.grad for share in derived.parameters if share.operand is None}
-        return cls(derived, derived.graph.leaves("input"), kept, summed)
+        return cls(derived, derived.graph.leaves("input"), of_x, kept, summed)
 
 
 #: Multiplications of a whole run up to which memory is kept for the next one.
@@ -304,10 +376,13 @@ NEAR_WEIGHTS = {"forward": 2_200_000, "infer": 2_200_000, "backward": 600_000}
 class Loop:
     """One schedule's loop in machine code."""
 
-    def __init__(self, plan: Schedule, target: Target, *, reverse: bool) -> None:
+    def __init__(
+        self, plan: Schedule, target: Target, *, reverse: bool, scattered: AbstractSet[Id] = frozenset()
+    ) -> None:
         self.plan, self.target = plan, target
-        self.kernel = Kernel(plan, target, reverse=reverse)
-        self._code = load(self.kernel.text, target.host, repr(plan), repr(target), f"reverse={reverse}")
+        self.kernel = Kernel(plan, target, reverse=reverse, scattered=scattered)
+        shaped = repr(plan), repr(target), f"reverse={reverse}", f"scattered={self.kernel.scattered}"
+        self._code = load(self.kernel.text, target.host, *shaped)
         #: ``void loop(frame, thread)``, see `frame`.
         self.call = LOOP(self._code.address("loop"))
         self._worker = self._code.address("worker")
@@ -366,9 +441,14 @@ class Loop:
         words[Frame.SIZES], words[Frame.BOUNDS] = address(steps.sizes), address(steps.slices(1))
         words[Frame.NUMBER], words[Frame.GIVE_WAY] = pool().number, pool().give_way
         words[Frame.TOTALS] = 0 if sums is None else address(sums)
+        words[Frame.FIRSTS] = steps.addresses["now"]
         for slot in self.kernel.slots:
-            array, where = (weights.values[slot], "always") if slot in weights.values else places[slot]
-            words += [address(array), steps.addresses[where]]  # type: ignore[index]
+            place: Place = (weights.values[slot], "always") if slot in weights.values else places[slot]
+            array, where = place
+            if slot in self.kernel.scattered or not isinstance(where, str):
+                words += [address(array), address(steps.places(where))]
+            else:
+                words += [address(array), steps.addresses[where]]
         words += [address(packed) for packed in weights.packed]
         frame = self._frame(*words)
         frame[Frame.COUNTER] = ctypes.addressof(frame) + len(words) * ctypes.sizeof(ctypes.c_int64)

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elman.compiler.adjoint import Adjoint
-from elman.compiler.graph import OPS, Graph, Id
+from elman.compiler.graph import OPS, Graph, Id, Node
 from elman.compiler.stages import DEAR, Stage, cut_into_stages, of_parameters
+from elman.compiler.trace import AFTER
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,26 @@ def schedule_training(step: Graph, derived: Adjoint, *, hoist: bool = True) -> t
     given = set(saved) | always
     backward = _schedule(derived.graph, results, given, totals=totals, loop=loop, hoist=hoist, defer=hoist)
     return forward, backward
+
+
+#: Name of the copy of a state after a step that is written to another place.
+TWICE = "{} twice"
+
+
+def written_twice(plan: Schedule, states: Iterable[str]) -> Schedule:
+    """The same schedule with copies of some states after a step, for another place than that of the next step's.
+
+    There is none of what the body does not write vector by vector; it lies complete where the loop is done.
+    """
+    nodes, outputs, stages = list(plan.graph.nodes), dict(plan.graph.outputs), list(plan.stages)
+    for name in states:
+        place = outputs[AFTER.format(name)]
+        for number, stage in enumerate(stages):
+            if place in stage.rows:
+                outputs[TWICE.format(name)] = len(nodes)
+                stages[number] = replace(stage, run=(*stage.run, len(nodes)), rows=(*stage.rows, len(nodes)))
+                nodes.append(Node("copy", (place,), nodes[place].width, name=TWICE.format(name)))
+    return replace(plan, graph=Graph(nodes, outputs), stages=tuple(stages))
 
 
 def _carried(derived: Adjoint) -> set[Id]:

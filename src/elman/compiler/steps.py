@@ -1,15 +1,18 @@
 """Sequences of any lengths laid out step by step.
 
 At step t the first ``sizes[t]`` sequences are running, longest first. Rows of all steps lie behind each other: what
-belongs to a step, its inputs for instance, in N = sum(sizes) rows; a state in B + N rows, those before the first step
-and then those after each one. Where the rows of a step begin is a table with one number for each step.
+belongs to a step, its inputs for instance, in N = sum(sizes) rows; a state in N + B rows, those before each of the N
+and then the final ones of all B sequences. Where the rows of a step begin is a table with one number for each step.
+
+Rows that lie anywhere have a table with one number for each of the N rows. So do the states after each row where
+sequences end at different steps: one is the state before the next row, another one is final.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +24,16 @@ from elman.errors import DataError
 Where: TypeAlias = Literal["now", "before", "after", "always", "coming", "going"]
 
 Integers: TypeAlias = NDArray[np.int64]
+
+#: An array, and which of its rows belong to a step; or where in it each of the N rows lies.
+Place: TypeAlias = tuple[NDArray[Any], Where | Integers]
+
+
+class Spread(NamedTuple):
+    """Rows that lie anywhere in an array: row n of all steps is ``values[places[n]]``."""
+
+    values: NDArray[Any]
+    places: Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,28 +65,34 @@ class Steps:
     @cached_property
     def tables(self) -> dict[Where, Integers]:
         """First row of each step."""
-        now = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
-        after = now + self.batch
+        now = np.cumsum(self.sizes) - self.sizes
         turn = np.arange(len(self.sizes)) % 2
         return {
             "now": now,
-            "after": after,
-            "before": np.concatenate([[0], after[:-1]]),
+            "before": now,
+            "after": now + self.sizes,  # where all sequences are of one length
             "always": np.zeros_like(now),
             "coming": (1 - turn) * self.batch,
             "going": turn * self.batch,
         }
 
     @cached_property
-    def before(self) -> Integers:
-        """For each of the N rows the row of the state before it, (N,)."""
-        within = np.arange(self.rows) - np.repeat(self.tables["now"], self.sizes)
-        return np.asarray(np.repeat(self.tables["before"], self.sizes) + within)
+    def after(self) -> Integers:
+        """For each of the N rows the row of the state after it, (N,)."""
+        now, following = self.tables["now"], np.append(self.sizes[1:], 0)
+        sequence = np.arange(self.rows) - np.repeat(now, self.sizes)
+        goes_on = sequence < np.repeat(following, self.sizes)
+        return sequence + np.where(goes_on, np.repeat(now + self.sizes, self.sizes), self.rows)
 
     @cached_property
     def last(self) -> Integers:
-        """For each sequence the row of its final state, (B,)."""
-        return np.asarray(self.tables["after"][self.lengths - 1] + np.arange(self.batch))
+        """For each sequence its last one of the N rows, (B,)."""
+        return np.asarray(self.tables["now"][self.lengths - 1] + np.arange(self.batch))
+
+    @cached_property
+    def each(self) -> Integers:
+        """The N rows in their own order."""
+        return np.arange(self.rows)
 
     @cached_property
     def lengths(self) -> Integers:
@@ -84,6 +103,12 @@ class Steps:
     def addresses(self) -> dict[Where, int]:
         """Where the tables lie."""
         return {where: table.ctypes.data for where, table in self.tables.items()}
+
+    def places(self, where: Where | Integers) -> Integers:
+        """Where each of the N rows lies that belong to a step of their own."""
+        if not isinstance(where, str):
+            return where
+        return self.after if where == "after" else self.each
 
     def slices(self, parts: int) -> Integers:
         """Cut the sequences into ``parts`` of nearly equal work: first sequence of each, and the end, (parts + 1,)."""

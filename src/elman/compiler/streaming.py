@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 
 from elman.cells import Cell
 from elman.cells.cell import ELAPSED
-from elman.compiler.all_steps import Place
 from elman.compiler.graph import Builder, Graph, Id, Node
 from elman.compiler.loop import Loop
 from elman.compiler.machine import Host
 from elman.compiler.memory import memory
 from elman.compiler.schedule import Schedule, schedule_hoisted, schedule_step
-from elman.compiler.steps import Steps
+from elman.compiler.steps import Place, Steps
 from elman.compiler.tile import Target
 from elman.compiler.trace import trace
 from elman.compiler.vector import Precision

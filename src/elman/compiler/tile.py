@@ -7,7 +7,7 @@ in registers, and leaves them in scratch memory that never leaves the nearest ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -91,6 +91,21 @@ class Pack:
 
 
 @dataclass(frozen=True)
+class Pointers:
+    """Which of the pointers that the functions of a step are given stands for what.
+
+    Attributes:
+        rows: Node -> its rows: those of this step or, where they are scattered, all of them.
+        totals: Node -> the thread's own total.
+        scattered: Node -> the table of where its rows of this step lie, if they lie anywhere.
+    """
+
+    rows: Mapping[Id, int]
+    totals: Mapping[Id, int]
+    scattered: Mapping[Id, int]
+
+
+@dataclass(frozen=True)
 class Shapes:
     """How tiles may look: wide ones serve few rows, tall ones many, and the narrowest takes what is left.
 
@@ -149,25 +164,37 @@ def _even(count: int, most: int) -> int:
 
 
 def write_products(
-    module: ir.Module, name: str, graph: Graph, target: Target, pack: Pack, group: Group, slot: int
+    module: ir.Module, name: str, graph: Graph, target: Target, pack: Pack, group: Group, known: Pointers
 ) -> ir.Function:
     """``void name(pointers, weights, scratch, row, rows, block, blocks)`` for the shapes of the group.
 
     Weights are read in order, ``[block][operand's feature][product][vector]``, or pairs of features where two weights
-    share a word; ``slot`` is the operand's place among the pointers.
+    share a word.
     """
     out = Emitter(module, name, [POINTER, POINTER, POINTER, INDEX, INDEX, INDEX, INDEX])
     pointers, weights, scratch, row, rows, block, blocks = out.function.args
     window, apart = pack.window, graph.nodes[pack.operand].width
-    first = out.builder.mul(row, out.index(apart))
-    operand = out.offset(out.load_pointer(pointers, out.index(slot)), first, target.scalar)
+    operand = out.load_pointer(pointers, out.index(known.rows[pack.operand]))
+    if pack.operand in known.scattered:
+        places = out.load_pointer(pointers, out.index(known.scattered[pack.operand]))
+    else:
+        operand = out.offset(operand, out.builder.mul(row, out.index(apart)), target.scalar)
+
+    def row_of_tile(number: int) -> Any:
+        """Where a row of the operand begins."""
+        if pack.operand not in known.scattered:
+            return out.offset(operand, out.index(number * apart), target.scalar)
+        place = out.load_index(places, out.builder.add(row, out.index(number)))
+        return out.offset(operand, out.builder.mul(place, out.index(apart)), target.scalar)
+
     per_block = -(-window.depth // target.sharing) * len(pack.products) * target.lanes
     start = out.offset(weights, out.builder.mul(block, out.index(per_block)), target.scalar)
     before, total = group.products.index(pack.products[0]), len(group.products)
 
     def tile(count: int, width: int) -> None:
-        operands = [_read_by(out, target, operand, window, out.builder.add(block, out.index(n))) for n in range(width)]
-        sums = _multiply(out, target, operands, apart, start, window.depth, len(pack.products), count)
+        lines = tuple(row_of_tile(number) for number in range(count))
+        operands = [_read_by(out, target, lines, window, out.builder.add(block, out.index(n))) for n in range(width)]
+        sums = _multiply(out, target, operands, start, window.depth, len(pack.products))
         for (number, n, product_), value in sums.items():
             place = out.index(((number * width + n) * total + before + product_) * target.lanes)
             out.builder.store(value, out.offset(scratch, place, target.scalar), align=target.lanes * target.bytes)
@@ -180,31 +207,31 @@ def write_products(
     return out.function
 
 
-def _read_by(out: Emitter, target: Target, operand: Any, window: Window, block: Any) -> Any:
-    """Where a block of results begins to read the operand."""
+def _read_by(out: Emitter, target: Target, lines: tuple[Any, ...], window: Window, block: Any) -> tuple[Any, ...]:
+    """Where a block of results begins to read the rows of the operand."""
     if window.most == window.heads:
-        return operand
+        return lines
     builder = out.builder
     result = builder.add(builder.mul(block, out.index(window.lanes)), out.index(window.start))
     head, last = builder.sdiv(result, out.index(window.results)), out.index(window.heads - window.most)
     head = builder.select(builder.icmp_signed("<", head, last), head, last)
-    return out.offset(operand, builder.mul(head, out.index(window.features)), target.scalar)
+    first = builder.mul(head, out.index(window.features))
+    return tuple(out.offset(line, first, target.scalar) for line in lines)
 
 
 def _multiply(
-    out: Emitter, target: Target, operands: list[Any], apart: int, weights: Any, depth: int, products: int, rows: int
+    out: Emitter, target: Target, operands: list[tuple[Any, ...]], weights: Any, depth: int, products: int
 ) -> dict[tuple[int, int, int], Any]:
     """The sums over features, (row, block, product) -> vector.
 
-    For every block ``operands`` says where the first of its ``depth`` features lies; rows are ``apart`` features apart.
+    For every block ``operands`` says where the first of its ``depth`` features lies in each row.
     """
     builder, vectors = out.builder, target.vectors(out.builder)
-    blocks, (words, rest) = len(operands), divmod(depth, target.sharing)
+    rows, blocks, (words, rest) = len(operands[0]), len(operands), divmod(depth, target.sharing)
     per_block = (words + (rest > 0)) * products
 
-    def number_of(operand: Any, row: int, feature: Any) -> Any:
-        place = builder.add(feature, out.index(row * apart))
-        return vectors.everywhere(builder.load(out.offset(operand, place, target.scalar), typ=target.scalar))
+    def number_of(line: Any, feature: Any) -> Any:
+        return vectors.everywhere(builder.load(out.offset(line, feature, target.scalar), typ=target.scalar))
 
     def add(word: Any, sums: dict[tuple[int, int, int], Any], features: int) -> dict[tuple[int, int, int], Any]:
         """The sums and what so many features of one word add to them."""
@@ -212,7 +239,7 @@ def _multiply(
         column = builder.mul(word, out.index(products * target.lanes))
         places = [builder.add(first, out.index(n)) for n in range(features)]
         numbers = {
-            operand: [[number_of(operand, row, place) for place in places] for row in range(rows)]
+            operand: [[number_of(line, place) for place in places] for line in operand]
             for operand in dict.fromkeys(operands)
         }
         for block, n in product(range(blocks), range(products)):

@@ -53,7 +53,7 @@ def run(call: Call) -> Unrolled:
 
 
 def _arguments(call: Call) -> Arguments:
-    cell = call.cell
+    cell, in_order = call.cell, not call.reverse and call.lengths is None and call.resets is None
     params = [call.params[name] for name in parameter_names(cell)]
     inputs, state = call.inputs, [call.state[name] for name in cell.state_sizes]
     initial = [] if call.resets is None else [call.initial[name] for name in cell.state_sizes]
@@ -64,11 +64,12 @@ def _arguments(call: Call) -> Arguments:
         inputs = inputs.to(dtype)
     return Arguments(
         key_of(cell),
-        _time_major(inputs),
+        # Rows that change places are taken from where they lie.
+        _time_major(inputs).contiguous() if in_order else _time_major(inputs),
         state,
         params,
         initial,
-        [_time_major(value) for value in extras],
+        [_time_major(value).contiguous() for value in extras],
         call.batch_sizes,
         call.lengths,
         call.resets,
@@ -78,7 +79,7 @@ def _arguments(call: Call) -> Arguments:
 
 
 def _time_major(x: Tensor) -> Tensor:
-    return x.transpose(0, 1).contiguous() if x.dim() == 3 else x
+    return x.transpose(0, 1) if x.dim() == 3 else x
 
 
 def _batch_major(x: Tensor) -> Tensor:
@@ -119,7 +120,7 @@ class _Unroll(torch.autograd.Function):
         sequences, states = arguments.sequences, len(arguments.state)
         if recompute:
             found, kept = torch.ops.elman.unroll.default(*arguments, recompute), []
-        elif arguments.in_order:
+        elif arguments.even:
             kept = _keep(arguments)
             outputs = [_after(rows, arguments) for rows in kept[states : states + sequences]]
             found, kept = [*outputs, *kept[:states]], kept[states:]
@@ -193,10 +194,7 @@ def _unroll(*arguments: Any) -> list[Tensor]:
 
 
 def _unroll_keep(*arguments: Any) -> list[Tensor]:
-    packed = Packed(Arguments(*arguments))
-    run = packed.forward()
-    outputs = [] if packed.arguments.in_order else packed.outputs(run.states)
-    return [*outputs, *packed.final(run.states), *packed.kept(run)]
+    return Packed(Arguments(*arguments)).keep()
 
 
 def _unroll_backward(*arguments: Any) -> list[Tensor]:
@@ -216,7 +214,9 @@ def _fake_unroll_keep(*arguments: Any) -> list[Tensor]:
     known = engine(given.cell, inputs.dtype)
     states = [inputs.new_empty((given.batch + rows, size)) for size in known.states.values()]
     kept = [inputs.new_empty((rows, width)) for width in known.kept.values()]
-    return ([] if given.in_order else _fake_outputs(given)) + _fake_final(given) + states + kept
+    outputs = [] if given.even else _fake_outputs(given)
+    packed = [] if given.in_order else [inputs.new_empty((rows, inputs.shape[-1]))]
+    return outputs + _fake_final(given) + states + kept + packed
 
 
 def _fake_unroll_backward(*arguments: Any) -> list[Tensor]:

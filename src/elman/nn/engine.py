@@ -20,14 +20,14 @@ from elman.compiler.all_steps import take, use_library
 from elman.compiler.loop import CompiledCell, Run
 from elman.compiler.memory import memory
 from elman.compiler.schedule import schedule_training
-from elman.compiler.steps import Steps
+from elman.compiler.steps import Spread, Steps
 from elman.compiler.threads import use_pool
 from elman.compiler.trace import AFTER
 from elman.compiler.vector import Precision
 from elman.errors import DataError
 from elman.nn.cell_keys import cell_of
 from elman.nn.openmp import torch_pool
-from elman.nn.pieces import Pieces
+from elman.nn.pieces import Order, Pieces
 
 Array = NDArray[Any]
 
@@ -40,7 +40,7 @@ class Arguments(NamedTuple):
 
     Attributes:
         cell: The cell's key (`elman.nn.cell_keys`).
-        inputs: (time, batch, features) or, with ``batch_sizes``, packed (steps, features).
+        inputs: (time, batch, features), laid out in any way, or, with ``batch_sizes``, packed (steps, features).
         state: The states before the first step, (batch, size) each, in the cell's order.
         params: The parameters, in the cell's order.
         initial: What resets go back to, (batch, size) each; empty without resets.
@@ -91,6 +91,11 @@ class Arguments(NamedTuple):
     def in_order(self) -> bool:
         """Whether the engine takes the rows as they lie."""
         return not self.reverse and self.lengths is None and self.resets is None
+
+    @property
+    def even(self) -> bool:
+        """Whether every row of the batch runs through all steps in order, so that outputs lie as states do."""
+        return self.in_order and self.batch_sizes is None
 
 
 @final
@@ -201,58 +206,77 @@ class Packed:
         self.engine = engine(arguments.cell, arguments.inputs.dtype)
         self.engine.check(arguments)
         self.sizes, self.pieces = _layout(arguments)
-        self.places = None if arguments.in_order or self.pieces is None else self.pieces.places
 
     def infer(self) -> list[Tensor]:
         """The states at every step that were asked for, and every final state."""
-        version = self.engine.version(self.arguments.params)
-        states = self.engine.compiled.infer(*self._all(), extras=self._extras(), version=version)
-        return [*self.outputs(states), *self.final(states)]
+        into, version = self._rooms(), self.engine.version(self.arguments.params)
+        states = self.engine.compiled.infer(*self._all(), extras=self._extras(), version=version, into=into)
+        return [*self._outputs(states, into), *self._final(states)]
 
-    def forward(self) -> Run:
-        """As `infer`, and keeps what the gradient needs."""
-        version = self.engine.version(self.arguments.params)
-        return self.engine.compiled.forward(*self._all(), extras=self._extras(), version=version)
-
-    def outputs(self, states: Mapping[str, Array]) -> list[Tensor]:
-        """The states at every step that were asked for, where the inputs of the step lie, and zeros elsewhere."""
-        wanted = list(states.values())[: self.arguments.sequences]
-        return [torch.from_numpy(self._scatter(value[self.sizes[0] :])) for value in wanted]
-
-    def final(self, states: Mapping[str, Array]) -> list[Tensor]:
-        """Every final state, (batch, size)."""
-        if self.pieces is None:
-            rows: Any = slice(-self.arguments.batch, None)
-        else:
-            rows = self.sizes[0] + self.pieces.final[self.pieces.leaving]
-        return [torch.from_numpy(value[rows].copy()) for value in states.values()]
-
-    def kept(self, run: Run) -> list[Tensor]:
-        """What a run leaves for the gradient: states and further values, packed."""
+    def keep(self) -> list[Tensor]:
+        """As `infer`, and then what `again` is given; without the states at every step where these are among it."""
+        into = self._rooms()
+        run = self.forward(into)
+        outputs = [] if self.arguments.even else self._outputs(run.states, into)
+        inputs = [] if self.arguments.in_order else [run.inputs]
         values = [run.saved[node][0] for node in self.engine.kept]
-        return [torch.from_numpy(value) for value in (*run.states.values(), *values)]
+        return [*outputs, *self._final(run.states), *map(torch.from_numpy, (*run.states.values(), *values, *inputs))]
+
+    def forward(self, into: Mapping[str, Spread] | None = None) -> Run:
+        """Run and keep what the gradient needs."""
+        version = self.engine.version(self.arguments.params)
+        return self.engine.compiled.forward(*self._all(), extras=self._extras(), version=version, into=into)
+
+    def _rooms(self) -> dict[str, Spread]:
+        """Where the states at every step go that were asked for, unless they lie there anyway."""
+        if self.pieces is None:
+            return {}
+        order, sizes = self.pieces.by_time, list(self.engine.states.items())
+        return {name: self._room(order, size) for name, size in sizes[: self.arguments.sequences]}
+
+    def _room(self, order: Order, size: int) -> Spread:
+        """Room for packed rows where the inputs of their steps lie, and zeros elsewhere."""
+        places, holes = order
+        room = memory.empty((len(places) + len(holes), size), PRECISIONS[self.arguments.inputs.dtype])
+        room[holes] = 0
+        return Spread(room, places)
+
+    def _outputs(self, states: Mapping[str, Array], into: Mapping[str, Spread]) -> list[Tensor]:
+        batch, wanted = self.arguments.batch, list(states.items())[: self.arguments.sequences]
+        values = [into[name].values if name in into else value[batch:] for name, value in wanted]
+        return [torch.from_numpy(v.reshape(*self.arguments.inputs.shape[:-1], v.shape[-1])) for v in values]
+
+    def _final(self, states: Mapping[str, Array]) -> list[Tensor]:
+        """Every final state, (batch, size)."""
+        finals = [value[-self.sizes[0] :] for value in states.values()]
+        leaving = None if self.pieces is None else self.pieces.leaving
+        return [torch.from_numpy(value.copy() if leaving is None else value[leaving]) for value in finals]
 
     def again(self, kept: Sequence[Tensor]) -> Run:
         """The run that left ``kept``."""
         arrays = [value.numpy() for value in kept]
+        inputs = self._inputs() if self.arguments.in_order else arrays.pop()
         states = dict(zip(self.engine.states, arrays, strict=False))
         saved: dict[Any, Any] = {node: (states[name], "after") for name, node in self.engine.after.items()}
         saved |= {n: (value, "now") for n, value in zip(self.engine.kept, arrays[len(states) :], strict=True)}
         version = self.engine.version(self.arguments.params)
-        return Run(self._inputs(), Steps.of(self.sizes), states, saved, self._params(), self._extras(), version)
+        return Run(inputs, Steps.of(self.sizes), states, saved, self._params(), self._extras(), version)
 
     def gradients(self, run: Run, upstream: Sequence[Tensor | None]) -> list[Tensor]:
         """Gradients of `Arguments.differentiable`, from those of what `infer` returns."""
         names = list(self.engine.states)
         steps, last = upstream[: -len(names)], upstream[-len(names) :]
-        by_step = {n: self._gather(_array(g)) for n, g in zip(names, steps, strict=False) if g is not None}
+        by_step = {n: self._rows(g) for n, g in zip(names, steps, strict=False) if g is not None}
         by_final = {n: _array(g) for n, g in zip(names, last, strict=True) if g is not None}
         if self.pieces is not None:
             by_final = {name: _placed(value, self.pieces.leaving, self.sizes[0]) for name, value in by_final.items()}
-        found = self.engine.compiled.backward(run, by_step, by_final)
+        cut = None if self.arguments.in_order else self.pieces
+        into = None if cut is None else self._room(cut.by_time, self.engine.input_size)
+        found = self.engine.compiled.backward(run, by_step, by_final, into=into)
         first = [found[f"first {name}"] for name in names]
         states, initial = self._first_gradients(first)
-        return _tensors([self._scatter(found["x"]), *states, *(found[name] for name in self.engine.params), *initial])
+        inputs = found["x"].reshape(self.arguments.inputs.shape)
+        return _tensors([inputs, *states, *(found[name] for name in self.engine.params), *initial])
 
     def _first_gradients(self, first: list[Array]) -> tuple[list[Array], list[Array]]:
         """From the gradients of the first states of all pieces to those of the given and of the initial state."""
@@ -269,7 +293,7 @@ class Packed:
         return self._inputs(), self.sizes, self._first(), self._params()
 
     def _inputs(self) -> Array:
-        return self._gather(_array(self.arguments.inputs))
+        return self._packed(self.arguments.inputs)
 
     def _params(self) -> dict[str, Array]:
         return dict(zip(self.engine.params, map(_array, self.arguments.params), strict=True))
@@ -287,21 +311,28 @@ class Packed:
 
     def _extras(self) -> dict[str, Array]:
         return {
-            name: self._gather(value) if value.ndim == 3 else value if self.pieces is None else value[self.pieces.rows]
-            for name, value in zip(self.engine.extras, map(_array, self.arguments.extras), strict=True)
+            name: self._packed(value) if value.dim() == 3 else self._of_pieces(_array(value))
+            for name, value in zip(self.engine.extras, self.arguments.extras, strict=True)
         }
 
-    def _gather(self, value: Array) -> Array:
-        """Rows in the order of steps."""
-        rows = value.reshape(-1, value.shape[-1])
-        return rows if self.places is None else take(rows, self.places)
+    def _of_pieces(self, value: Array) -> Array:
+        """One row for each piece, from one for each row of the batch."""
+        return value if self.pieces is None else value[self.pieces.rows]
 
-    def _scatter(self, packed: Array) -> Array:
-        """Rows where they came from, in the form of the inputs."""
-        if self.places is not None and self.pieces is not None:
-            packed = take(packed, self.pieces.back)
-            packed[self.pieces.holes] = 0
-        return packed.reshape(*self.arguments.inputs.shape[:-1], packed.shape[-1])
+    def _packed(self, tensor: Tensor) -> Array:
+        """Rows in the order of steps."""
+        rows = self._rows(tensor)
+        return take(*rows) if isinstance(rows, Spread) else rows
+
+    def _rows(self, tensor: Tensor) -> Array | Spread:
+        """The same, where they lie."""
+        if self.arguments.in_order or self.pieces is None:
+            rows = _array(tensor)
+            return rows.reshape(-1, rows.shape[-1])
+        turned = tensor.transpose(0, 1)
+        by_row = tensor.dim() == 3 and turned.is_contiguous()
+        rows = _array(turned if by_row else tensor)
+        return Spread(rows.reshape(-1, rows.shape[-1]), (self.pieces.by_row if by_row else self.pieces.by_time).places)
 
 
 def _layout(arguments: Arguments) -> tuple[Array, Pieces | None]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,31 +16,52 @@ from elman.errors import DataError
 Array = NDArray[Any]
 
 
-class Pieces(NamedTuple):
+class Order(NamedTuple):
+    """Where packed rows lie in the data as it came.
+
+    Attributes:
+        places: For each packed row its place, (valid steps,).
+        holes: The places that have none.
+    """
+
+    places: Array
+    holes: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
     """A batch cut into sequences, longest first, and where its steps lie when they are packed.
 
     Packed rows are in the order of steps: at step t the first ``sizes[t]`` pieces are still running. A *place* is a row
     of the data as it came: t * batch + b of (time, batch, features), or simply the row of packed data.
 
     Attributes:
+        shape: (time, batch), or (steps,) of packed data.
         places: For each packed row its place, (valid steps,).
         sizes: How many pieces have a first, second, ... step, (longest piece,); torch's ``batch_sizes``.
         rows: The row of the batch that each piece lies in, (pieces,).
         entering: Whether the piece begins with the state handed to its row, (pieces,) bool.
         leaving: For each row the piece whose final state is the row's, (batch,).
-        final: For each piece the packed row of its last step, (pieces,).
-        back: For each place its packed row, (places,); any row for a place that has none.
-        holes: The places that have none.
     """
 
+    shape: tuple[int, ...]
     places: Array
     sizes: Array
     rows: Array
     entering: Array
     leaving: Array
-    final: Array
-    back: Array
-    holes: Array
+
+    @cached_property
+    def by_time(self) -> Order:
+        """The places in data laid out time by time, or in packed data."""
+        return _order(self.places, math.prod(self.shape))
+
+    @cached_property
+    def by_row(self) -> Order:
+        """The places in data laid out row by row: b * time + t of (batch, time, features)."""
+        time, batch = self.shape
+        step, row = np.divmod(self.places, batch)
+        return _order(row * time + step, time * batch)
 
     @classmethod
     def of(cls, batch: int, time: int, lengths: Array | None, resets: Array | None, reverse: bool) -> Pieces:
@@ -67,8 +91,7 @@ class Pieces(NamedTuple):
         step, piece = _steps_and_pieces(sizes)
         step = lengths[piece] - 1 - step if reverse else step
         places = starts[step] + piece
-        way_back = _way_back(places, len(places))
-        return cls(places, sizes, rows, np.ones(batch, bool), rows, starts[lengths - 1] + rows, *way_back)
+        return cls(places.shape, places, sizes, rows, np.ones(batch, bool), rows)
 
 
 def wrong_lengths(batch: int, time: int, found: Any) -> DataError:
@@ -106,18 +129,13 @@ def _cut(batch: int, time: int, lengths_bytes: bytes | None, resets_bytes: bytes
     sizes = len(lengths) - np.cumsum(np.bincount(lengths))[:-1]
     step, piece = _steps_and_pieces(sizes)
     step = starts[piece] + (lengths[piece] - 1 - step if reverse else step)
-    final = (np.cumsum(sizes) - sizes)[lengths - 1] + np.arange(len(lengths))
-    places = step * batch + rows[piece]
-    return Pieces(places, sizes, rows, entering, leaving, final, *_way_back(places, time * batch))
+    return Pieces((time, batch), step * batch + rows[piece], sizes, rows, entering, leaving)
 
 
-def _way_back(places: Array, count: int) -> tuple[Array, Array]:
-    """`Pieces.back` and `Pieces.holes` for so many places."""
-    back = np.zeros(count, np.int64)
-    back[places] = np.arange(len(places))
+def _order(places: Array, count: int) -> Order:
     is_hole = np.ones(count, bool)
     is_hole[places] = False
-    return back, is_hole.nonzero()[0]
+    return Order(places, is_hole.nonzero()[0])
 
 
 def _steps_and_pieces(sizes: Array) -> tuple[Array, Array]:
