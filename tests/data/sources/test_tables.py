@@ -26,7 +26,7 @@ LABELS = ["pos", "neg", "neg"]
         ("a.csv", REVIEWS),
         ("a.csv", REVIEWS.encode("utf-8-sig")),
         ("a.csv", REVIEWS.replace("\n", "\r\n")),
-        ("a.csv.gz", gzip.compress(REVIEWS.encode())),
+        ("a.csv.gz", gzip.compress(REVIEWS.encode(), mtime=0)),
         ("a.csv", 'label;text\npos;"A fine, quiet film."\nneg;"It says ""no""."\nneg;Long and dull\n'),
         ("a.tsv", 'sentiment\treview\npos\tA fine, quiet film.\nneg\tIt says "no".\nneg\tLong and dull\n'),
         ("a.csv", '"A fine, quiet film.",pos\n"It says ""no"".",neg\nLong and dull,neg\n'),
