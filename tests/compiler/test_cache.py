@@ -45,6 +45,7 @@ def new_process() -> None:
     """Forget what this process has loaded and said."""
     cache._loaded.clear()
     cache._tell_once.cache_clear()
+    cache._remove_unused.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -99,8 +99,9 @@ def _keep(path: Path, object_file: bytes) -> None:
     _remove_unused(path.parent)
 
 
+@functools.cache
 def _remove_unused(folder: Path) -> None:
-    """Also removes what processes left behind that were stopped while they wrote."""
+    """Look through the cache once in a process; also removes what was left behind by one that was stopped."""
     limit = time.time() - DAYS_UNUSED * 24 * 3600
     for file in [*folder.glob("*.kernel"), *folder.glob(".*.kernel.*.part")]:
         with contextlib.suppress(OSError):  # another process was quicker
