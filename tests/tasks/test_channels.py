@@ -79,7 +79,7 @@ def test_labels_may_be_a_column(detector: AnomalyDetector) -> None:
     figures = detector.evaluate(table, "fault").figures["data"]
     assert figures["anomalous"] == 3
     assert figures["recall"] == 1.0
-    with pytest.raises(DataError, match="no column 'falt'"):
+    with pytest.raises(DataError, match="names the column 'falt'"):
         detector.evaluate(table, "falt")
     with pytest.raises(UsageError, match="which steps are anomalies"):
         detector.evaluate(table)
