@@ -108,7 +108,8 @@ class NumpyOps:
     def linear(self, x: Array, weight: Array, bias: Array | None = None, heads: int = 1) -> Array:
         """See `Ops.linear`."""
         blocks = zip(np.split(x, heads, axis=-1), np.split(weight, heads), strict=True)
-        product = np.concatenate([features @ matrix.T for features, matrix in blocks], axis=-1)
+        with np.errstate(invalid="ignore"):  # BLAS may raise a flag that means nothing
+            product = np.concatenate([features @ matrix.T for features, matrix in blocks], axis=-1)
         return product if bias is None else product + bias
 
     def split(self, x: Array, parts: int, axis: int = -1) -> tuple[Array, ...]:
