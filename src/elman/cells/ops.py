@@ -108,7 +108,8 @@ class NumpyOps:
     def linear(self, x: Array, weight: Array, bias: Array | None = None, heads: int = 1) -> Array:
         """See `Ops.linear`."""
         blocks = zip(np.split(x, heads, axis=-1), np.split(weight, heads), strict=True)
-        with np.errstate(invalid="ignore"):  # BLAS may raise a flag that means nothing
+        # Kernels of BLAS for small matrices now and then raise the flag of an invalid number in lanes of no meaning.
+        with np.errstate(invalid="ignore"):
             product = np.concatenate([features @ matrix.T for features, matrix in blocks], axis=-1)
         return product if bias is None else product + bias
 

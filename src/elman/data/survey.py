@@ -11,7 +11,6 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.panel import Panel
 from elman.codecs.panel_grid import said
 from elman.codecs.raw import Picture, Raw
 from elman.codecs.registry import codec_for
@@ -160,10 +159,6 @@ def _of_series(paths: Sequence[Path], data: DataSettings, task: str) -> Survey:
     """A table of series."""
     typed = {name: value for name, value in _typed(data).items() if name in flat(PanelSettings())}
     panel = read_panel(list(paths), update(PanelSettings(), typed))
-    return _panel_survey(paths, task, typed, panel)
-
-
-def _panel_survey(paths: Sequence[Path], task: str, typed: dict[str, Any], panel: Panel) -> Survey:
     columns, shown = panel.columns, []
     guessed: dict[str, Any] = {"id_column": columns.id, "time_column": columns.time, "target": columns.target}
     if columns.layout == "rows" or columns.id == "unique_id":

@@ -65,9 +65,7 @@ class ReferenceStack:
             features = stepped[next(iter(cell.state_sizes))]
         if self._head is None:
             return features, after
-        # Kernels of BLAS for small matrices now and then raise the flag of an invalid number in lanes of no meaning.
-        with np.errstate(invalid="ignore"):
-            return features @ self._head[0].T + self._head[1], after
+        return NumpyOps().linear(features, *self._head), after
 
     def run(
         self, inputs: Inputs, state: Mapping[str, Array], *, elapsed: Array | None = None, last: bool = False
