@@ -16,7 +16,8 @@ from elman.nn.cell_keys import key_of
 from elman.nn.engine import engine
 
 
-def test_weights_are_packed_once_for_each_version_and_never_too_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+def count_packings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often memory for packed weights was made, from now on."""
     prepared, count = Loop.weights, [0]
 
     def counted(self: Loop, params: Any) -> Any:
@@ -24,6 +25,11 @@ def test_weights_are_packed_once_for_each_version_and_never_too_seldom(monkeypat
         return prepared(self, params)
 
     monkeypatch.setattr(Loop, "weights", counted)
+    return count
+
+
+def test_weights_are_packed_once_for_each_version_and_never_too_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = count_packings(monkeypatch)
     layer, x = Recurrent("lstm", 130, 131, backend="compiled"), torch.randn(2, 3, 130)
     with torch.no_grad():
         first = layer(x)[0]
@@ -37,6 +43,25 @@ def test_weights_are_packed_once_for_each_version_and_never_too_seldom(monkeypat
         assert not torch.equal(changed, first)
     with torch.inference_mode():
         assert torch.equal(layer(x)[0], first)
+
+
+def test_few_weights_are_packed_anew_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = count_packings(monkeypatch)
+    layer, x = Recurrent("lstm", 7, 9, backend="compiled"), torch.randn(2, 3, 7)
+    zeros = {f"{name}_l0": torch.zeros(2, 9) for name in ("hidden", "cell")}
+    expected = Recurrent("lstm", 7, 9, backend="reference")
+    for halve in (False, True, True):
+        with torch.no_grad():
+            layer.weight_hh_l0.mul_(0.5 if halve else 1)
+        packed = list(count)
+        expected.load_state_dict(layer.state_dict())
+        upstream = torch.randn(2, 3, 9)
+        for found, known in zip(*(run(each, x, zeros, upstream) for each in (layer, expected)), strict=True):
+            torch.testing.assert_close(found, known)
+        assert not halve or count == packed
+    other = Recurrent("lstm", 7, 9, backend="compiled")
+    expected.load_state_dict(other.state_dict())
+    torch.testing.assert_close(other(x)[0], expected(x)[0])
 
 
 @pytest.fixture

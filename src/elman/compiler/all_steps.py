@@ -94,7 +94,7 @@ def compute(
 
 def _multiply(node: Node, operands: Sequence[Array], out: Array, *, add: bool = False) -> None:
     """A product for all steps, or what it adds to ``out``."""
-    matrices = np.split(operands[1], node.heads)
+    matrices = _parts(operands[1], node.heads, 0)
     turned = [matrix.T if node.op == "linear" else matrix for matrix in matrices]
     _products(_blocks(operands[0], node.heads), turned, _blocks(out, node.heads), add=add)
 
@@ -172,7 +172,7 @@ def parameter_gradients(
                 operand = all_rows(places[share.operand], steps)
                 done[key] = memory.empty((grad.shape[1], operand.shape[1] // share.heads), grad.dtype)
                 of_heads = [block.T for block in _blocks(grad, share.heads)]
-                _products(of_heads, _blocks(operand, share.heads), np.split(done[key], share.heads))
+                _products(of_heads, _blocks(operand, share.heads), _parts(done[key], share.heads, 0))
         add(share, done[key])
     for share, value in derived.through_made(params, found):
         add(share, value.astype(params[share.name].dtype))
@@ -189,7 +189,12 @@ def _zeros(like: Array) -> Array:
 
 def _blocks(rows: Array, heads: int) -> list[Array]:
     """The features of each head."""
-    return np.split(rows, heads, axis=-1)
+    return _parts(rows, heads, -1)
+
+
+def _parts(array: Array, count: int, axis: int) -> list[Array]:
+    """Equal parts; NumPy takes microseconds for one."""
+    return [array] if count == 1 else np.split(array, count, axis)
 
 
 def _products(a: Iterable[Array], b: Iterable[Array], out: Iterable[Array], *, add: bool = False) -> None:

@@ -263,6 +263,7 @@ class CompiledCell:
         for name, (values, where) in into.items():
             if copies[name] is None:
                 values[where] = all_rows(places[graph.outputs[AFTER.format(name)]], steps)
+        loop.done_with(weights, version)
         saved = {node: places[node] for node in plan.saved}
         return Run(inputs, steps, states, saved, params, extras, version)
 
@@ -318,6 +319,7 @@ class CompiledCell:
         compute(graph, plan.hoisted, weights.values, places, steps)
         totals = loop.run(weights, places, steps)
         compute_deferred(plan, weights.values, places, steps)
+        loop.done_with(weights, run.version)
         if into is not None and not goes_there:
             into.values[into.places] = all_rows(places[gradient.of_x], steps)
         found = {"x": all_rows(places[gradient.of_x], steps) if into is None else into.values}
@@ -387,6 +389,7 @@ class Loop:
         self.call = LOOP(self._code.address("loop"))
         self._worker = self._code.address("worker")
         self._ready: tuple[object, Weights] | None = None
+        self._spare: list[Weights] = []
         # Made at every call, the type would take longer than the frame.
         self._frame = ctypes.c_int64 * (Frame.SLOTS + 2 * len(self.kernel.slots) + len(self.kernel.packs) + 1)
         self._parameters = plan.graph.leaves("parameter")
@@ -403,15 +406,35 @@ class Loop:
 
         A ``version`` that is equal to that of the last call promises that the parameters are the same.
         """
+        if version is None:
+            return self._packed_anew(params)
         # Another thread may bring other parameters at any moment.
         ready = self._ready
-        if version is None or ready is None or ready[0] != version:
+        if ready is None or ready[0] != version:
             ready = self._ready = version, self.weights(params)
         return ready[1]
 
+    def done_with(self, weights: Weights, version: object) -> None:
+        """Say that a run is over: what was packed for it alone may be packed anew for the next one."""
+        if version is None and not self.target.bfloat16:
+            self._spare = [weights]
+
+    def _packed_anew(self, params: Mapping[str, Array]) -> Weights:
+        try:
+            spare = self._spare.pop()  # in use by nobody else now
+        except IndexError:
+            return self.weights(params)
+        if not spare.lie_in(self._given(params)):
+            return self.weights(params)
+        spare.refresh()
+        return spare
+
+    def _given(self, params: Mapping[str, Array]) -> dict[Id, Array]:
+        return {node: np.ascontiguousarray(params[name]) for name, node in self._parameters.items()}
+
     def weights(self, params: Mapping[str, Array]) -> Weights:
         """Parameters made ready for this loop."""
-        given = {node: np.ascontiguousarray(params[name]) for name, node in self._parameters.items()}
+        given = self._given(params)
         return Weights(self.plan, self.kernel.packs, self._constants | given, self.target)
 
     def run(self, weights: Weights, places: Mapping[Id, Place], steps: Steps) -> dict[Id, Array]:

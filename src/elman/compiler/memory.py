@@ -44,6 +44,15 @@ _compare = (ctypes.cdll.msvcrt if os.name == "nt" else ctypes.CDLL(None)).memcmp
 _compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
+class _Lent(weakref.ref[NDArray[Any]]):
+    """Memory that an array has, for as long as that lives; a fraction of what `weakref.finalize` costs."""
+
+    __slots__ = ("block", "size")
+
+    block: Any
+    size: int
+
+
 class Memory:
     """Hands out arrays and takes their memory back when nobody holds them any more.
 
@@ -56,7 +65,9 @@ class Memory:
     def __init__(self) -> None:
         self._free: dict[int, list[Any]] = defaultdict(list)
         self._held = 0
-        self._lock = threading.Lock()
+        self._lent: dict[int, _Lent] = {}
+        # A callback may come at any moment, also while its own thread holds the lock.
+        self._lock = threading.RLock()
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """An array with anything in it."""
@@ -69,15 +80,17 @@ class Memory:
         size = _rounded(count * kind.itemsize)
         with self._lock:
             blocks = self._free[size]
-            block = blocks.pop() if blocks else None
+            block: Any = blocks.pop() if blocks else None
             self._held -= size if block is not None else 0
         if block is None:
             block = (ctypes.c_char * (size + ALIGNMENT))()
         offset = -ctypes.addressof(block) % ALIGNMENT
         # Views of this array, tensors over it too, hold it; it alone holds the block.
-        flat = np.frombuffer(memoryview(block), kind, count, offset)
-        weakref.finalize(flat, self._take_back, size, block).atexit = False
-        return flat.reshape(shape)
+        array: NDArray[Any] = np.ndarray(shape, kind, block, offset)
+        lent = _Lent(array, self._take_back)
+        lent.block, lent.size = block, size
+        self._lent[id(lent)] = lent
+        return array
 
     def together(self, shapes: Sequence[tuple[int, int]], dtype: Any) -> list[NDArray[Any]]:
         """Matrices of these shapes in one piece, which is taken back when nobody holds any of them."""
@@ -88,11 +101,12 @@ class Memory:
         pieces = zip(ends[:-1], shapes, strict=True)
         return [flat[start : start + rows * columns].reshape(rows, columns) for start, (rows, columns) in pieces]
 
-    def _take_back(self, size: int, block: Any) -> None:
+    def _take_back(self, lent: _Lent) -> None:
         with self._lock:
-            if self._held + size <= MOST_BYTES:
-                self._free[size].append(block)
-                self._held += size
+            del self._lent[id(lent)]
+            if self._held + lent.size <= MOST_BYTES:
+                self._free[lent.size].append(lent.block)
+                self._held += lent.size
 
 
 def _rounded(size: int) -> int:

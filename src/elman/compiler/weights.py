@@ -37,6 +37,7 @@ class Weights:
 
     def __init__(self, plan: Schedule, packs: Sequence[Pack], given: Mapping[Id, Array], target: Target) -> None:
         self._plan = plan
+        self._places = {node: address(value) for node, value in given.items()}
         self.values = dict(given)
         for node in plan.once:
             self.values[node] = np.ascontiguousarray(self._computed(node))
@@ -47,6 +48,10 @@ class Weights:
         self._pack()
         if target.bfloat16:
             self.packed = [in_pairs(array) for array in self.packed]
+
+    def lie_in(self, given: Mapping[Id, Array]) -> bool:
+        """Whether these values lie where those lay that it was made of, so that `refresh` is all that is needed."""
+        return all(address(value) == self._places[node] for node, value in given.items())
 
     def refresh(self) -> None:
         """Bring all up to date with parameters that were changed in place; not for bfloat16."""

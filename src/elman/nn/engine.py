@@ -116,9 +116,9 @@ class Engine:
         self.kept = {node: step.nodes[node].width for node in forward.saved if node not in step.outputs.values()}
 
     def version(self, params: Sequence[Tensor]) -> Version | None:
-        """Of these parameters now; None where torch counts no changes, or packing is quicker than looking."""
+        """Of these parameters now; None where no change is seen, or packing is quicker than looking."""
         few = sum([tensor.numel() for tensor in params]) < FEW_NUMBERS
-        if few or any(tensor.is_inference() for tensor in params):
+        if few or any(tensor.is_inference() or not tensor.is_contiguous() for tensor in params):
             return None
         known = self._version  # another thread may set it at any moment
         if known is None or not known.holds(params):
@@ -160,7 +160,8 @@ class Version:
         self._tensors = [weakref.ref(tensor) for tensor in params]
         self._counts = [tensor._version for tensor in params]
         self._places = [tensor.data_ptr() for tensor in params]
-        self._samples = [_sample(tensor).clone() for tensor in params]
+        self._samples = [_sample(tensor) for tensor in params]
+        self._known = [sample.tobytes() for sample in self._samples]
 
     def holds(self, params: Sequence[Tensor]) -> bool:
         """Whether these are still the same."""
@@ -168,12 +169,13 @@ class Version:
             all(known() is tensor for known, tensor in zip(self._tensors, params, strict=True))
             and self._counts == [tensor._version for tensor in params]
             and self._places == [tensor.data_ptr() for tensor in params]
-            and all(map(torch.equal, map(_sample, params), self._samples))
+            and [sample.tobytes() for sample in self._samples] == self._known
         )
 
 
-def _sample(tensor: Tensor) -> Tensor:
-    return tensor.detach().reshape(-1)[:: max(1, tensor.numel() // SAMPLES)]
+def _sample(tensor: Tensor) -> Array:
+    """Some numbers from all over a tensor, where they lie."""
+    return _array(tensor).reshape(-1)[:: max(1, tensor.numel() // SAMPLES)]
 
 
 #: Numbers of a parameter that are looked at.
