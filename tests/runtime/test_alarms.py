@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from elman.errors import BundleError
-from elman.runtime.alarms import LIVE_SIGNS, SIGNS, TAIL_FROM, Alarms, Tail, averaged, averaged_so_far
+from elman.runtime.alarms import LIVE_SIGNS, SIGNS, TAIL_FROM, Alarms, Tail, averaged, averaged_so_far, peak
 
 
 def test_a_tail_knows_how_often_usual_values_are_exceeded() -> None:
@@ -64,12 +64,21 @@ def test_the_strangest_sign_of_the_strangest_channel_is_named() -> None:
     assert found.score.argmax() == 4
 
 
+def test_a_peak_counts_more_where_a_channel_is_well_known() -> None:
+    off = np.array([[1.0], [1.0]])
+    calm, wild = peak(off, np.array([[0.1], [1.0]])).ravel()
+    assert calm > 4 * wild
+
+
 def test_alarms_survive_their_configuration() -> None:
     alarms, signs = _alarms()
     again = Alarms.from_config(alarms.to_config())
     np.testing.assert_array_equal(again.judge(signs).score, alarms.judge(signs).score)
     with pytest.raises(BundleError, match="does not say what is usual"):
         Alarms.from_config({"width": 3})
+    short = alarms.to_config()
+    with pytest.raises(BundleError, match="does not say what is usual"):
+        Alarms.from_config({**short, "tails": short["tails"][1:]})
 
 
 def test_a_gap_is_no_stuck_sensor() -> None:

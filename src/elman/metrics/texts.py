@@ -5,19 +5,17 @@ Every sentence has one reference or several, each of which is right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import DataError
 from elman.metrics.intervals import bootstrap
+from elman.metrics.transcripts import Unit, errors
 
 Floats = NDArray[np.float64]
-
-#: What is counted as wrong: characters, or what stands between white space: words, phonemes.
-Unit: TypeAlias = Literal["characters", "words"]
 
 
 class TextScore(NamedTuple):
@@ -113,18 +111,13 @@ def nearest_errors(hypothesis: str, references: Sequence[str], unit: Unit = "wor
     >>> nearest_errors("K AA T", ["K AE T S", "K AE T"])
     (1, 3)
     """
-    import jiwer
-
-    process: Callable[..., Any] = jiwer.process_words if unit == "words" else jiwer.process_characters
     found = []
     for reference in references:
-        symbols = len(reference.split()) if unit == "words" else len(reference.strip())
+        counted = errors([reference], [hypothesis], unit)
+        symbols = int(counted.lengths[0])
         if not symbols:
             raise DataError("expected references to score against, found an empty one.")
-        if hypothesis == reference:
-            return 0, symbols
-        seen = process(reference, hypothesis)
-        found.append((seen.substitutions + seen.deletions + seen.insertions, -symbols))
+        found.append((int(counted.wrong[0]), -symbols))
     wrong, negative = min(found)
     return wrong, -negative
 

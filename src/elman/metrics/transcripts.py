@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from elman.errors import DataError
 from elman.metrics.intervals import bootstrap
 
-#: What is counted.
+#: What is counted: characters, or what stands between white space: words, phonemes.
 Unit: TypeAlias = Literal["words", "characters"]
 
 

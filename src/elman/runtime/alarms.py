@@ -22,9 +22,13 @@ GRID = 99
 #: Change from step to step, in standard deviations, that counts as none.
 STILL = 0.02
 
+#: Deviation, in standard deviations, that is nothing beside a fault.
+NEARLY_NOTHING = 0.1
+
 #: Signs that need the whole series, and signs that need the past alone; each with what it says of a channel.
 SIGNS = {
     "value": "is not what the other channels tell",
+    "peak": "is for a moment not what the other channels tell",
     "level": "has long not been what the other channels tell",
     "stillness": "hardly moves",
 }
@@ -38,7 +42,7 @@ LIVE_SIGNS = {
 MEASURED = 0.5
 #: How heavy the tail of each sign is, xi of the generalised Pareto distribution. What is averaged over many steps has
 #: few independent values from which a tail could be told, and is given a heavier one: else it outshouts single values.
-HEAVINESS = {"value": 0.2, "level": 1.0, "stillness": 0.5, "surprise": 0.2, "surprises": 1.0}
+HEAVINESS = {"value": 0.2, "peak": 0.2, "level": 1.0, "stillness": 0.5, "surprise": 0.2, "surprises": 1.0}
 
 
 @final
@@ -171,6 +175,8 @@ class Alarms:
         try:
             tails = tuple(tuple(Tail.from_config(tail) for tail in each) for each in config["tails"])
             whole, live = config["limits"]
+            if len(tails) != len(SIGNS) + len(LIVE_SIGNS):
+                raise ValueError
             return cls(int(config["width"]), tails, (float(whole), float(live)))
         except (KeyError, TypeError, ValueError):
             raise BundleError("config.json: 'alarms' does not say what is usual.") from None
@@ -206,6 +212,15 @@ def _mean(values: Floats, before: int, after: int, least: float) -> Floats:
     there = counts[end] - counts[first]
     found: Floats = (sums[end] - sums[first]) / np.maximum(there, 1)
     return np.where(there < least * (end - first)[:, None], np.nan, found)
+
+
+def peak(off: Floats, usual: Floats) -> Floats:
+    """How many times as far off a channel is as it is round that step, both (time, channels) in standard deviations.
+
+    >>> peak(np.array([[2.0]]), np.array([[0.1]])).tolist()
+    [[10.0]]
+    """
+    return np.asarray(off / (usual + NEARLY_NOTHING))
 
 
 def still(changes: Floats) -> Floats:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from elman.codecs.channels import ChannelCodec
 from elman.codecs.panel import Floats
 from elman.codecs.sequence import Steps
-from elman.runtime.alarms import MEASURED, Alarms, averaged, averaged_so_far, still
+from elman.runtime.alarms import MEASURED, Alarms, averaged, averaged_so_far, peak, still
 from elman.runtime.backends import Array
 from elman.runtime.labels import LabelEngine
 from elman.runtime.model import Model
@@ -106,10 +106,12 @@ class ChannelModel(Model):
         """
         should = self.rebuilt_unseen(values, steps, width)
         off = np.abs(values - should)
+        level = averaged(off, width)
         moved = np.abs(np.diff(values, axis=0, prepend=values[:1]))
         return {
             "value": off,
-            "level": averaged(off, width),
+            "peak": peak(off, level),
+            "level": level,
             "stillness": still(averaged(moved, width, MEASURED)),
         }, should
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from elman.codecs.text import TextCodec, lower
 from elman.metrics.intervals import wilson
-from elman.metrics.texts import Unit, bleu, chrf, error_rate, exact, nearest_errors
+from elman.metrics.texts import bleu, chrf, error_rate, exact, nearest_errors
+from elman.metrics.transcripts import Unit
 from elman.plots.alignment import alignment
 from elman.runtime.pair_model import Translation
 from elman.tasks.text_report import DRAWN, MANY, Figures, TextReport, Written
