@@ -1,6 +1,6 @@
 """What many series cost: 10,000 of 500 points are learnt from for one epoch, and 100 futures of each are drawn.
 
-Cost is measured at several numbers of series and several lengths; a picture in ``results`` shows that it is linear.
+Cost is measured at several numbers of series and several lengths; a picture in the docs shows that it is linear.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import RESULTS, Data, Figure
+from benchmarks.harness import Data, Figure
 from elman.codecs.panel import Panel
 from elman.plots import new, save
 from elman.tasks.forecast import Forecaster
@@ -20,6 +21,8 @@ SERIES, LENGTH, HORIZON, PATHS = 10_000, 500, 48, 100
 
 #: Numbers of series at the full length, and lengths of a tenth of the series.
 COUNTS, LENGTHS = (1_250, 2_500, 5_000, 10_000), (500, 1_000, 2_000, 4_000)
+
+PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "forecast-panel"
 
 
 def panel(series: int, length: int) -> Panel:
@@ -82,4 +85,4 @@ def _draw(by_count: Sequence[tuple[float, float]], by_length: Sequence[tuple[flo
     axes.set_xlim(0, None)
     axes.set_ylim(0, None)
     axes.legend(loc="upper left")
-    save(figure, RESULTS / "forecast_panel")
+    save(figure, PICTURE)
