@@ -4,7 +4,7 @@ import gc
 
 import numpy as np
 
-from elman.compiler.memory import ALIGNMENT, Memory
+from elman.compiler.memory import ALIGNMENT, Memory, address
 
 
 def test_memory_is_used_again_once_nobody_holds_the_array() -> None:
@@ -19,6 +19,12 @@ def test_memory_is_used_again_once_nobody_holds_the_array() -> None:
     del part
     gc.collect()
     assert memory.empty((199, 300), np.float32).ctypes.data == place
+
+
+def test_the_address_of_an_array_is_that_of_its_numbers() -> None:
+    whole = np.zeros((5, 7), np.float32)
+    for array in (whole, whole[2:, 3:], whole.T, whole[:0], np.zeros(3, np.int64), np.zeros(()), whole.view(np.matrix)):
+        assert address(array) == array.ctypes.data
 
 
 def test_an_array_without_numbers_is_given_too() -> None:

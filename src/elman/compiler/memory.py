@@ -26,9 +26,16 @@ MOST_BYTES = 2**30
 
 
 def address(array: NDArray[Any]) -> int:
-    """Where an array lies; a quarter of the time that ``array.ctypes`` takes."""
-    place: int = array.__array_interface__["data"][0]
+    """Where an array lies.
+
+    NumPy's binary interface has it in the first word of an array, behind the head of every object. To read it there
+    takes an eighth of the time of ``array.__array_interface__``, which small loops are called too often for.
+    """
+    place: int = _word(id(array) + _HEAD).value
     return place
+
+
+_HEAD, _word = object.__basicsize__, ctypes.c_size_t.from_address
 
 
 def same_bytes(array: NDArray[Any], other: NDArray[Any]) -> bool:
