@@ -113,6 +113,11 @@ def survey(paths: Sequence[Path], data: DataSettings, task: str | None = None) -
         return other
     if answer == "text" and task is None and _captions(examples):
         return _of_texts(paths, data, "caption", examples)
+    return _of_signals(paths, data, answer, examples)
+
+
+def _of_signals(paths: Sequence[Path], data: DataSettings, answer: Answer, examples: Examples) -> Survey:
+    """The survey of sequences of any kind with a label, tags, numbers or a transcript each."""
     parts = with_own_files(examples, data, answer)
     if parts.train.targets and isinstance(parts.train.targets[0], frozenset):
         answer = "classes"
