@@ -32,7 +32,8 @@ from elman.nn import Recurrent
 FIRST: tuple[Problem, ...] = (Adding(100), Parity(40), EmbeddedReber(10), Digits())
 LATER: tuple[Problem, ...] = (Adding(400), Copy(100), Digits(permuted=True), Sine(50), Adding(1000), Copy(500))
 
-#: Seconds of one core for a run: of the first problems, of the later ones, and of copying, which is learnt late.
+#: Seconds of one core for a run: of the first problems, of the later ones, and of copying over 100 steps, which is
+#: learnt late; over 500 steps a core makes too few batches in that time to learn it, too.
 SECONDS, LATER_SECONDS, COPY_SECONDS = 30.0, 100.0, 250.0
 
 #: Seconds after which it is first looked whether a problem is solved, and how many times as late each later look is.
@@ -216,7 +217,7 @@ def wanted(runs: Sequence[Run]) -> Iterator[tuple[Problem, str, str, float]]:
             beside = [("rnn", "torch")] if isinstance(problem, Adding) else []
             entries = [(FEED_FORWARD, "paper"), *((cell, "paper") for cell in best), *beside]
             entries += [(cell, "paper") for cell in ("lstm", "gru") if cell not in best]
-            seconds = COPY_SECONDS if isinstance(problem, Copy) else LATER_SECONDS
+            seconds = COPY_SECONDS if problem is LATER[1] else LATER_SECONDS
             later += [(problem, cell, initial, seconds) for cell, initial in entries]
     for problem, cell, initial, seconds in [*first, *later]:
         if (problem.name, cell, initial) not in done:
