@@ -112,7 +112,7 @@ def alarms(read: Callable[[Path], pd.DataFrame], data: Path, run: int, **options
     for kind in KINDS:
         faulty, touched = with_faults(values, kind, run)
         shown = clean.copy()
-        shown.iloc[:, 1:] = codec.unscaled(faulty)
+        shown[shown.columns[1:]] = codec.unscaled(faulty)
         said = {
             "model": model.judge(shown).judgement.score, "live": model.judge(shown, live=True).judgement.score,
             "rolling z-score": rolling(faulty), "a day before": seasonal(faulty),
