@@ -21,7 +21,7 @@ CODE = """
 import sys, time
 import numpy as np
 from elman import cells
-from elman.compiler.loop import CompiledCell
+from elman.compiler.compiled_cell import CompiledCell
 
 cell = cells.make(sys.argv[1], int(sys.argv[2]), int(sys.argv[2]))
 params = {name: np.ones(parameter.shape, np.float32) for name, parameter in cell.parameters().items()}

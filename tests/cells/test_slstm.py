@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from elman.cells import Cell, NumpyOps, initialise, make
-from elman.compiler.loop import CompiledCell
+from elman.compiler.compiled_cell import CompiledCell
 from elman.nn import unroll
 from tolerances import FLOAT64_RECURRENCE, ROUNDING
 

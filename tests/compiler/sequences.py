@@ -9,7 +9,7 @@ import torch
 
 import tolerances
 from elman.cells import Cell
-from elman.compiler.loop import CompiledCell
+from elman.compiler.compiled_cell import CompiledCell
 from elman.compiler.vector import Precision
 from elman.nn.ops import TorchOps
 

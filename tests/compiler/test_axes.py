@@ -11,7 +11,7 @@ import pytest
 from compiler.sequences import Sequences
 from elman.cells import Cell, Parameter
 from elman.compiler import adjoint, trace
-from elman.compiler.loop import CompiledCell
+from elman.compiler.compiled_cell import CompiledCell
 from elman.compiler.machine import Host
 from elman.compiler.schedule import schedule_training
 

@@ -18,7 +18,7 @@ from elman.cells.modifiers import FastActivations
 from elman.cells.rnn import RNNCell
 from elman.compiler import cache
 from elman.compiler.cache import load
-from elman.compiler.loop import CompiledCell
+from elman.compiler.compiled_cell import CompiledCell
 from elman.compiler.machine import Code, Host
 from elman.compiler.vector import Precision
 from elman.errors import BackendError

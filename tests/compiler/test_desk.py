@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from elman import cells
-from elman.compiler import loop
-from elman.compiler.loop import CompiledCell
+from elman.compiler import compiled_cell
+from elman.compiler.compiled_cell import CompiledCell
 from tolerances import FLOAT64_RECURRENCE
 
 CLOSE = {"rtol": FLOAT64_RECURRENCE, "atol": FLOAT64_RECURRENCE}
@@ -34,7 +34,7 @@ def test_short_runs_of_any_length_give_what_long_ones_do(name: str, monkeypatch:
         )
         found = short.infer(x, [batch] * time, first, params)
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "SHORT_RUN", -1)
+            patch.setattr(compiled_cell, "SHORT_RUN", -1)
             expected = long.infer(x, [batch] * time, first, params)
         for state, value in expected.items():
             np.testing.assert_allclose(found[state], value, **CLOSE, err_msg=f"{state}, {time} steps of {batch}")
@@ -54,6 +54,6 @@ def test_what_a_run_gave_stays_as_it_is() -> None:
 def test_desks_are_few() -> None:
     cell = cells.make("rnn", 2, 3)
     compiled, params = CompiledCell(cell, "float64"), draw(cell, 0)
-    for batch in range(1, loop.DESKS + 4):
+    for batch in range(1, compiled_cell.DESKS + 4):
         compiled.infer(np.ones((batch, 2)), [batch], {"hidden": np.zeros((batch, 3))}, params)
-    assert len(compiled._desks) == loop.DESKS
+    assert len(compiled._desks) == compiled_cell.DESKS

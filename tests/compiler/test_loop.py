@@ -9,7 +9,7 @@ from compiler.sequences import Sequences
 from compiler.test_schedule import Diagonal, Normed
 from elman import cells
 from elman.cells import Cell
-from elman.compiler.loop import CompiledCell
+from elman.compiler.compiled_cell import CompiledCell
 from elman.compiler.machine import Host
 from elman.compiler.steps import Spread
 

@@ -7,8 +7,8 @@ from compiler.sequences import Sequences
 from compiler.test_schedule import Normed
 from elman import cells
 from elman.cells import Cell
-from elman.compiler import loop
-from elman.compiler.loop import CompiledCell
+from elman.compiler import compiled_cell
+from elman.compiler.compiled_cell import CompiledCell
 from elman.compiler.vector import Precision
 
 pytestmark = pytest.mark.skipif(
@@ -29,12 +29,12 @@ CELLS: list[Cell] = [
 def test_loops_for_arm_give_the_values_and_gradients_of_autograd(
     cell: Cell, precision: Precision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "Loop", emulated.EmulatedLoop)
+    monkeypatch.setattr(compiled_cell, "Loop", emulated.EmulatedLoop)
     Sequences(cell, [5, 4, 4, 1], precision).check(CompiledCell(cell, precision))
 
 
 def test_what_the_emulated_processor_computes_is_what_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "Loop", emulated.EmulatedLoop)
+    monkeypatch.setattr(compiled_cell, "Loop", emulated.EmulatedLoop)
     monkeypatch.setattr(emulated, "emulate", lambda object_file, words: None)
     cell = CELLS[0]
     with pytest.raises(AssertionError, match="Not equal to tolerance"):

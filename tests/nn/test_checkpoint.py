@@ -10,7 +10,7 @@ from torch import Tensor
 
 import tolerances
 from elman import cells
-from elman.compiler import loop
+from elman.compiler import compiled_cell
 from elman.compiler.memory import Memory
 from elman.nn.unroll import unroll
 
@@ -84,7 +84,7 @@ def test_a_long_run_in_parts_takes_little_memory(monkeypatch: pytest.MonkeyPatch
     inputs = torch.randn(8, 900, 16)
     peaks = []
     for every in (0, 30):
-        monkeypatch.setattr(loop, "memory", Memory())
+        monkeypatch.setattr(compiled_cell, "memory", Memory())
         tracemalloc.start()
         unroll(cell, params, inputs, backend="compiled", checkpoint_every=every).outputs.sum().backward()
         peaks.append(tracemalloc.get_traced_memory()[1])

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 import elman.nn
 from contracts.cells import ROWS, Row, random_extras, random_state, tensors, weights
 from elman.cells import make
-from elman.compiler.loop import CompiledCell
+from elman.compiler.compiled_cell import CompiledCell
 from elman.errors import BackendError, DataError
 from elman.nn import Recurrent, unroll
 from elman.nn.cell_keys import key_of

@@ -9,7 +9,7 @@ from torch import nn
 
 import elman.nn
 from elman import cells
-from elman.compiler.loop import MANY_ROWS, NEAR_WEIGHTS
+from elman.compiler.compiled_cell import MANY_ROWS, NEAR_WEIGHTS
 from elman.errors import UsageError
 from elman.nn.explain import explain
 from elman.nn.language_model import LanguageModelNetwork

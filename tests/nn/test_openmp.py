@@ -10,7 +10,7 @@ import tolerances
 from elman import cells
 from elman.cells import Cell
 from elman.compiler import loop, threads
-from elman.compiler.loop import CompiledCell
+from elman.compiler.compiled_cell import CompiledCell
 from elman.nn.openmp import TorchThreads, torch_pool
 
 pytestmark = pytest.mark.skipif(

@@ -7,20 +7,18 @@ are given away, while the parameters lie where they lay.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from numpy.typing import NDArray
 
 from elman.compiler.graph import Graph, Id
 from elman.compiler.kernel import Frame
+from elman.compiler.loop import Loop
 from elman.compiler.memory import address, memory, same_bytes
 from elman.compiler.stages import of_parameters
 from elman.compiler.steps import Place, Steps
 from elman.compiler.trace import AFTER
 from elman.compiler.weights import Weights
-
-if TYPE_CHECKING:
-    from elman.compiler.loop import Loop
 
 Array = NDArray[Any]
 
@@ -62,7 +60,7 @@ class Desk:
     def run(
         self, inputs: Array, steps: Steps, state: Mapping[str, Array], params: Mapping[str, Array], version: object
     ) -> dict[str, Array]:
-        """As `elman.compiler.loop.CompiledCell.infer`, for sequences of one length."""
+        """As `elman.compiler.compiled_cell.CompiledCell.infer`, for sequences of one length."""
         rows, batch, states = steps.rows, steps.batch, {}
         for name, first in state.items():
             states[name] = memory.empty((batch + rows, first.shape[1]), inputs.dtype)

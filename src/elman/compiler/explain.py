@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from elman.cells import Cell
 from elman.compiler.adjoint import MADE, ParameterGradient, adjoint
+from elman.compiler.compiled_cell import MANY_ROWS, NEAR_WEIGHTS
 from elman.compiler.graph import OPS, Graph, Id
-from elman.compiler.loop import MANY_ROWS, NEAR_WEIGHTS
 from elman.compiler.schedule import Schedule, is_elementwise, schedule_training
 from elman.compiler.stages import DEAR
 from elman.compiler.trace import trace

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.compiler.all_steps import take, use_library
-from elman.compiler.loop import CompiledCell, Run
+from elman.compiler.compiled_cell import CompiledCell, Run
 from elman.compiler.memory import memory
 from elman.compiler.schedule import schedule_training
 from elman.compiler.steps import Spread, Steps
