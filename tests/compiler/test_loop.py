@@ -51,7 +51,8 @@ SIZES = [[1], [3] * 6, [13, 13, 11, 2], [5, 4, 3, 2, 1, 1]]
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_compiled_loops_give_the_values_and_gradients_of_autograd(cell: Cell, host: Host) -> None:
     compiled = CompiledCell(cell, "float64", host)
-    for sizes in SIZES:
+    # Other vectors than this processor's see a small whole batch and a large one of many lengths.
+    for sizes in SIZES if host == Host.here() else SIZES[1:3]:
         Sequences(cell, sizes).check(compiled)
 
 
