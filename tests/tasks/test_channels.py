@@ -79,6 +79,10 @@ def test_labels_may_be_a_column(detector: AnomalyDetector) -> None:
     figures = detector.evaluate(table, "fault").figures["data"]
     assert figures["anomalous"] == 3
     assert figures["recall"] == 1.0
+    in_words = table.assign(fault=np.where(table["fault"] == 1, "Attack", "Normal "))
+    assert detector.evaluate(in_words, "fault").figures["data"] == figures
+    with pytest.raises(DataError, match="expected a number in column 'fault', found 'Normal'"):
+        detector.evaluate(table.assign(fault=np.where(table["fault"] == 1, "odd", "Normal")), "fault")
     with pytest.raises(DataError, match="names the column 'falt'"):
         detector.evaluate(table, "falt")
     with pytest.raises(UsageError, match="which steps are anomalies"):

@@ -29,6 +29,10 @@ _INDEX = ("", "index", "unnamed: 0", "row", "row_id", "no", "column 0")
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
 #: Columns of the time of a day, beside one of dates.
 _OF_DAY = ("time", "hour", "clock", "uhrzeit")
+#: Words of tables of watched machines for whether something is wrong, where numbers are asked for.
+WRONG = dict.fromkeys(("normal", "benign", "ok", "no", "false"), 0) | dict.fromkeys(
+    ("anomaly", "anomalous", "abnormal", "attack", "fault", "faulty", "outlier", "yes", "true"), 1
+)
 #: More different values than these are no categories.
 _MOST_CATEGORIES = 50
 #: A column of which this share is numbers, or times, is meant as such: what is something else is an error.
@@ -365,7 +369,7 @@ class _Reader:
         else:
             import pandas as pd
 
-            values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+            values = pd.to_numeric(self._told(column), errors="coerce").to_numpy(np.float64)
             lost = np.flatnonzero(np.isnan(values) & (cells.notna() & (cells != "")).to_numpy())
             if len(lost):
                 raise DataError(
@@ -376,6 +380,16 @@ class _Reader:
             row = int(np.isinf(values).argmax())
             raise DataError(f"{self.place(row)}: column '{column}' is infinite. Leave the cell empty instead.")
         return values
+
+    def _told(self, column: str) -> pd.Series[Any]:
+        """The cells of a column; 0 and 1 where all of them are words for whether something is wrong."""
+        cells = self.frame[column]
+        words = cells.where(cells.notna(), "").astype(str).str.strip().str.lower()
+        found = sorted(set(words) - {""})
+        if not found or not set(found) <= WRONG.keys():
+            return cells
+        self.notes.append(f"Column '{column}' is read as {', '.join(f'{word}: {WRONG[word]}' for word in found)}.")
+        return words.map(WRONG)
 
     def _covariates(self, role: str) -> tuple[Covariate, ...]:
         """The covariates of a role, with their categories where they are not numbers."""
