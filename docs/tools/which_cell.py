@@ -92,7 +92,7 @@ def picture(found: Sequence[dict[str, Any]]) -> str:
                 run["cell"]: run["solved"] for run in found if run["problem"] == problem and run["initial"] == "paper"
             }
             points = [(seconds, cells.index(cell)) for cell, seconds in solved.items() if seconds]
-            marker = "os^Dv<>PX*"[number % 10]
+            marker = "os^Dv<>d*P"[number % 10]
             colour = style.COLOURS[number % len(style.COLOURS)]
             axes.plot(*zip(*points, strict=True), marker, color=colour, label=problem, ms=6) if points else None
         axes.set_yticks(range(len(cells)), cells)
