@@ -369,9 +369,11 @@ class _Reader:
         else:
             import pandas as pd
 
-            values = pd.to_numeric(self._told(column), errors="coerce").to_numpy(np.float64)
+            values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
             lost = np.flatnonzero(np.isnan(values) & (cells.notna() & (cells != "")).to_numpy())
-            if len(lost):
+            if len(lost) and (told := self._told(column)) is not None:
+                values = told
+            elif len(lost):
                 raise DataError(
                     f"{self.place(int(lost[0]))}: expected a number in column '{column}', found"
                     f" '{cells.iloc[int(lost[0])]}'. Leave the cell empty where nothing was measured."
@@ -381,15 +383,15 @@ class _Reader:
             raise DataError(f"{self.place(row)}: column '{column}' is infinite. Leave the cell empty instead.")
         return values
 
-    def _told(self, column: str) -> pd.Series[Any]:
-        """The cells of a column; 0 and 1 where all of them are words for whether something is wrong."""
+    def _told(self, column: str) -> Floats | None:
+        """0 and 1 where all cells of a column are words for whether something is wrong; else None."""
         cells = self.frame[column]
         words = cells.where(cells.notna(), "").astype(str).str.strip().str.lower()
         found = sorted(set(words) - {""})
         if not found or not set(found) <= WRONG.keys():
-            return cells
+            return None
         self.notes.append(f"Column '{column}' is read as {', '.join(f'{word}: {WRONG[word]}' for word in found)}.")
-        return words.map(WRONG)
+        return np.asarray(words.map(WRONG), np.float64)
 
     def _covariates(self, role: str) -> tuple[Covariate, ...]:
         """The covariates of a role, with their categories where they are not numbers."""
