@@ -47,6 +47,11 @@ def test_little_of_a_name_is_hidden() -> None:
     assert resolved(NAMES)["dropout_input"] < resolved(SENTENCES)["dropout_input"]
 
 
+def test_neighbours_are_looked_at_where_a_step_is_a_character() -> None:
+    assert resolved(NAMES)["convolutions"] != "none"
+    assert resolved(SENTENCES)["convolutions"] == "none"
+
+
 def test_documents_are_read_by_pieces() -> None:
     assert resolved(DOCUMENTS)["window"] < 650
     assert resolved(DOCUMENTS)["pooling"] == "mean"

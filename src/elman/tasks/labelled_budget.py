@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from elman.codecs.sequence import SequenceCodec
+from elman.codecs.text_steps import TextSteps
 from elman.errors import SettingsError
 from elman.runtime.answers import Answers
 from elman.settings import AUTO, LabelSettings, flat, update
@@ -19,9 +20,9 @@ SomeSettings = TypeVar("SomeSettings", bound=LabelSettings)
 #: Without any limit a run reads about so many steps, within these numbers of passes over the data.
 DEFAULT_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000_000, 5, 100
 
-#: Updates of the weights for each bit that a class of a sentence tells, and of all other texts; fewest and most passes;
-#: symbols that may be read in all.
-TEXT_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 900, 4_000, (4, 30), 10_000_000
+#: Updates of the weights for each bit that a class of a sentence tells, of texts in characters, and of all others;
+#: fewest and most passes; symbols that may be read in all.
+TEXT_UPDATES, LETTER_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 900, 6_500, 4_000, (4, 30), 10_000_000
 
 #: Words of a document, not a sentence; words of the piece of it that a pass reads, and updates of the weights.
 #: Of held-out reviews of 650 words the recurrent part had 64% right after four passes over whole ones, by pieces 84%
@@ -90,7 +91,7 @@ def resolve(settings: SomeSettings, facts: Facts) -> SomeSettings:
     _fill(chosen, pooling="mean+max", convolutions=_convolutions(facts), embedding_size=100)
     _fill(
         chosen,
-        dropout=0.5 if text or facts.kind == "audio" else 0.4,
+        dropout=_dropout(facts),
         dropout_input=_input_dropout(facts),
         dropout_words=_word_dropout(facts),
     )
@@ -179,9 +180,18 @@ def _epochs_of_text(facts: Facts, batch_size: int) -> int:
         wanted, steps = DOCUMENT_UPDATES, PIECE * facts.sequences
     elif _in_words(facts) and facts.answers.kind != "tags":
         wanted = TEXT_UPDATES * math.log2(max(2, len(facts.answers.names)))
+    elif _in_letters(facts):
+        wanted = LETTER_UPDATES
     fewest, most = TEXT_EPOCHS
     passes = wanted / max(1, math.ceil(facts.sequences / batch_size))
     return round(max(fewest, min(most, passes, TEXT_STEPS / max(1, steps))))
+
+
+def _dropout(facts: Facts) -> float:
+    """Much where a network that is too sure is the greater danger than one that has learnt too little."""
+    if _in_letters(facts):
+        return 0.3
+    return 0.5 if _is_text(facts) or facts.kind == "audio" else 0.4
 
 
 def _input_dropout(facts: Facts) -> float:
@@ -212,6 +222,12 @@ def _in_words(facts: Facts) -> bool:
     return _is_text(facts) and facts.codec.kind == "words"
 
 
+def _in_letters(facts: Facts) -> bool:
+    """Whether whole texts have a label, and a step is a character."""
+    letters = isinstance(facts.codec, TextSteps) and facts.codec.codec.kind in ("characters", "bytes")
+    return letters and facts.answers.kind != "tags"
+
+
 def _epochs_of_signals(facts: Facts, batch_size: int) -> int:
     """So many that every set gets about as many updates: gestures, digits, strokes and splice sites alike.
 
@@ -226,10 +242,13 @@ def _epochs_of_signals(facts: Facts, batch_size: int) -> int:
 def _convolutions(facts: Facts) -> str:
     """What lies within a few steps is found before the recurrence; long sequences are shortened on the way.
 
-    Steps of text are looked at one by one: words say by themselves what they are.
+    Words are looked at one by one: they say by themselves what they are. Of characters it is the neighbours that do: of
+    2,000 held-out surnames of 18 languages the recurrent part has a macro-F1 of 0.56 with convolutions, 0.43 without.
     """
     if facts.answers.kind == "tags":
         return "none"
+    if _in_letters(facts):
+        return "128x3"
     typical = sorted(facts.lengths)[len(facts.lengths) // 2] if facts.lengths else 0
     if facts.kind == "dna":
         return "64x7" if typical < LONG_DNA else "64x9/2"
@@ -265,6 +284,8 @@ def _frame_convolutions(frame: Sequence[int]) -> tuple[Convolution, ...]:
 
 def _hidden_size(facts: Facts) -> int:
     """Larger ones learn small sets by heart: more than 100 units made sentences no better."""
+    if _in_letters(facts):
+        return 128
     return 96 if _is_text(facts) else 64
 
 
