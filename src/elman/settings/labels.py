@@ -38,6 +38,12 @@ class DataSettings:
         AUTO, "How sequences are divided: by ratio, whole groups, or the latest held out; auto goes by what is known."
     )
 
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """Every column of a table that is named here."""
+        one = (self.id_column, self.time_column, self.group)
+        return (*self.input_column, *self.target, *(name for name in one if name is not None))
+
 
 @dataclass(frozen=True, kw_only=True)
 class SignalSettings:

@@ -31,8 +31,8 @@ from elman.training.problem import Loss, Score
 Settings: TypeAlias = ImputerSettings | AnomalySettings
 Record: TypeAlias = RunRecord[ChannelModel, Any]
 
-#: Seasons that a window holds, the shortest and the longest window, and what a series must have of them.
-WINDOW_SEASONS, WINDOWS = 8, (64, 256)
+#: Seasons that a window holds; the shortest and the longest window, and the shortest where steps are few.
+WINDOW_SEASONS, WINDOWS, SHORTEST = 8, (64, 256), 8
 
 #: Optimiser steps where nothing limits the run, and windows of each.
 STEPS, WINDOWS_AT_ONCE = 3000, 32
@@ -106,12 +106,13 @@ def _begin(panel: Panel, settings: Settings, source: str, callbacks: Sequence[Ca
     rows = int((panel.first + panel.history).max() - panel.first.min())
     learnt = rows - round(settings.hidden.held_out * rows)
     codec = ChannelCodec.fit(panel.until(np.maximum(learnt - (panel.first - panel.first.min()), 0)))
-    settings = _resolved(settings, codec, learnt)
+    settings = _resolved(settings, codec, learnt, rows - learnt)
     window = int(settings.training.window)
-    if rows - learnt < 2 * window or learnt < 2 * window:
+    if min(learnt, rows - learnt) < 2 * window:
         raise DataError(
-            f"{source}: {rows:,} steps are too few: learning needs at least {2 * window}, and holding out as many. "
-            f"Give more rows, or a shorter --window than {window}."
+            f"{source}: {rows:,} steps are too few for windows of {window}: {learnt:,} to learn from and "
+            f"{rows - learnt:,} held out, at least {2 * window} of each are needed. "
+            "Give more rows, or a shorter --window."
         )
     network = settings.network
     units = (int(network.hidden_size),) * network.num_layers
@@ -137,12 +138,13 @@ def _begin(panel: Panel, settings: Settings, source: str, callbacks: Sequence[Ca
     return RunRecord(settings, model, source, panel.sha256)
 
 
-def _resolved(settings: Settings, codec: ChannelCodec, rows: int) -> Any:
-    """The settings with numbers where they say auto."""
+def _resolved(settings: Settings, codec: ChannelCodec, learnt: int, held_out: int) -> Any:
+    """The settings with numbers where they say auto; so many steps are learnt from, and held out."""
     season, training, network = codec.frequency.season, settings.training, settings.network
     window = training.window
     if window == AUTO:
-        window = min(max(WINDOW_SEASONS * season, WINDOWS[0]), WINDOWS[1], max(8, rows // 8))
+        room = max(SHORTEST, min(learnt // 8, held_out // 2))
+        window = min(max(WINDOW_SEASONS * season, WINDOWS[0]), WINDOWS[1], room)
     batch = WINDOWS_AT_ONCE if training.batch_size == AUTO else int(training.batch_size)
     limited = any(limit is not None for limit in (training.epochs, training.steps, training.max_time))
     training = replace(
@@ -156,7 +158,7 @@ def _resolved(settings: Settings, codec: ChannelCodec, rows: int) -> Any:
     )  # fmt: skip
     longest = settings.hidden.longest_gap
     if longest == AUTO:
-        longest = 3 * season if season > 1 else max(4, int(window) // 4)
+        longest = min(3 * season, int(window) // 2) if season > 1 else max(4, int(window) // 4)
     settings = replace(
         settings, training=training, network=network, hidden=replace(settings.hidden, longest_gap=int(longest))
     )

@@ -260,6 +260,12 @@ def test_what_was_guessed_reads_other_files_the_same_way(reading: Read, tmp_path
     assert list(read_examples(tmp_path / "b.csv", same, None).inputs) == ["five"]
 
 
+def test_a_column_that_is_named_makes_the_first_row_names(reading: Read) -> None:
+    table = {"few.tsv": "quote\tmood\nyes\tup\nno\tdown\n"}
+    assert reading(table, None, input_column=("1",)).inputs == ["quote", "yes", "no"]
+    assert reading(table, "class", input_column=("quote",), target=("mood",)).inputs == ["yes", "no"]
+
+
 def test_columns_without_names_are_counted(reading: Read, tmp_path: Path) -> None:
     examples = reading({"a.csv": "1,0.5,5.5,6.5\n2,7.5,8.5,9.5\n" * 3})
     same = settled(DataSettings(), examples)

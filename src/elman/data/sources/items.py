@@ -54,7 +54,7 @@ def tables_of(files: Files, suffixes: Sequence[str], data: DataSettings, likely:
     for file in files.of(*_TABLES):
         if not likely and (file.suffix == ".parquet" or not ends.search(file.content()[:_LOOK])):
             continue
-        table = read_table(file, data.encoding)
+        table = read_table(file, data.encoding, data.named_columns)
         if table is not None and len(table.columns) > 1:
             found.append(table)
     return join(found, files.asked) if found else None

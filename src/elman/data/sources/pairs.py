@@ -52,7 +52,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
 
 def _table(file: SourceFile, data: DataSettings) -> Table | None:
     """The table of a file with two columns or more, the names of which are surely names."""
-    table = read_table(file, data.encoding)
+    table = read_table(file, data.encoding, data.named_columns)
     if table is None:
         return None
     table = _with_sure_names(_opened(table), data)

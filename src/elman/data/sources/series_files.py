@@ -37,13 +37,13 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
     if data.kind not in ("auto", "series"):
         return None
     alike = _alike(files.of(*_TABLES))
-    first = read_table(alike[0], data.encoding) if alike else None
+    first = read_table(alike[0], data.encoding, data.named_columns) if alike else None
     if first is None or not _measures(first, data):
         return None
     columns = list(first.columns)
     items = [Item(file.path, _loading(file, columns, data), file.part) for file in alike]
     others = [file for file in files.of(*_TABLES) if file not in set(alike)]
-    about = [table for file in others if (table := read_table(file, data.encoding)) is not None]
+    about = [table for file in others if (table := read_table(file, data.encoding, data.named_columns)) is not None]
     known = _numbered(items, about) if answer is not None else None
     if known is None:
         examples = named_by_path("series", items, files.asked, data, answer, "tables of measurements")
@@ -85,7 +85,7 @@ def _loading(file: SourceFile, columns: list[str], data: DataSettings) -> Callab
     """Reads one file; raises `DataError` where it is unlike the first."""
 
     def load() -> Series:
-        table = read_table(file, data.encoding)
+        table = read_table(file, data.encoding, data.named_columns)
         if table is None or list(table.columns) != columns:
             found = "no table" if table is None else ", ".join(table.columns)
             raise DataError(

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal, final
@@ -148,21 +148,22 @@ def _marks(cells: Sequence[Any], decimal_comma: bool) -> tuple[str, tuple[str, s
     return ("," if marked and grouped else " "), (" ", "")
 
 
-def read_table(file: SourceFile, encoding: str) -> Table | None:
+def read_table(file: SourceFile, encoding: str, named: Sequence[str] = ()) -> Table | None:
     """The table in a file, or None where it holds none (text that is not in columns, binary).
 
-    Raises `DataError` where the file is surely meant as a table, by its name, and is damaged.
+    A first row with one of the ``named`` columns holds names; a number may be named for its place. Raises `DataError`
+    where the file is surely meant as a table, by its name, and is damaged.
     """
     if file.suffix == ".parquet":
         return _parquet(file)
     if file.suffix in (".jsonl", ".ndjson", ".json"):
         return _json(file, file.text(encoding))
     if file.suffix in (".csv", ".tsv", ".tab", ".psv"):
-        return _separated(file, file.text(encoding), certain=True)
+        return _separated(file, file.text(encoding), named, certain=True)
     text = file.text(encoding)
     if text.lstrip().startswith("{"):
         return _json(file, text)
-    return _separated(file, text, certain=False)
+    return _separated(file, text, named, certain=False)
 
 
 def frame_table(frame: Any) -> Table:
@@ -231,7 +232,7 @@ def _beside(rows: Table, about: Table, found: Sequence[int | None], name: str) -
 # ---- separated values
 
 
-def _separated(file: SourceFile, text: str, certain: bool) -> Table | None:
+def _separated(file: SourceFile, text: str, named: Sequence[str], certain: bool) -> Table | None:
     separator = _separator(file, text, certain)
     if separator is None:
         return _spaced(file, text)
@@ -250,7 +251,7 @@ def _separated(file: SourceFile, text: str, certain: bool) -> Table | None:
     if not rows:
         raise DataError(f"{file.name}: holds no rows.")
     comma = separator != "," and any(_decimal_comma(cells) for cells in zip(*rows[1:], strict=True))
-    header = _has_header(rows, comma)
+    header = _has_header(rows, KNOWN.union(plain(name) for name in named if not name.isdigit()), comma)
     names = _names(file, rows[0]) if header else [str(number + 1) for number in range(width)]
     if header:
         rows, lines = rows[1:], lines[1:]
@@ -337,10 +338,10 @@ def _decimal_comma(cells: Sequence[str]) -> bool:
     return any("," in cell for cell in known) and all(map(_COMMA_NUMBER.fullmatch, known))
 
 
-def _has_header(rows: Sequence[Sequence[str]], comma: bool = False) -> bool:
+def _has_header(rows: Sequence[Sequence[str]], known: Set[str], comma: bool = False) -> bool:
     """Whether the first row names the columns: by known names, or because it is unlike what stands below."""
     first, below = [cell.strip() for cell in rows[0]], rows[1:_LOOK]
-    if any(plain(cell) in KNOWN for cell in first):
+    if any(plain(cell) in known for cell in first):
         return True
     named = first[: max((place for place, cell in enumerate(first) if cell), default=-1) + 1]
     if not below or len(set(map(str.lower, named))) < len(named) or not all(named[1:]):

@@ -43,7 +43,7 @@ def read(files: Files, data: DataSettings, answer: Answer | None) -> Examples | 
         return None
     tables = []
     for file in files:
-        table = read_table(file, data.encoding)
+        table = read_table(file, data.encoding, data.named_columns)
         if table is None or not _worth(table, data):
             return None
         tables.append(table)
