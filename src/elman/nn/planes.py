@@ -19,7 +19,7 @@ def plane_layers(planes: Sequence[Plane]) -> nn.ModuleList:
     below = [1, *(each.channels for each in planes)]
     layers = nn.ModuleList()
     for size, each in zip(below, planes, strict=False):
-        layer = nn.Conv2d(size, each.channels, (each.steps, each.features), padding=(0, each.features // 2))
+        layer = nn.Conv2d(size, each.channels, (each.steps, each.features))
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         layers.append(layer)
@@ -34,14 +34,23 @@ def through_planes(
     ``centred`` planes see as many steps after their own as before, else only those before; see `Plane`. The second
     result is the lengths of the rows. What stands beyond the lengths changes nothing.
     """
-    maps = frames[:, None]
+    maps = _masked(frames[:, None], lengths)
     for layer, each in zip(layers, planes, strict=True):
-        after = each.steps // 2 if centred else 0
-        maps = F.relu(layer(F.pad(_masked(maps, lengths), (0, 0, each.steps - 1 - after, after))))
-        maps = _pooled(_masked(maps, lengths), each, centred)
+        assert isinstance(layer, nn.Conv2d)
+        maps = _pooled(_masked(F.relu(_convolved(layer, maps, each, centred)), lengths), each, centred)
         lengths = None if lengths is None else (lengths - 1) // each.pool_steps + 1
     # Laid out time by time, as the recurrent kernels want it.
     return maps.permute(2, 0, 1, 3).flatten(2).transpose(0, 1), lengths
+
+
+def _convolved(layer: nn.Conv2d, maps: Tensor, plane: Plane, centred: bool) -> Tensor:
+    """As many maps of the same size, with zeros around."""
+    after = plane.steps // 2 if centred else 0
+    before = plane.steps - 1 - after
+    both = min(before, after)
+    if before != after:
+        maps = F.pad(maps, (0, 0, before - both, after - both))
+    return F.conv2d(maps, layer.weight, layer.bias, padding=(both, plane.features // 2))
 
 
 def _masked(maps: Tensor, lengths: Tensor | None) -> Tensor:
@@ -54,7 +63,6 @@ def _pooled(maps: Tensor, plane: Plane, centred: bool) -> Tensor:
     """The largest of each block; nothing is below zero, so zeros around change nothing."""
     if plane.pool_steps == plane.pool_features == 1:
         return maps
-    more = -maps.shape[3] % plane.pool_features
-    steps = plane.pool_steps - 1
-    padded = F.pad(maps, (0, more, *((0, steps) if centred else (steps, 0))))
-    return F.max_pool2d(padded, (plane.pool_steps, plane.pool_features))
+    if not centred:  # whole blocks, of which the first ends with the first step
+        maps = F.pad(maps, (0, -maps.shape[3] % plane.pool_features, plane.pool_steps - 1, 0))
+    return F.max_pool2d(maps, (plane.pool_steps, plane.pool_features), ceil_mode=centred)
