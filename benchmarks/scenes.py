@@ -20,8 +20,8 @@ SHAPES = ("square", "circle", "triangle", "cross")
 #: Pixels of a side, and of half a shape: the smallest and the largest.
 SIDE, HALF = 64, (6, 10)
 
-#: How two things lie to each other.
-RELATIONS = ("left of", "right of", "above", "below")
+#: How two things lie to each other, and how then the other lies to the one.
+RELATIONS = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 
 
 class Thing(NamedTuple):
@@ -34,11 +34,12 @@ class Thing(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A picture, its caption, and the things that are named in it, in that order."""
+    """A picture, a caption, the things that are named in it, in that order, and all captions that are as true."""
 
     picture: Picture
     caption: str
     things: tuple[Thing, ...]
+    truths: tuple[str, ...]
 
 
 def scene(rng: np.random.Generator) -> Scene:
@@ -47,8 +48,9 @@ def scene(rng: np.random.Generator) -> Scene:
     if rng.random() < 0.3:
         first = _thing(rng, *rng.integers(HALF[1], SIDE - HALF[1], 2))
         _draw(pixels, first)
-        return Scene(Picture(pixels), f"a {first.name}", (first,))
-    relation = RELATIONS[int(rng.integers(len(RELATIONS)))]
+        caption = f"a {first.name}"
+        return Scene(Picture(pixels), caption, (first,), (caption,))
+    relation = list(RELATIONS)[int(rng.integers(len(RELATIONS)))]
     across = relation in ("left of", "right of")
     quarter, wide = SIDE // 4, (SIDE // 4, 3 * SIDE // 4)
     places = []
@@ -63,7 +65,9 @@ def scene(rng: np.random.Generator) -> Scene:
     first, second = (_thing(rng, *place) for place in places)
     for each in (first, second):
         _draw(pixels, each)
-    return Scene(Picture(pixels), f"a {first.name} {relation} a {second.name}", (first, second))
+    caption = f"a {first.name} {relation} a {second.name}"
+    turned = f"a {second.name} {RELATIONS[relation]} a {first.name}"
+    return Scene(Picture(pixels), caption, (first, second), (caption, turned))
 
 
 def scenes(count: int, seed: int) -> list[Scene]:

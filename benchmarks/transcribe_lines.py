@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +24,8 @@ from elman.settings import DataSettings
 #: Lines of whole documents from which a point of the learning curve is learnt.
 CURVE = (250, 500, 1000)
 
-#: A training ends in time on two cores, whatever else they do.
-OPTIONS = {"max_time": "55m", "threads": 2, "impossible": "drop"}
-
-#: A point of the learning curve takes its share of that, and no less than this.
-SHORTEST = 15
+#: A training ends in so many minutes, whatever else the machine does; a point of the learning curve takes its share.
+LONGEST, SHORTEST = 30, 10
 
 GREEDY = "greedy"
 BEAM = Way("beam 32 with 6-grams of the training transcripts", {"beam": 32, "language_model": "transcripts"})
@@ -61,17 +59,25 @@ def problems() -> list[Problem]:
             "Fraktur lines",
             fraktur,
             (Way(GREEDY, goals={"cer": 2.5}), BEAM),
-            options=OPTIONS,
+            options=_options(LONGEST),
             source="OCRopus, one layer in both directions, all 3,915 lines at full resolution: CER 1.089",
         ),
-        Problem("Poilus lines, hands unseen", wills, (Way(GREEDY, goals={"cer": 25.0}), BEAM), options=OPTIONS),
+        Problem(
+            "Poilus lines, hands unseen",
+            wills,
+            (Way(GREEDY, goals={"cer": 25.0}), BEAM),
+            options=_options(LONGEST),
+        ),
     ]
     for lines in CURVE:
         some: Callable[[Path, int], Parts] = partial(wills, lines=lines)
-        minutes = max(SHORTEST, round(55 * lines / 2248))
-        options = {**OPTIONS, "max_time": f"{minutes}m"}
+        options = _options(max(SHORTEST, round(LONGEST * lines / 2248)))
         found.append(Problem(f"Poilus lines, {lines} to learn from", some, (Way(GREEDY), BEAM), options=options))
     return found
+
+
+def _options(minutes: int) -> dict[str, Any]:
+    return {"max_time": f"{minutes}m", "impossible": "drop"}
 
 
 def measure(data: Data) -> Sequence[Figure]:

@@ -75,6 +75,13 @@ def test_the_alignment_is_the_best_of_all_paths(seed: int, time: int, transcript
     np.testing.assert_allclose([one.log_probability for one in found], sums, rtol=ROUNDING)
 
 
+def test_a_long_transcript_is_aligned_frame_by_frame() -> None:
+    transcript = list(np.random.default_rng(0).integers(0, 4, 300))
+    frames = np.full((600, 5), -9.0)
+    frames[range(0, 600, 2), transcript] = frames[1::2, 4] = -0.1
+    assert [one.first for one in align(frames, transcript)] == list(range(0, 600, 2))
+
+
 def test_confidence_is_a_mean_over_frames() -> None:
     assert Segment(0, 2, 4, 2 * math.log(0.5)).confidence == pytest.approx(0.5, rel=ROUNDING)
 

@@ -258,7 +258,7 @@ def _best_places(frames: NDArray[np.float64], target: NDArray[np.int64], blank: 
     places = np.empty(len(frames), np.int64)
     for t in reversed(range(len(frames))):
         places[t] = place
-        place -= back[t, place]
+        place -= int(back[t, place])
     return places
 
 

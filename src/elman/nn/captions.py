@@ -10,11 +10,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from elman.errors import DataError
 from elman.nn.dropout import checked
+from elman.nn.normed import NormedConv2d
 from elman.nn.pairs import Decoder, Pairs, Written
 from elman.shapes.captions import CaptionShape, RegionShape
-
-#: Standard deviation of the first features of a place.
-SMALL_PLACE = 0.1
 
 
 @final
@@ -24,26 +22,28 @@ class RegionEncoder(nn.Module):
     Args:
         shape: What it is made of.
         dropout: Share of the regions' features that are dropped, in training.
+        normed: Whether convolutions are normalised while they learn, see `elman.nn.normed`.
 
-    Parameters have the names of `RegionShape.parameter_shapes`. First weights: those of convolutions by He et al.
-    (2015), places normal with deviation `SMALL_PLACE`.
+    Parameters have the names of `RegionShape.parameter_shapes`, beside them those of norms. First weights: those of
+    convolutions by He et al. (2015), places normal with deviation 1, as large as what normed convolutions see there.
     """
 
-    def __init__(self, shape: RegionShape, *, dropout: float = 0.0) -> None:
+    def __init__(self, shape: RegionShape, *, dropout: float = 0.0, normed: bool = False) -> None:
         super().__init__()
         self.shape = shape
         self.dropout = nn.Dropout(checked("dropout", dropout))
         self.convolutions = nn.ModuleList()
         channels = shape.frame[-1]
         for each in shape.convolutions:
-            layer = nn.Conv2d(channels, each.channels, each.width, each.stride, each.width // 2)
+            kind = NormedConv2d if normed else nn.Conv2d
+            layer = kind(channels, each.channels, each.width, each.stride, each.width // 2)
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.get_parameter("bias"))
             self.convolutions.append(layer)
             channels = each.channels
         if shape.convolutions:
             rows, columns = shape.grid
-            self.place = nn.Parameter(SMALL_PLACE * torch.randn(rows * columns, shape.memory))
+            self.place = nn.Parameter(torch.randn(rows * columns, shape.memory))
         else:
             self.project = nn.Linear(shape.frame[0], shape.memory)
 
@@ -67,6 +67,7 @@ class CaptionNetwork(nn.Module):
         shape: What it is made of.
         dropout: Share of the features dropped of regions, of words and of what a word is told from.
         dropout_words: Share of the words it reads that are hidden, in training.
+        normed: Whether convolutions are normalised while they learn, see `elman.nn.normed`.
         backend: ``auto``, ``compiled``, ``torch`` or ``reference``; see `elman.nn.choose`.
 
     Parameters have the names of `CaptionShape.parameter_shapes`.
@@ -81,11 +82,17 @@ class CaptionNetwork(nn.Module):
     """
 
     def __init__(
-        self, shape: CaptionShape, *, dropout: float = 0.0, dropout_words: float = 0.0, backend: str = "auto"
+        self,
+        shape: CaptionShape,
+        *,
+        dropout: float = 0.0,
+        dropout_words: float = 0.0,
+        normed: bool = False,
+        backend: str = "auto",
     ) -> None:
         super().__init__()
         self.shape = shape
-        self.encoder = RegionEncoder(shape.encoder, dropout=dropout)
+        self.encoder = RegionEncoder(shape.encoder, dropout=dropout, normed=normed)
         self.decoder = Decoder(shape.decoder, dropout=dropout, dropout_words=dropout_words, backend=backend)
 
     def forward(self, batch: Pairs, *, sampling: float = 0.0) -> Written:

@@ -69,6 +69,7 @@ class LabelNetwork(nn.Module):
         weight_drop: Share of the recurrent weights dropped per call.
         initial: Scheme for the recurrent weights, see `elman.cells.initialise`.
         memory: Expected length of dependencies in steps; 0 leaves it open.
+        normed: Whether the planes are normalised while they learn, see `elman.nn.normed`.
         backend: ``auto``, ``compiled``, ``torch`` or ``reference``; see `elman.nn.choose`.
         encoder: A module of one's own that makes ``shape.encoder`` features (n, features) of frames: (n, channels,
             height, width), or (n, features) where they are no pixels. It is trained along unless its parameters need
@@ -96,6 +97,7 @@ class LabelNetwork(nn.Module):
         weight_drop: float = 0.0,
         initial: str = "memory",
         memory: int = 0,
+        normed: bool = False,
         backend: str = "auto",
         encoder: nn.Module | None = None,
     ) -> None:
@@ -115,7 +117,7 @@ class LabelNetwork(nn.Module):
         for each in shape.frame_convolutions:
             self.frames.append(nn.Conv2d(channels, each.channels, each.width, each.stride, each.width // 2))
             channels = each.channels
-        self.planes = plane_layers(shape.planes)
+        self.planes = plane_layers(shape.planes, normed)
         self.convolutions = nn.ModuleList()
         channels = shape.step_size
         for each in shape.convolutions:

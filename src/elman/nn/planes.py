@@ -7,19 +7,20 @@ from collections.abc import Iterable, Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from elman.nn.normed import NormedConv2d
 from elman.nn.padding import valid_steps
 from elman.shapes import Plane
 
 
-def plane_layers(planes: Sequence[Plane]) -> nn.ModuleList:
-    """A convolution for each plane, the lowest over one channel.
+def plane_layers(planes: Sequence[Plane], normed: bool = False) -> nn.ModuleList:
+    """A convolution for each plane, the lowest over one channel; ``normed`` ones learn as `elman.nn.normed` says.
 
     First weights: normal, so that what comes out of ReLU is as large as what comes in (He et al. 2015); no bias.
     """
     below = [1, *(each.channels for each in planes)]
     layers = nn.ModuleList()
     for size, each in zip(below, planes, strict=False):
-        layer = nn.Conv2d(size, each.channels, (each.steps, each.features))
+        layer = (NormedConv2d if normed else nn.Conv2d)(size, each.channels, (each.steps, each.features))
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         layers.append(layer)
@@ -50,7 +51,8 @@ def _convolved(layer: nn.Conv2d, maps: Tensor, plane: Plane, centred: bool) -> T
     both = min(before, after)
     if before != after:
         maps = F.pad(maps, (0, 0, before - both, after - both))
-    return F.conv2d(maps, layer.weight, layer.bias, padding=(both, plane.features // 2))
+    maps = F.conv2d(maps, layer.weight, layer.bias, padding=(both, plane.features // 2))
+    return layer.norm(maps) if isinstance(layer, NormedConv2d) else maps
 
 
 def _masked(maps: Tensor, lengths: Tensor | None) -> Tensor:

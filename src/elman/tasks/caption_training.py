@@ -159,7 +159,7 @@ def _resolved(settings: CaptionerSettings, codec: PicturesCodec, target: TextCod
         chosen.update({name: value for name, value in values.items() if chosen[name] == AUTO})
 
     fill(cell="lstm", hidden_size=LARGE if many else SMALL, embedding_size=LARGE // 2 if many else SMALL // 2)
-    fill(batch_size=32, learning_rate=0.001, weight_decay=0.01, dropout=0.3, precision="32")
+    fill(batch_size=32, learning_rate=0.002, weight_decay=0.01, dropout=0.3, precision="32")
     fill(coverage_penalty=0.0, replace_unknown=False, vocabulary_size=len(target))
     if codec.size is not None:
         fill(convolutions=_usual_convolutions(codec.size), picture_size=max(codec.size))
@@ -203,7 +203,7 @@ def _train(parts: Parts, record: Record, folder: Path | None, resume: bool, call
         torch.manual_seed(training.seed)
         network = CaptionNetwork(
             model.shape, dropout=float(network_settings.dropout), dropout_words=network_settings.dropout_words,
-            backend=network_settings.backend,
+            normed=True, backend=network_settings.backend,
         )  # fmt: skip
     batches = batches_of(parts.train, model, int(training.batch_size), training.seed)
     outcome = train(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from elman.errors import NonFiniteLossError
+from elman.nn.normed import folded
 from elman.runtime.backends import Array
 from elman.settings import TrainingSettings
 from elman.tasks.run_folder import RunRecord
@@ -104,8 +105,8 @@ def train(
 
 
 def tensors_of(network: torch.nn.Module) -> dict[str, Array]:
-    """The weights of a network as float32 arrays of their own."""
-    return {name: value.detach().cpu().float().numpy().copy() for name, value in network.state_dict().items()}
+    """The weights of a network as float32 arrays of their own, norms folded into their convolutions."""
+    return {name: value.cpu().float().numpy().copy() for name, value in folded(network).items()}
 
 
 def put_weights(network: torch.nn.Module, tensors: Mapping[str, Array]) -> None:

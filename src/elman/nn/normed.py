@@ -1,0 +1,72 @@
+"""Convolutions that normalise what they give while they learn, and are plain convolutions afterwards."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+#: How far the stored statistics move towards those of one batch.
+MOMENTUM = 0.1
+
+EPSILON = 1e-5
+
+#: What follows the name of a `NormedConv2d` in the names of its own parameters that `folded` takes away.
+_NORM = "norm_"
+
+
+@final
+class NormedConv2d(nn.Conv2d):
+    """A convolution (``torch.nn.Conv2d``, whose arguments it takes) with batch normalisation of each channel.
+
+    With c what the convolution gives, m and s its mean and deviation over a batch in training, and stored ones else:
+
+        y = weight (c - m) / s + bias.
+
+    Stored statistics make it a convolution again: `folded` gives the weights of that one. Source: Ioffe & Szegedy,
+    "Batch normalization: accelerating deep network training by reducing internal covariate shift", ICML 2015.
+    """
+
+    norm_weight: Tensor
+    norm_bias: Tensor
+    norm_mean: Tensor
+    norm_variance: Tensor
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.norm_weight = nn.Parameter(torch.ones(self.out_channels))
+        self.norm_bias = nn.Parameter(torch.zeros(self.out_channels))
+        self.register_buffer("norm_mean", torch.zeros(self.out_channels))
+        self.register_buffer("norm_variance", torch.ones(self.out_channels))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The normalised maps (B, channels, rows, columns) of maps."""
+        return self.norm(super().forward(input))
+
+    def norm(self, maps: Tensor) -> Tensor:
+        """What the convolution has given, normalised."""
+        stored = self.norm_mean, self.norm_variance
+        return F.batch_norm(maps, *stored, self.norm_weight, self.norm_bias, self.training, MOMENTUM, EPSILON)
+
+
+def folded(network: nn.Module) -> dict[str, Tensor]:
+    """The weights of a network without norms that gives the same as this one in evaluation.
+
+    >>> layer = NormedConv2d(3, 4, 5).eval()
+    >>> plain = nn.Conv2d(3, 4, 5)
+    >>> _ = plain.load_state_dict(folded(layer))
+    >>> torch.allclose(plain(torch.ones(1, 3, 9, 9)), layer(torch.ones(1, 3, 9, 9)), atol=1e-6)
+    True
+    """
+    weights: dict[str, Tensor] = {name: value.detach() for name, value in network.state_dict().items()}
+    for place, layer in network.named_modules():
+        if isinstance(layer, NormedConv2d):
+            assert layer.bias is not None
+            start = f"{place}." if place else ""
+            scale = layer.norm_weight / torch.sqrt(layer.norm_variance + EPSILON)
+            weights[f"{start}weight"] = (layer.weight * scale[:, None, None, None]).detach()
+            weights[f"{start}bias"] = ((layer.bias - layer.norm_mean) * scale + layer.norm_bias).detach()
+            weights = {name: value for name, value in weights.items() if not name.startswith(start + _NORM)}
+    return weights
