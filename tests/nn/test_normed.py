@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
 import caption_networks
+from elman.data import SequenceBatch
 from elman.nn.captions import CaptionNetwork
-from elman.nn.normed import EPSILON, NormedConv2d, folded
+from elman.nn.labels import LabelNetwork
+from elman.nn.normed import EPSILON, NormedConv1d, NormedConv2d, folded
 from elman.nn.planes import plane_layers, through_planes
-from elman.shapes import Plane
+from elman.shapes import LabelShape, Plane
 
 
 def learnt(network: nn.Module) -> nn.Module:
     """A network whose norms are as after some training."""
     rng = torch.Generator().manual_seed(0)
     for layer in network.modules():
-        if isinstance(layer, NormedConv2d):
+        if isinstance(layer, (NormedConv1d, NormedConv2d)):
             for value in (layer.norm_weight.data, layer.norm_variance):
                 value.uniform_(0.5, 2, generator=rng)
             for value in (layer.norm_bias.data, layer.norm_mean):
@@ -48,6 +51,32 @@ def test_folded_a_caption_network_has_the_weights_of_its_shape() -> None:
     plain.load_state_dict(weights)
     pictures = torch.randn(2, *of.encoder.frame)
     torch.testing.assert_close(plain.encoder(pictures), normed.get_submodule("encoder")(pictures))
+
+
+def test_padding_is_not_measured() -> None:
+    torch.manual_seed(0)
+    layer, plain = NormedConv1d(2, 3, 1), NormedConv1d(2, 3, 1)
+    plain.load_state_dict(layer.state_dict())
+    series, valid = torch.randn(2, 2, 6), torch.tensor([[True] * 6, [True] * 4 + [False] * 2])
+    rows = torch.cat([series[0], series[1, :, :4]], 1)[None]
+    found = layer(series, valid)
+    torch.testing.assert_close(torch.cat([found[0], found[1, :, :4]], 1)[None], plain(rows))
+    assert not found[1, :, 4:].any()
+    torch.testing.assert_close(layer.norm_mean, plain.norm_mean)
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_folded_labels_give_the_same_with_padding_and_without(bidirectional: bool) -> None:
+    of = LabelShape(
+        "softmax", 3, "gru", (4,), frame=(2,), convolutions=((5, 3, 2), (4, 3, 1)), bidirectional=bidirectional,
+        pooling=("mean",),
+    )  # fmt: skip
+    normed, plain = learnt(LabelNetwork(of, normed=True)), LabelNetwork(of).eval()
+    plain.load_state_dict(folded(normed))
+    series = torch.randn(2, 9, 2)
+    batch = SequenceBatch(inputs=series, lengths=torch.tensor([9, 5]))
+    torch.testing.assert_close(plain(batch), normed(batch))
+    torch.testing.assert_close(normed(batch)[1:], normed(SequenceBatch(inputs=series[1:, :5])))
 
 
 def test_folded_planes_give_the_same() -> None:

@@ -16,6 +16,7 @@ from elman.cells.cell import ELAPSED
 from elman.errors import DataError, SettingsError
 from elman.nn.dropout import LockedDropout, checked
 from elman.nn.heads import CRFHead, CTCHead
+from elman.nn.normed import NormedConv1d
 from elman.nn.padding import valid_steps, without_padding
 from elman.nn.planes import plane_layers, through_planes
 from elman.nn.pooling import AttentionPool
@@ -69,7 +70,7 @@ class LabelNetwork(nn.Module):
         weight_drop: Share of the recurrent weights dropped per call.
         initial: Scheme for the recurrent weights, see `elman.cells.initialise`.
         memory: Expected length of dependencies in steps; 0 leaves it open.
-        normed: Whether the planes are normalised while they learn, see `elman.nn.normed`.
+        normed: Whether planes and convolutions are normalised while they learn, see `elman.nn.normed`.
         backend: ``auto``, ``compiled``, ``torch`` or ``reference``; see `elman.nn.choose`.
         encoder: A module of one's own that makes ``shape.encoder`` features (n, features) of frames: (n, channels,
             height, width), or (n, features) where they are no pixels. It is trained along unless its parameters need
@@ -121,7 +122,8 @@ class LabelNetwork(nn.Module):
         self.convolutions = nn.ModuleList()
         channels = shape.step_size
         for each in shape.convolutions:
-            self.convolutions.append(nn.Conv1d(channels, each.channels, each.width, each.stride))
+            kind = NormedConv1d if normed else nn.Conv1d
+            self.convolutions.append(kind(channels, each.channels, each.width, each.stride))
             channels = each.channels
         self.input_dropout = LockedDropout(dropout_input)
         self.recurrent = Recurrent(
@@ -259,11 +261,12 @@ class LabelNetwork(nn.Module):
         for layer, convolution in zip(self.convolutions, self.shape.convolutions, strict=True):
             around = _around(convolution, self.shape.bidirectional)
             padded = F.pad(without_padding(features, valid).movedim(2, 1), around)
-            features = F.relu(layer(padded)).movedim(1, 2)
             if convolution.stride > 1:
                 lengths = None if lengths is None else (lengths - 1) // convolution.stride + 1
                 elapsed = None if elapsed is None else _strided(elapsed, convolution.stride)
-                valid = valid_steps(features, lengths)
+                valid = valid_steps(features[:, :: convolution.stride], lengths)
+            made = layer(padded, valid) if isinstance(layer, NormedConv1d) else layer(padded)
+            features = F.relu(made).movedim(1, 2)
         return self.input_dropout(features), lengths, elapsed
 
     def _embedded(self, symbols: Tensor) -> Tensor:

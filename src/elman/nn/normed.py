@@ -17,8 +17,49 @@ EPSILON = 1e-5
 _NORM = "norm_"
 
 
+class _Norm(nn.Module):
+    """The norm of a convolution, whose class stands beside this one."""
+
+    out_channels: int
+    norm_weight: Tensor
+    norm_bias: Tensor
+    norm_mean: Tensor
+    norm_variance: Tensor
+
+    def _add_norm(self) -> None:
+        self.norm_weight = nn.Parameter(torch.ones(self.out_channels))
+        self.norm_bias = nn.Parameter(torch.zeros(self.out_channels))
+        self.register_buffer("norm_mean", torch.zeros(self.out_channels))
+        self.register_buffer("norm_variance", torch.ones(self.out_channels))
+
+    def norm(self, maps: Tensor, valid: Tensor | None = None) -> Tensor:
+        """What the convolution has given (B, channels, ...), normalised.
+
+        Only ``valid`` places (B, ...) are measured; others get 0.
+        """
+        rows = maps if valid is None else maps.movedim(1, -1)[valid]
+        stored = self.norm_mean, self.norm_variance
+        normed = F.batch_norm(rows, *stored, self.norm_weight, self.norm_bias, self.training, MOMENTUM, EPSILON)
+        if valid is None:
+            return normed
+        return torch.zeros_like(maps).movedim(1, -1).masked_scatter(valid[..., None], normed).movedim(-1, 1)
+
+
 @final
-class NormedConv2d(nn.Conv2d):
+class NormedConv1d(_Norm, nn.Conv1d):
+    """A convolution over time (``torch.nn.Conv1d``) with batch normalisation of each channel, see `NormedConv2d`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._add_norm()
+
+    def forward(self, input: Tensor, valid: Tensor | None = None) -> Tensor:
+        """The normalised maps (B, channels, time) of maps; ``valid`` places (B, time) of them are measured."""
+        return self.norm(super().forward(input), valid)
+
+
+@final
+class NormedConv2d(_Norm, nn.Conv2d):
     """A convolution (``torch.nn.Conv2d``, whose arguments it takes) with batch normalisation of each channel.
 
     With c what the convolution gives, m and s its mean and deviation over a batch in training, and stored ones else:
@@ -29,26 +70,13 @@ class NormedConv2d(nn.Conv2d):
     "Batch normalization: accelerating deep network training by reducing internal covariate shift", ICML 2015.
     """
 
-    norm_weight: Tensor
-    norm_bias: Tensor
-    norm_mean: Tensor
-    norm_variance: Tensor
-
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.norm_weight = nn.Parameter(torch.ones(self.out_channels))
-        self.norm_bias = nn.Parameter(torch.zeros(self.out_channels))
-        self.register_buffer("norm_mean", torch.zeros(self.out_channels))
-        self.register_buffer("norm_variance", torch.ones(self.out_channels))
+        self._add_norm()
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised maps (B, channels, rows, columns) of maps."""
         return self.norm(super().forward(input))
-
-    def norm(self, maps: Tensor) -> Tensor:
-        """What the convolution has given, normalised."""
-        stored = self.norm_mean, self.norm_variance
-        return F.batch_norm(maps, *stored, self.norm_weight, self.norm_bias, self.training, MOMENTUM, EPSILON)
 
 
 def folded(network: nn.Module) -> dict[str, Tensor]:
@@ -62,11 +90,11 @@ def folded(network: nn.Module) -> dict[str, Tensor]:
     """
     weights: dict[str, Tensor] = {name: value.detach() for name, value in network.state_dict().items()}
     for place, layer in network.named_modules():
-        if isinstance(layer, NormedConv2d):
+        if isinstance(layer, (NormedConv1d, NormedConv2d)):
             assert layer.bias is not None
             start = f"{place}." if place else ""
             scale = layer.norm_weight / torch.sqrt(layer.norm_variance + EPSILON)
-            weights[f"{start}weight"] = (layer.weight * scale[:, None, None, None]).detach()
+            weights[f"{start}weight"] = (layer.weight * scale.reshape(-1, *[1] * (layer.weight.dim() - 1))).detach()
             weights[f"{start}bias"] = ((layer.bias - layer.norm_mean) * scale + layer.norm_bias).detach()
             weights = {name: value for name, value in weights.items() if not name.startswith(start + _NORM)}
     return weights

@@ -339,5 +339,5 @@ def class_weights(answers: Answers, targets: Sequence[NDArray[Any]], how: str) -
 
 
 def _training_only(settings: LabelSettings) -> dict[str, Any]:
-    names = ("dropout", "dropout_input", "dropout_words", "weight_drop", "memory", "backend")
+    names = ("dropout", "dropout_input", "dropout_words", "weight_drop", "memory", "normed", "backend")
     return {name: getattr(settings.network, name) for name in names}

@@ -258,7 +258,7 @@ def build(model: TranscriptModel, settings: TranscriberSettings) -> Network:
     options = {name: getattr(settings.network, name) for name in names}
     if isinstance(model.shape, TransducerShape):
         return TransducerNetwork(model.shape, **options)
-    return LabelNetwork(model.shape, normed=True, **options)
+    return LabelNetwork(model.shape, normed=bool(settings.network.normed), **options)
 
 
 def _evaluation(encoded: Encoded, model: TranscriptModel) -> Callable[[torch.nn.Module], Score]:
