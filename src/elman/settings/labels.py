@@ -135,9 +135,7 @@ class LabelNetworkSettings:
     weight_drop: float = option(
         0.0, "DropConnect on the recurrent weights, one mask per step of training.", at_least=0, at_most=0.95
     )
-    normed: bool | Auto = option(
-        AUTO, "Normalise what convolutions give over a batch while they learn; auto does so for sound."
-    )
+    normed: bool = option(False, "Normalise what convolutions give over a batch while they learn.")
     bag: bool | Auto = option(
         AUTO, "Give the head a bag of features of the whole sequence beside the recurrent summary; auto chooses."
     )
