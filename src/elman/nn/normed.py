@@ -13,7 +13,7 @@ MOMENTUM = 0.1
 
 EPSILON = 1e-5
 
-#: What follows the name of a `NormedConv2d` in the names of its own parameters that `folded` takes away.
+#: How the names begin that `folded` takes away.
 _NORM = "norm_"
 
 
@@ -35,11 +35,11 @@ class _Norm(nn.Module):
     def norm(self, maps: Tensor, valid: Tensor | None = None) -> Tensor:
         """What the convolution has given (B, channels, ...), normalised.
 
-        Only ``valid`` places (B, ...) are measured; others get 0.
+        Only ``valid`` places (B, ...) are measured; others get 0. A single place has no deviation: stored ones hold.
         """
         rows = maps if valid is None else maps.movedim(1, -1)[valid]
-        stored = self.norm_mean, self.norm_variance
-        normed = F.batch_norm(rows, *stored, self.norm_weight, self.norm_bias, self.training, MOMENTUM, EPSILON)
+        stored, measured = (self.norm_mean, self.norm_variance), self.training and rows.numel() > self.out_channels
+        normed = F.batch_norm(rows, *stored, self.norm_weight, self.norm_bias, measured, MOMENTUM, EPSILON)
         if valid is None:
             return normed
         return torch.zeros_like(maps).movedim(1, -1).masked_scatter(valid[..., None], normed).movedim(-1, 1)
