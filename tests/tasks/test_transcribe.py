@@ -19,8 +19,8 @@ from elman.data.examples import Examples
 from elman.errors import BundleError, CheckpointError, DataError
 from elman.nn.labels import LabelNetwork
 from elman.runtime.transcripts import Decoding
+from elman.shapes import LabelShape
 from elman.tasks.transcribe import Transcriber
-from elman.tasks.transcribe_training import build
 from elman.training.events import Callback
 
 SMALL: dict[str, Any] = {
@@ -99,8 +99,8 @@ def test_a_stream_ends_with_the_text_of_the_whole(model: Transcriber) -> None:
 
 def test_the_engine_gives_what_torch_gives(model: Transcriber) -> None:
     of = model.model
-    network = build(of, model.settings)
-    assert isinstance(network, LabelNetwork)
+    assert isinstance(of.shape, LabelShape)
+    network = LabelNetwork(of.shape)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in of.tensors.items()})
     raws = transcript_examples.examples(3, seed=5).inputs
     steps = [of.codec.encode(raw) for raw in raws]

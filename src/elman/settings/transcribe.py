@@ -58,9 +58,7 @@ class TranscriberNetworkSettings:
     dropout_input: float | Auto = option(
         AUTO, "Dropout on what the first layer reads; auto chooses by the data.", at_least=0, at_most=0.95
     )
-    normed: bool | Auto = option(
-        AUTO, "Normalise what convolutions give over a batch while they learn; auto does so for lines of writing."
-    )
+    normed: bool = option(True, "Normalise what convolutions give over a batch while they learn.")
     weight_drop: float = option(
         0.0, "DropConnect on the recurrent weights, one mask per step of training.", at_least=0, at_most=0.95
     )

@@ -141,7 +141,6 @@ def resolve(settings: TranscriberSettings, facts: Facts) -> TranscriberSettings:
     transducer = chosen["head"] == "transducer"
     _fill(chosen, cell="lstm", num_layers=habit.num_layers, bidirectional=not transducer, hidden_size=habit.hidden_size)
     _fill(chosen, planes=_planes(facts), convolutions=_convolutions(facts), dropout=habit.dropout, dropout_input=0.1)
-    _fill(chosen, normed=facts.kind == "images")
     _fill(chosen, threads=1, precision="32")
     return update(settings, {name: value for name, value in chosen.items() if value is not None}, "budget")
 

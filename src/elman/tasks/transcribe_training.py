@@ -254,11 +254,11 @@ def _train(
 
 def build(model: TranscriptModel, settings: TranscriberSettings) -> Network:
     """A fresh torch network of a model's shape."""
-    names = ("dropout", "dropout_input", "weight_drop", "memory", "backend")
+    names = ("dropout", "dropout_input", "weight_drop", "memory", "normed", "backend")
     options = {name: getattr(settings.network, name) for name in names}
     if isinstance(model.shape, TransducerShape):
         return TransducerNetwork(model.shape, **options)
-    return LabelNetwork(model.shape, normed=bool(settings.network.normed), **options)
+    return LabelNetwork(model.shape, **options)
 
 
 def _evaluation(encoded: Encoded, model: TranscriptModel) -> Callable[[torch.nn.Module], Score]:
