@@ -3,9 +3,9 @@
 Scenes: 4,000 to learn from, 400 held out, 1,000 to test, drawn from other seeds. Of two things each may be named first:
 a caption is right if it is one of those that are true, while one of them, drawn at random, is learnt. Where the model
 looks is right if the region it looks at most, while it writes a colour and a shape, touches a thing of that name.
-Photographs (Flickr8k sample): in the
-order of their names 800 to learn from, 100 held out, 100 to test; five captions each. The control has the captions of
-training pictures dealt out anew.
+
+Photographs (Flickr8k sample): in the order of their names 800 to learn from, 100 held out, 100 to test; five captions
+each. The control has the captions of training pictures dealt out anew.
 """
 
 from __future__ import annotations

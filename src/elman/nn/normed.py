@@ -17,20 +17,27 @@ EPSILON = 1e-5
 _NORM = "norm_"
 
 
-class _Norm(nn.Module):
-    """The norm of a convolution, whose class stands beside this one."""
+class _Normed(nn.Module):
+    """What a convolution, whose class stands behind this one, has beside itself."""
 
     out_channels: int
+    weight: Tensor
+    bias: Tensor
     norm_weight: Tensor
     norm_bias: Tensor
     norm_mean: Tensor
     norm_variance: Tensor
 
-    def _add_norm(self) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.norm_weight = nn.Parameter(torch.ones(self.out_channels))
         self.norm_bias = nn.Parameter(torch.zeros(self.out_channels))
         self.register_buffer("norm_mean", torch.zeros(self.out_channels))
         self.register_buffer("norm_variance", torch.ones(self.out_channels))
+
+    def forward(self, input: Tensor, valid: Tensor | None = None) -> Tensor:
+        """The normalised maps (B, channels, ...) of maps; ``valid`` as for `norm`."""
+        return self.norm(super().forward(input), valid)
 
     def norm(self, maps: Tensor, valid: Tensor | None = None) -> Tensor:
         """What the convolution has given (B, channels, ...), normalised.
@@ -46,20 +53,12 @@ class _Norm(nn.Module):
 
 
 @final
-class NormedConv1d(_Norm, nn.Conv1d):
+class NormedConv1d(_Normed, nn.Conv1d):  # type: ignore[misc]
     """A convolution over time (``torch.nn.Conv1d``) with batch normalisation of each channel, see `NormedConv2d`."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._add_norm()
-
-    def forward(self, input: Tensor, valid: Tensor | None = None) -> Tensor:
-        """The normalised maps (B, channels, time) of maps; ``valid`` places (B, time) of them are measured."""
-        return self.norm(super().forward(input), valid)
 
 
 @final
-class NormedConv2d(_Norm, nn.Conv2d):
+class NormedConv2d(_Normed, nn.Conv2d):  # type: ignore[misc]
     """A convolution (``torch.nn.Conv2d``, whose arguments it takes) with batch normalisation of each channel.
 
     With c what the convolution gives, m and s its mean and deviation over a batch in training, and stored ones else:
@@ -69,14 +68,6 @@ class NormedConv2d(_Norm, nn.Conv2d):
     Stored statistics make it a convolution again: `folded` gives the weights of that one. Source: Ioffe & Szegedy,
     "Batch normalization: accelerating deep network training by reducing internal covariate shift", ICML 2015.
     """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._add_norm()
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The normalised maps (B, channels, rows, columns) of maps."""
-        return self.norm(super().forward(input))
 
 
 def folded(network: nn.Module) -> dict[str, Tensor]:
@@ -90,8 +81,7 @@ def folded(network: nn.Module) -> dict[str, Tensor]:
     """
     weights: dict[str, Tensor] = {name: value.detach() for name, value in network.state_dict().items()}
     for place, layer in network.named_modules():
-        if isinstance(layer, (NormedConv1d, NormedConv2d)):
-            assert layer.bias is not None
+        if isinstance(layer, _Normed):
             start = f"{place}." if place else ""
             scale = layer.norm_weight / torch.sqrt(layer.norm_variance + EPSILON)
             weights[f"{start}weight"] = (layer.weight * scale.reshape(-1, *[1] * (layer.weight.dim() - 1))).detach()
