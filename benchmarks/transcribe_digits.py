@@ -33,6 +33,9 @@ LENGTH, PAUSE = (1, 7), (0.05, 0.3)
 #: Pieces in which a string comes to a stream.
 PIECES = 30
 
+#: A training ends in so long, whatever else the machine does.
+LONGEST = "20m"
+
 
 def parts(data: Path, run: int) -> Parts:
     """Strings to train on, held out, and for the test, the same for every run."""
@@ -73,12 +76,12 @@ def _joined(said: Sequence[Recording], rng: np.random.Generator) -> Recording:
 
 
 PROBLEMS = (
-    Problem("strings of digits, CTC", parts, (Way("greedy", goals={"wer": 3.0}),)),
+    Problem("strings of digits, CTC", parts, (Way("greedy", goals={"wer": 3.0}),), options={"max_time": LONGEST}),
     Problem(
         "strings of digits, transducer as they come",
         parts,
         (Way("greedy", goals={"wer": 5.0}, pieces=PIECES), Way("beam 4", {"beam": 4}, {"wer": 5.0}, pieces=PIECES)),
-        options={"head": "transducer"},
+        options={"head": "transducer", "max_time": LONGEST},
     ),
 )
 

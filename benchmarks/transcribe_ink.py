@@ -30,7 +30,7 @@ def problem(data: Path) -> Problem:
         lowercase=True,
     )
     ways = (Way("greedy", goals={"cer": 20.0}), listed)
-    return Problem("UNIPEN words, writers unseen", parts, ways, options={"max_time": "50m"})
+    return Problem("UNIPEN words, writers unseen", parts, ways, options={"max_time": "35m"})
 
 
 def measure(data: Data) -> Sequence[Figure]:
