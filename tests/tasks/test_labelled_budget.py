@@ -52,6 +52,11 @@ def test_neighbours_are_looked_at_where_a_step_is_a_character() -> None:
     assert resolved(SENTENCES)["convolutions"] == "none"
 
 
+def test_attention_weighs_words_where_classes_are_many() -> None:
+    assert "attention" in resolved(INTENTS)["pooling"]
+    assert all("attention" not in resolved(facts)["pooling"] for facts in (SENTENCES, NAMES, SLOTS, DOCUMENTS))
+
+
 def test_documents_are_read_by_pieces() -> None:
     assert resolved(DOCUMENTS)["window"] < 650
     assert resolved(DOCUMENTS)["pooling"] == "mean"

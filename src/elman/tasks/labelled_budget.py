@@ -33,6 +33,9 @@ DOCUMENT, PIECE, DOCUMENT_UPDATES = 150, 100, 600
 #: the most, is learnt longer: digits of three held-out speakers 82% after 2,500 updates, 77% after 1,000.
 SIGNAL_UPDATES, SOUND_UPDATES, SIGNAL_EPOCHS = 1_000, 2_500, 12
 
+#: Classes of texts in words from which attention weighs the words beside mean and largest.
+MANY_CLASSES = 10
+
 #: Fewer sequences than this are read in smaller batches.
 FEW_SEQUENCES = 500
 
@@ -88,7 +91,7 @@ def resolve(settings: SomeSettings, facts: Facts) -> SomeSettings:
     _fill(chosen, bidirectional=True, hidden_size=_hidden_size(facts))
     if _is_document(facts):  # a mean of many steps is as large as one of few
         _fill(chosen, window=PIECE, pooling="mean")
-    _fill(chosen, pooling="mean+max", convolutions=_convolutions(facts), embedding_size=100)
+    _fill(chosen, pooling=_pooling(facts), convolutions=_convolutions(facts), embedding_size=100)
     _fill(
         chosen,
         dropout=_dropout(facts),
@@ -257,6 +260,12 @@ def _convolutions(facts: Facts) -> str:
     if facts.kind == "series" and typical >= SHORT_SERIES:
         return "64x5" if typical < LONG_SERIES else "64x7/2,64x5/2"
     return "none"
+
+
+def _pooling(facts: Facts) -> str:
+    """A word or two tell which of many intents is meant: four folds of ATIS, 97.9% with attention, 97.6 without."""
+    many = _in_words(facts) and facts.answers.kind != "tags" and len(facts.answers.names) >= MANY_CLASSES
+    return "mean+max+attention" if many else "mean+max"
 
 
 def _takes_bag(facts: Facts, whole: bool) -> bool:

@@ -84,7 +84,7 @@ RANGES: dict[str, Range] = {
     "dropout_input": Numbers(0.0, 0.6),
     "learning_rate": Numbers(5e-4, 2e-2, log=True),
     "weight_decay": Numbers(1e-4, 0.5, log=True),
-    "pooling": OneOf(("mean", "max", "mean+max", "attention", "last")),
+    "pooling": OneOf(("mean", "max", "mean+max", "mean+max+attention", "attention", "last")),
     "label_smoothing": Numbers(0.0, 0.2),
     "batch_size": OneOf((8, 16, 32, 64, 128)),
     "embedding_size": Numbers(16, 512, log=True),
