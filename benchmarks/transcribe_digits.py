@@ -34,7 +34,7 @@ LENGTH, PAUSE = (1, 7), (0.05, 0.3)
 PIECES = 30
 
 #: A training ends in so long, whatever else the machine does.
-LONGEST = "20m"
+LONGEST = "12m"
 
 
 def parts(data: Path, run: int) -> Parts:
