@@ -88,6 +88,7 @@ def test_a_prediction_grows_with_its_sequence(elman: Shell, files: dict[str, Pat
     for command, sentence in (
         (["predict", out], "needs DATA"),
         (["predict", out, files["classify"], "--prompt", "x"], "needs DATA"),
+        (["predict", out, "a very dull film"], "say --prompt 'a very dull film'"),
         (["predict", out, files["classify"], "--out", tmp_path / "x.txt"], "written as .csv or .jsonl"),
         (["evaluate", out, files["classify"], "--per-line"], "--per-line is not for models of the task 'classify'"),
         (["generate", out], "task 'classify'"),

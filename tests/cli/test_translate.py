@@ -73,6 +73,7 @@ def test_from_files_to_targets(elman: Shell, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["two words"], "say --prompt 'two words'"),
         (["--prompt", "a", "--times"], "--times is not for models of the task 'translate'"),
         (["--prompt", "a", "--language-weight", 1], "--language-weight is not for models of the task"),
         ([], "needs DATA to translate"),

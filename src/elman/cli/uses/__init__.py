@@ -99,7 +99,7 @@ class Report(Protocol):
 
 
 def use_of(model: Any, asked: Predicting | Scoring) -> Any:
-    """The file for a model. Raises `UsageError` for an option that it has no use for."""
+    """The file for a model. Raises `UsageError` for an option that it has no use for, and for a text where files go."""
     use = importlib.import_module(f"elman.cli.uses.{USES[model.task]}")
     known = use.PREDICT if isinstance(asked, Predicting) else use.EVALUATE
     given = set(changes(asked.settings))
@@ -107,6 +107,9 @@ def use_of(model: Any, asked: Predicting | Scoring) -> Any:
     if unused := sorted(given - known - {"data", "json"}):
         takes = ", ".join(_flag(name) for name in sorted(known | {"json"}))
         raise UsageError(f"{_flag(unused[0])} is not for models of the task '{model.task}'; they take {takes}.")
+    for path in asked.data or ():
+        if {"data", "prompt"} <= known and " " in path.name and not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder. If it is a text itself, say --prompt '{path}'.")
     return use
 
 
