@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from elman.codecs.sequence import SequenceCodec
 from elman.codecs.text_steps import TextSteps
@@ -20,20 +20,63 @@ SomeSettings = TypeVar("SomeSettings", bound=LabelSettings)
 #: Without any limit a run reads about so many steps, within these numbers of passes over the data.
 DEFAULT_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000_000, 5, 100
 
-#: Updates of the weights for each bit that a class of a sentence tells, of texts in characters, and of all others;
-#: fewest and most passes; symbols that may be read in all.
-TEXT_UPDATES, LETTER_UPDATES, SYMBOL_UPDATES, TEXT_EPOCHS, TEXT_STEPS = 900, 6_500, 4_000, (4, 30), 10_000_000
+#: Fewest and most passes over texts; symbols that may be read in all.
+TEXT_EPOCHS, TEXT_STEPS = (4, 30), 10_000_000
 
-#: Words of a document, not a sentence; words of the piece of it that a pass reads, and updates of the weights.
-#: Of held-out reviews of 650 words the recurrent part had 64% right after four passes over whole ones, by pieces 84%
-#: after 600 updates; at a rate that stayed high 82% after 400 and 76% after 800, when it knew them by heart.
-DOCUMENT, PIECE, DOCUMENT_UPDATES = 150, 100, 600
+#: Words of a document, not a sentence, and of the piece of it that a pass reads.
+DOCUMENT, PIECE = 150, 100
 
-#: Signals are all but text. So many updates of the weights, and passes over large sets at least. Sound, which is varied
-#: the most, is learnt longer: digits of three held-out speakers 82% after 2,500 updates, 77% after 1,000.
-SIGNAL_UPDATES, SOUND_UPDATES, SIGNAL_EPOCHS = 1_000, 2_500, 12
+#: Passes over large sets of signals, which are all but text, at least.
+SIGNAL_EPOCHS = 12
 
-#: Classes of texts in words from which attention weighs the words beside mean and largest.
+
+class Habit(NamedTuple):
+    """What suits a kind of sequence.
+
+    Larger networks learn small sets by heart: more than 100 units made sentences no better. Much is dropped where a
+    network that is too sure is the greater danger than one that has learnt too little.
+
+    Attributes:
+        updates: Of the weights; of `BY_BITS` for each bit that a class tells.
+        hidden_size: Units of a layer and direction.
+        learning_rate: At its peak.
+        dropout: Between layers and before the head.
+        dropout_input: Much where a word tells in several ways what it is, little for characters, of which each counts.
+        dropout_words: More where one answer is found from many words than where each step has its own.
+    """
+
+    updates: int = 1_000
+    hidden_size: int = 64
+    learning_rate: float = 0.003
+    dropout: float = 0.4
+    dropout_input: float = 0.0
+    dropout_words: float = 0.0
+
+
+#: Texts without a habit of their own, and all that is no text: gestures, strokes and splice sites came to rest after
+#: 500 to 1,500 updates.
+TEXT, SIGNAL = Habit(4_000, 96, 0.004, 0.5, 0.1, 0.1), Habit()
+
+#: By kind of sequence, see `_kind`.
+#:
+#: Sentences of two classes are soon learnt by heart. Of held-out documents of 650 words the recurrent part had 64%
+#: right after four passes over whole ones, by pieces 84% after 600 updates; at a rate that stayed high 82% after 400
+#: and 76% after 800, when it knew them by heart. Sound, which is varied the most, is learnt longer: digits of three
+#: held-out speakers 82% after 2,500 updates, 77% after 1,000.
+HABITS = {
+    "sentences": TEXT._replace(updates=900, dropout_input=0.4, dropout_words=0.2),
+    "documents": TEXT._replace(updates=600, dropout_input=0.4, dropout_words=0.2),
+    "tagged words": TEXT._replace(dropout_input=0.4),
+    "letters": TEXT._replace(updates=6_500, hidden_size=128, dropout=0.3),
+    "symbols": TEXT,
+    "audio": SIGNAL._replace(updates=2_500, dropout=0.5, dropout_input=0.1),
+}
+
+#: What is learnt longer the more its classes tell.
+BY_BITS = "sentences"
+
+#: Classes from which attention weighs the words of a sentence, beside mean and largest: a word or two tell which of
+#: many intents is meant. Four folds of ATIS: 97.9% with attention, 97.6 without.
 MANY_CLASSES = 10
 
 #: Fewer sequences than this are read in smaller batches.
@@ -81,23 +124,21 @@ def resolve(settings: SomeSettings, facts: Facts) -> SomeSettings:
     chosen = flat(settings)
     if chosen["window"] != AUTO and facts.answers.kind == "tags":
         raise SettingsError("window is for labels of whole sequences: where every step has one, all are read.")
-    text = _is_text(facts)
+    text, kind = _is_text(facts), _kind(facts)
+    habit = HABITS.get(kind, SIGNAL)
     limited = any(chosen[limit] is not None for limit in ("epochs", "steps", "max_time"))
-    _fill(chosen, batch_size=_batch_size(facts), learning_rate=0.004 if text else 0.003, weight_decay=0.01)
+    _fill(chosen, batch_size=_batch_size(facts), learning_rate=habit.learning_rate, weight_decay=0.01)
     if not limited:
         epochs = _epochs_of_text if text else _epochs_of_signals
         chosen["epochs"] = epochs(facts, int(chosen["batch_size"]))
     _fill(chosen, cell="lstm" if text else "gru", num_layers=2 if facts.kind == "ink" else 1)
-    _fill(chosen, bidirectional=True, hidden_size=_hidden_size(facts))
-    if _is_document(facts):  # a mean of many steps is as large as one of few
+    _fill(chosen, bidirectional=True, hidden_size=habit.hidden_size)
+    if kind == "documents":  # a mean of many steps is as large as one of few
         _fill(chosen, window=PIECE, pooling="mean")
-    _fill(chosen, pooling=_pooling(facts), convolutions=_convolutions(facts), embedding_size=100)
-    _fill(
-        chosen,
-        dropout=_dropout(facts),
-        dropout_input=_input_dropout(facts),
-        dropout_words=_word_dropout(facts),
-    )
+    many = kind == "sentences" and len(facts.answers.names) >= MANY_CLASSES
+    _fill(chosen, pooling="mean+max+attention" if many else "mean+max")
+    _fill(chosen, convolutions=_convolutions(facts), embedding_size=100)
+    _fill(chosen, dropout=habit.dropout, dropout_input=habit.dropout_input, dropout_words=habit.dropout_words)
     _fill(chosen, bag=_takes_bag(facts, whole=bool(chosen["bidirectional"])))
     # Small networks are slower on two threads, and a probe of the machine would take longer than many a training.
     _fill(chosen, threads=1, precision="32")
@@ -175,69 +216,36 @@ def _batch_size(facts: Facts) -> int:
     return 16 if facts.sequences < FEW_SEQUENCES else 32
 
 
-def _epochs_of_text(facts: Facts, batch_size: int) -> int:
-    """Few passes where sentences are of two classes, which is soon learnt by heart; else more."""
-    wanted: float = SYMBOL_UPDATES
-    steps = facts.steps
-    if _is_document(facts):
-        wanted, steps = DOCUMENT_UPDATES, PIECE * facts.sequences
-    elif _in_words(facts) and facts.answers.kind != "tags":
-        wanted = TEXT_UPDATES * math.log2(max(2, len(facts.answers.names)))
-    elif _in_letters(facts):
-        wanted = LETTER_UPDATES
-    fewest, most = TEXT_EPOCHS
-    passes = wanted / max(1, math.ceil(facts.sequences / batch_size))
-    return round(max(fewest, min(most, passes, TEXT_STEPS / max(1, steps))))
-
-
-def _dropout(facts: Facts) -> float:
-    """Much where a network that is too sure is the greater danger than one that has learnt too little."""
-    if _in_letters(facts):
-        return 0.3
-    return 0.5 if _is_text(facts) or facts.kind == "audio" else 0.4
-
-
-def _input_dropout(facts: Facts) -> float:
-    """Much where a word tells in several ways what it is, little for characters, of which each counts."""
+def _kind(facts: Facts) -> str:
+    """Which of `HABITS` is meant."""
     if not _is_text(facts):
-        return 0.1 if facts.kind == "audio" else 0.0
-    return 0.4 if _in_words(facts) else 0.1
-
-
-def _word_dropout(facts: Facts) -> float:
-    """More where one answer is found from many words than where each step has its own."""
-    if not _is_text(facts):
-        return 0.0
-    return 0.2 if _in_words(facts) and facts.answers.kind != "tags" else 0.1
+        return facts.kind
+    tags = facts.answers.kind == "tags"
+    if facts.codec.kind == "words":
+        long = facts.steps >= DOCUMENT * facts.sequences
+        return "tagged words" if tags else "documents" if long else "sentences"
+    letters = isinstance(facts.codec, TextSteps) and facts.codec.codec.kind in ("characters", "bytes")
+    return "letters" if letters and not tags else "symbols"
 
 
 def _is_text(facts: Facts) -> bool:
     return facts.kind in ("text", "words")
 
 
-def _is_document(facts: Facts) -> bool:
-    """Whether texts are so long that what a word tells arrives thinly: they are learnt piece by piece."""
-    return _in_words(facts) and facts.answers.kind != "tags" and facts.steps >= DOCUMENT * facts.sequences
-
-
-def _in_words(facts: Facts) -> bool:
-    """Whether a step is a word, not a character or a piece."""
-    return _is_text(facts) and facts.codec.kind == "words"
-
-
-def _in_letters(facts: Facts) -> bool:
-    """Whether whole texts have a label, and a step is a character."""
-    letters = isinstance(facts.codec, TextSteps) and facts.codec.codec.kind in ("characters", "bytes")
-    return letters and facts.answers.kind != "tags"
+def _epochs_of_text(facts: Facts, batch_size: int) -> int:
+    kind = _kind(facts)
+    wanted: float = HABITS[kind].updates
+    if kind == BY_BITS:
+        wanted *= math.log2(max(2, len(facts.answers.names)))
+    steps = PIECE * facts.sequences if kind == "documents" else facts.steps
+    fewest, most = TEXT_EPOCHS
+    passes = wanted / max(1, math.ceil(facts.sequences / batch_size))
+    return round(max(fewest, min(most, passes, TEXT_STEPS / max(1, steps))))
 
 
 def _epochs_of_signals(facts: Facts, batch_size: int) -> int:
-    """So many that every set gets about as many updates: gestures, digits, strokes and splice sites alike.
-
-    Sets of 40 to 5,000 sequences came to rest after 500 to 1,500, the learning rate falling along a cosine.
-    """
-    updates = SOUND_UPDATES if facts.kind == "audio" else SIGNAL_UPDATES
-    wanted = updates / max(1, math.ceil(facts.sequences / batch_size))
+    """So many that every set, of 40 sequences or of 5,000, gets about as many updates."""
+    wanted = HABITS.get(facts.kind, SIGNAL).updates / max(1, math.ceil(facts.sequences / batch_size))
     affordable = DEFAULT_STEPS / max(1, facts.steps)
     return int(min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(min(max(wanted, SIGNAL_EPOCHS), affordable)))))
 
@@ -250,7 +258,7 @@ def _convolutions(facts: Facts) -> str:
     """
     if facts.answers.kind == "tags":
         return "none"
-    if _in_letters(facts):
+    if _kind(facts) == "letters":
         return "128x3"
     typical = sorted(facts.lengths)[len(facts.lengths) // 2] if facts.lengths else 0
     if facts.kind == "dna":
@@ -260,12 +268,6 @@ def _convolutions(facts: Facts) -> str:
     if facts.kind == "series" and typical >= SHORT_SERIES:
         return "64x5" if typical < LONG_SERIES else "64x7/2,64x5/2"
     return "none"
-
-
-def _pooling(facts: Facts) -> str:
-    """A word or two tell which of many intents is meant: four folds of ATIS, 97.9% with attention, 97.6 without."""
-    many = _in_words(facts) and facts.answers.kind != "tags" and len(facts.answers.names) >= MANY_CLASSES
-    return "mean+max+attention" if many else "mean+max"
 
 
 def _takes_bag(facts: Facts, whole: bool) -> bool:
@@ -289,13 +291,6 @@ def _frame_convolutions(frame: Sequence[int]) -> tuple[Convolution, ...]:
         return ()
     halvings = max(1, math.ceil(math.log2(max(frame[:2]) / FEW_PIXELS)))
     return (Convolution(16, 5, 2), *[Convolution(32, 3, 2)] * (halvings - 1))
-
-
-def _hidden_size(facts: Facts) -> int:
-    """Larger ones learn small sets by heart: more than 100 units made sentences no better."""
-    if _in_letters(facts):
-        return 128
-    return 96 if _is_text(facts) else 64
 
 
 def _fill(chosen: dict[str, Any], **values: Any) -> None:
