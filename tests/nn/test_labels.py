@@ -12,7 +12,8 @@ import tolerances
 from elman.data import SequenceBatch
 from elman.errors import DataError, SettingsError
 from elman.nn import CRFHead
-from elman.nn.labels import LabelNetwork, as_function
+from elman.nn.labels import LabelNetwork
+from elman.nn.own_encoder import as_function
 from elman.shapes import LabelShape
 
 LENGTHS = torch.tensor([9, 4, 1])

@@ -14,7 +14,8 @@ from elman import cells
 from elman.codecs.sequence import Steps
 from elman.data import scores_of
 from elman.errors import BundleError, DataError, UsageError
-from elman.nn.labels import LabelNetwork, as_function
+from elman.nn.labels import LabelNetwork
+from elman.nn.own_encoder import as_function
 from elman.runtime import labels as module
 from elman.runtime.labels import LabelEngine
 

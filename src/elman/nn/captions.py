@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
 from elman.nn.dropout import checked
 from elman.nn.normed import NormedConv2d
 from elman.nn.pairs import Decoder, Pairs, Written
@@ -23,14 +23,24 @@ class RegionEncoder(nn.Module):
         shape: What it is made of.
         dropout: Share of the regions' features that are dropped, in training.
         normed: Whether convolutions are normalised while they learn, see `elman.nn.normed`.
+        own: A module of one's own that makes ``shape.own``, as (n, features, rows, columns), of pictures (n, channels,
+            height, width). It is trained along unless its parameters need no gradients.
 
-    Parameters have the names of `RegionShape.parameter_shapes`, beside them those of norms. First weights: those of
-    convolutions by He et al. (2015), places normal with deviation 1, as large as what normed convolutions see there.
+    Parameters have the names of `RegionShape.parameter_shapes`, beside them those of norms and ``own``. First weights:
+    those of convolutions by He et al. (2015), places normal with deviation 1, as large as what normed convolutions see
+    there.
     """
 
-    def __init__(self, shape: RegionShape, *, dropout: float = 0.0, normed: bool = False) -> None:
+    def __init__(
+        self, shape: RegionShape, *, dropout: float = 0.0, normed: bool = False, own: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        self.shape = shape
+        if bool(shape.own) != (own is not None):
+            raise SettingsError(
+                f"The shape of the network says that an encoder of one's own makes {shape.own or 'nothing'}: "
+                f"{'give it' if shape.own else 'leave it out'}."
+            )
+        self.shape, self.own = shape, own
         self.dropout = nn.Dropout(checked("dropout", dropout))
         self.convolutions = nn.ModuleList()
         channels = shape.frame[-1]
@@ -41,22 +51,28 @@ class RegionEncoder(nn.Module):
             nn.init.zeros_(layer.get_parameter("bias"))
             self.convolutions.append(layer)
             channels = each.channels
-        if shape.convolutions:
+        if not shape.convolutions:
+            self.project = nn.Linear((shape.own or shape.frame)[-1], shape.memory)
+        if len(shape.frame) > 1:
             rows, columns = shape.grid
             self.place = nn.Parameter(torch.randn(rows * columns, shape.memory))
-        else:
-            self.project = nn.Linear(shape.frame[0], shape.memory)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Pictures (B, height, width, channels), or regions (B, regions, features), to (B, regions, memory)."""
+        regions = pictures
+        if len(self.shape.frame) > 1:
+            seen = pictures.permute(0, 3, 1, 2)
+            if self.own is not None:
+                seen = self.own(seen)
+            for layer in self.convolutions:
+                seen = F.relu(layer(seen))
+            regions = seen.flatten(2).transpose(1, 2)
         if not self.shape.convolutions:
-            ready: Tensor = self.dropout(F.relu(self.project(pictures)))
-            return ready
-        seen = pictures.permute(0, 3, 1, 2)
-        for layer in self.convolutions:
-            seen = F.relu(layer(seen))
-        regions: Tensor = self.dropout(seen.flatten(2).transpose(1, 2) + self.place)
-        return regions
+            regions = F.relu(self.project(regions))
+        if len(self.shape.frame) > 1:
+            regions = regions + self.place
+        dropped: Tensor = self.dropout(regions)
+        return dropped
 
 
 @final
@@ -68,6 +84,7 @@ class CaptionNetwork(nn.Module):
         dropout: Share of the features dropped of regions, of words and of what a word is told from.
         dropout_words: Share of the words it reads that are hidden, in training.
         normed: Whether convolutions are normalised while they learn, see `elman.nn.normed`.
+        own: Makes regions of pictures in place of convolutions, see `RegionEncoder`.
         backend: ``auto``, ``compiled``, ``torch`` or ``reference``; see `elman.nn.choose`.
 
     Parameters have the names of `CaptionShape.parameter_shapes`.
@@ -88,11 +105,12 @@ class CaptionNetwork(nn.Module):
         dropout: float = 0.0,
         dropout_words: float = 0.0,
         normed: bool = False,
+        own: nn.Module | None = None,
         backend: str = "auto",
     ) -> None:
         super().__init__()
         self.shape = shape
-        self.encoder = RegionEncoder(shape.encoder, dropout=dropout, normed=normed)
+        self.encoder = RegionEncoder(shape.encoder, dropout=dropout, normed=normed, own=own)
         self.decoder = Decoder(shape.decoder, dropout=dropout, dropout_words=dropout_words, backend=backend)
 
     def forward(self, batch: Pairs, *, sampling: float = 0.0) -> Written:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol, final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -313,18 +310,6 @@ class LabelNetwork(nn.Module):
         other = torch.tensor(self.shape.two_strands, device=inputs.device)
         backwards = _backwards(inputs, lengths)
         return other[backwards] if self.shape.symbols else backwards[..., other]
-
-
-def as_function(encoder: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """An encoder in evaluation, as `elman.runtime.labels.LabelEngine` takes it: of frames (n, ...), channels last."""
-    encoder = copy.deepcopy(encoder).cpu().eval()
-
-    @torch.no_grad()
-    def encode(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows: NDArray[np.float32] = encoder(torch.from_numpy(frames).movedim(-1, 1)).float().numpy()
-        return rows
-
-    return encode
 
 
 def _head(shape: LabelShape, features: int) -> nn.Linear | CRFHead | CTCHead:

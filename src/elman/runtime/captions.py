@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elman.decoding.beam import Output, Penalties
-from elman.errors import DataError
+from elman.errors import DataError, UsageError
 from elman.runtime.backends import Array, StreamPrecision
 from elman.runtime.engine import check_shapes
-from elman.runtime.label_parts import Linear, PixelConvolution
+from elman.runtime.label_parts import Encoder, Linear, PixelConvolution
 from elman.runtime.pairs import (
     HYPOTHESES_AT_ONCE,
     NO_PENALTIES,
@@ -25,6 +26,9 @@ from elman.runtime.pairs import (
 )
 from elman.shapes.captions import CaptionShape, RegionShape
 
+#: How the names of the weights of a module of the user's own begin.
+OWN = "own."
+
 
 @final
 class RegionEngine:
@@ -35,10 +39,13 @@ class RegionEngine:
         tensors: Its parameters in float32, named and shaped as ``shape.parameter_shapes()`` says.
         backend: ``"compiled"``, ``"reference"`` or ``"auto"``, as for `elman.runtime.Engine`.
         precision: ``"float32"``, or ``"bfloat16"`` for matrices of half the bytes (compiled only).
+        own: What a module of the user's own makes of pictures (n, height, width, channels): (n, *``shape.own``). Where
+            the network has one, its weights, ``own.<name>``, may be among the tensors, and are left alone.
 
     Raises:
         BundleError: The tensors do not fit to the shape.
         BackendError: The backend is unknown, or cannot run here though asked for by name.
+        UsageError: The module of the network is missing.
     """
 
     def __init__(
@@ -48,17 +55,22 @@ class RegionEngine:
         *,
         backend: str = "auto",
         precision: StreamPrecision = "float32",
+        own: Encoder | None = None,
     ) -> None:
+        if shape.own:
+            if own is None:
+                raise UsageError("The network was trained with an encoder of one's own: give it as encoder.")
+            tensors = {name: value for name, value in tensors.items() if not name.startswith(OWN)}
         check_shapes(shape.parameter_shapes(), tensors)
         run = (backend, precision)
-        self.shape = shape
+        self.shape, self._own = shape, own
         self._convolutions = [
             PixelConvolution(each, tensors[f"convolutions.{i}.weight"], tensors[f"convolutions.{i}.bias"], *run)
             for i, each in enumerate(shape.convolutions)
         ]
-        ready = not shape.convolutions
-        self._project = Linear(tensors["project.weight"], tensors["project.bias"], *run) if ready else None
-        self._place = np.zeros((0, shape.memory), np.float32) if ready else tensors["place"]
+        projected = not shape.convolutions
+        self._project = Linear(tensors["project.weight"], tensors["project.bias"], *run) if projected else None
+        self._place = tensors.get("place")
 
     def memory(self, pictures: Sequence[Array]) -> Memory:
         """Of pictures (height, width, channels), or regions (regions, features), each. Raises `DataError`."""
@@ -66,17 +78,30 @@ class RegionEngine:
             found = picture.shape if len(self.shape.frame) == 3 else picture.shape[1:]
             if found != self.shape.frame:
                 raise DataError(f"Each picture or region must be of the shape {self.shape.frame}, found {found}.")
+        regions, lengths = self._ready(pictures) if len(self.shape.frame) == 1 else self._made(pictures)
         if self._project is not None:
-            lengths = np.array([max(1, len(picture)) for picture in pictures])
-            regions = np.zeros((len(pictures), int(lengths.max()), self.shape.frame[0]), np.float32)
-            for row, picture in enumerate(pictures):
-                regions[row, : len(picture)] = picture
-            return Memory(np.maximum(self._project(regions), 0), lengths)
+            regions = np.maximum(self._project(regions), 0)
+        return Memory(regions if self._place is None else regions + self._place, lengths)
+
+    def _made(self, pictures: Sequence[Array]) -> tuple[Array, NDArray[np.int64]]:
+        """Regions (n, regions, features) of pictures, and how many there are of each."""
         seen = np.stack(pictures).astype(np.float32)
+        if self._own is not None:
+            seen = self._own(seen)
+            if seen.shape[1:] != self.shape.own:
+                raise DataError(f"The encoder must make {self.shape.own} of a picture, found {seen.shape[1:]}.")
         for layer in self._convolutions:
             seen = layer(seen)
-        entries = seen.reshape(len(seen), -1, self.shape.memory) + self._place
-        return Memory(entries, np.full(len(entries), entries.shape[1]))
+        regions = seen.reshape(len(seen), -1, seen.shape[-1])
+        return regions, np.full(len(regions), regions.shape[1])
+
+    def _ready(self, pictures: Sequence[Array]) -> tuple[Array, NDArray[np.int64]]:
+        """Regions that come ready, zeros behind those of which there are fewer."""
+        lengths = np.array([max(1, len(picture)) for picture in pictures])
+        regions = np.zeros((len(pictures), int(lengths.max()), self.shape.frame[0]), np.float32)
+        for row, picture in enumerate(pictures):
+            regions[row, : len(picture)] = picture
+        return regions, lengths
 
 
 @final
@@ -95,11 +120,14 @@ class CaptionEngine:
         *,
         backend: str = "auto",
         precision: StreamPrecision = "float32",
+        own: Encoder | None = None,
     ) -> None:
-        check_shapes(shape.parameter_shapes(), tensors)
         self.shape = shape
-        self.encoder = RegionEngine(shape.encoder, part_of(tensors, "encoder"), backend=backend, precision=precision)
-        self.decoder = DecoderEngine(shape.decoder, part_of(tensors, "decoder"), backend=backend, precision=precision)
+        regions, writing = part_of(tensors, "encoder"), part_of(tensors, "decoder")
+        named = {name: value for name, value in tensors.items() if not name.startswith(f"encoder.{OWN}")}
+        check_shapes(shape.parameter_shapes(), named if shape.encoder.own else tensors)
+        self.encoder = RegionEngine(shape.encoder, regions, backend=backend, precision=precision, own=own)
+        self.decoder = DecoderEngine(shape.decoder, writing, backend=backend, precision=precision)
 
     def explain(self) -> str:
         """Which backend runs, and why."""

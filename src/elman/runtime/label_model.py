@@ -16,8 +16,9 @@ from elman.codecs.sequence import SequenceCodec, Steps
 from elman.errors import BundleError, UsageError
 from elman.runtime.answers import Answers
 from elman.runtime.backends import Array, StreamPrecision
+from elman.runtime.label_parts import Encoder
 from elman.runtime.label_stream import LabelStream
-from elman.runtime.labels import Encoder, LabelEngine
+from elman.runtime.labels import LabelEngine
 from elman.runtime.model import Model
 from elman.shapes import LabelShape
 
@@ -74,6 +75,11 @@ class LabelModel(Model):
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copies: all but the engines, which are made again where they are needed."""
         return {**self.__dict__, "_engines": {}}
+
+    @property
+    def own_encoder(self) -> str:
+        """How the names of an own encoder's weights begin among the tensors; empty for a network without one."""
+        return "encoder." if self.shape.encoder else ""
 
     def engine(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> LabelEngine:
         """The network, ready to score; the same object for all who ask for the same."""
@@ -153,7 +159,7 @@ class LabelModel(Model):
 
     def difference(self, recorded: Mapping[str, Any]) -> float:
         """In scores, before softmax; 0 where the encoder that they need is not there yet."""
-        if self.shape.encoder and self.encoder is None:
+        if self.own_encoder and self.encoder is None:
             return 0.0
         expected = np.array(recorded["scores"], np.float32)
         return float(np.abs(self._scores(self.engine(), recorded) - expected).max(initial=0.0))

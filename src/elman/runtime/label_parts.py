@@ -6,8 +6,8 @@ Arrays are (time, batch, features). A linear layer gives a row the same bits wha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias, final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from elman.runtime.backends import Array, StreamPrecision, make_stack
 from elman.shapes import Convolution
+
+#: What an encoder of the user's own makes of frames (n, ..., channels), features last.
+Encoder: TypeAlias = Callable[[Array], Array]
 
 Counts = NDArray[np.int64]
 

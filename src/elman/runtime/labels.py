@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, final
+from collections.abc import Mapping, Sequence
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from elman.runtime.engine import ROWS_AT_ONCE, check_shapes, log_softmax
 from elman.runtime.label_parts import (
     AttendedSteps,
     Counts,
+    Encoder,
     LargestOfSteps,
     LastStep,
     Linear,
@@ -34,9 +35,6 @@ from elman.shapes import Convolution, LabelShape
 from elman.shapes.labels import STRIDED_HEADS
 
 __all__ = ["Convolution", "LabelEngine", "LabelShape", "LabelState"]
-
-#: Frames (n, ...), channels last, to features (n, features).
-Encoder: TypeAlias = Callable[[Array], Array]
 
 #: What is remembered of a sequence so far, (1, ...) each; nothing but the numbers in it says what it means.
 LabelState = dict[str, NDArray[Any]]

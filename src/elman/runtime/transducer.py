@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from elman.codecs.sequence import Steps
 from elman.runtime.backends import Array, State, StreamPrecision, make_stack
 from elman.runtime.engine import check_shapes, log_softmax
-from elman.runtime.label_parts import Linear
-from elman.runtime.labels import Encoder, LabelEngine
+from elman.runtime.label_parts import Encoder, Linear
+from elman.runtime.labels import LabelEngine
 from elman.shapes import TransducerShape
 
 

@@ -16,13 +16,15 @@ class RegionShape:
     """What makes regions of a picture: the memory that a decoder looks at.
 
     A picture (height, width, channels) goes through ``convolutions`` with ReLU; each pixel of what comes out is a
-    region, with the features of its place added, which are learnt. Regions that come ready, (features,) each, go
-    through a linear layer with ReLU.
+    region, with the features of its place added, which are learnt. Or a module of the user's makes regions of it,
+    which go through a linear layer with ReLU before their places are added. Regions that come ready, (features,) each,
+    go through such a layer too, and have no places.
 
     Attributes:
         frame: Shape of a picture, (height, width, channels), or of a region that comes ready, (features,).
         convolutions: Over the pixels; none for regions that come ready.
         memory: Features of a region for the decoder; those of the last convolution, where there are any.
+        own: Rows, columns and features of what a module of the user's makes of a picture; empty without one.
 
     Raises `SettingsError` for what does not fit together. `parameter_shapes` names the weights.
     """
@@ -30,14 +32,20 @@ class RegionShape:
     frame: tuple[int, ...]
     memory: int
     convolutions: tuple[Convolution, ...] = ()
+    own: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frame", tuple(self.frame))
         object.__setattr__(self, "convolutions", tuple(Convolution(*each) for each in self.convolutions))
         if len(self.frame) not in (1, 3) or min(self.frame, default=0) < 1:
             raise SettingsError(f"A picture is (height, width, channels), a region (features,), not {self.frame}.")
-        if (len(self.frame) == 3) != bool(self.convolutions):
-            raise SettingsError("Pictures need convolutions, regions that come ready have none.")
+        object.__setattr__(self, "own", tuple(self.own))
+        if (len(self.frame) == 3) != (bool(self.convolutions) != bool(self.own)):
+            raise SettingsError(
+                "Pictures need convolutions or an encoder of one's own, regions that come ready neither."
+            )
+        if self.own and (len(self.own) != 3 or min(self.own) < 1):
+            raise SettingsError(f"What an encoder of one's own makes is (rows, columns, features), not {self.own}.")
         if any(min(each) < 1 or each.width % 2 == 0 for each in self.convolutions):
             raise SettingsError("Convolutions over pixels need channels, an odd width and a stride of at least 1.")
         if self.convolutions and self.convolutions[-1].channels != self.memory:
@@ -48,6 +56,8 @@ class RegionShape:
     @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of the regions of a picture; (0, 0) where they come ready."""
+        if self.own:
+            return self.own[0], self.own[1]
         if not self.convolutions:
             return 0, 0
         height, width, _ = self.frame
@@ -58,19 +68,21 @@ class RegionShape:
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every tensor.
 
-        ``convolutions.<layer>.weight`` (channels, channels below, width, width) and ``.bias``, ``place`` (regions,
-        memory); or ``project.weight`` (memory, features) and ``project.bias``.
+        ``convolutions.<layer>.weight`` (channels, channels below, width, width) and ``.bias``, or ``project.weight``
+        (memory, features) and ``project.bias``; of pictures ``place`` (regions, memory). Those of an encoder of the
+        user's, ``own.<name>``, are not named here.
         """
-        if not self.convolutions:
-            return {"project.weight": (self.memory, self.frame[0]), "project.bias": (self.memory,)}
         shapes: dict[str, tuple[int, ...]] = {}
+        if not self.convolutions:
+            features = (self.own or self.frame)[-1]
+            shapes = {"project.weight": (self.memory, features), "project.bias": (self.memory,)}
         channels = self.frame[-1]
         for number, each in enumerate(self.convolutions):
             shapes[f"convolutions.{number}.weight"] = (each.channels, channels, each.width, each.width)
             shapes[f"convolutions.{number}.bias"] = (each.channels,)
             channels = each.channels
         rows, columns = self.grid
-        return shapes | {"place": (rows * columns, self.memory)}
+        return shapes if len(self.frame) == 1 else shapes | {"place": (rows * columns, self.memory)}
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ class CaptionShape:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         regions = asdict(self.encoder)
-        regions["frame"] = list(self.encoder.frame)
+        regions["frame"], regions["own"] = list(self.encoder.frame), list(self.encoder.own)
         regions["convolutions"] = [list(each) for each in self.encoder.convolutions]
         return {"encoder": regions, "decoder": as_plain(self.decoder)}
 

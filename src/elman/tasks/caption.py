@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from elman.data.examples import Answer, Examples
 from elman.data.splits import Parts
+from elman.runtime.bundle import Bundle
 from elman.runtime.caption_model import Caption, CaptionModel
 from elman.runtime.pair_model import Writing
 from elman.settings import CaptionerSettings
@@ -19,6 +20,8 @@ from elman.tasks.learner import Learner, scored_in
 from elman.tasks.text_report import asked_writing, commonest, truth_in
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from elman.nn.subject import Subject
     from elman.training.events import Callback
 
@@ -54,12 +57,21 @@ class Captioner(Learner[CaptionerSettings, CaptionModel]):
         source: str = "examples in memory",
         out: str | Path | None = None,
         resume: bool = False,
+        encoder: nn.Module | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Train on data that are divided already; `Learner.fit_parts` says what the arguments mean."""
+        """Train on data that are divided already.
+
+        ``encoder`` is a torch module of your own in place of the convolutions: pictures (n, channels, height, width) to
+        regions (n, features, rows, columns). It is trained along unless its parameters need no gradients. A folder
+        keeps its weights, not the module itself, which `load` is given again. `Learner.fit_parts` says what the other
+        arguments mean.
+        """
         from elman.tasks import caption_training as training
 
-        trained = training.run(parts, self._asked(), source=source, out=out, resume=resume, callbacks=callbacks)
+        trained = training.run(
+            parts, self._asked(), source=source, out=out, resume=resume, encoder=encoder, callbacks=callbacks
+        )
         self._effective, self._model = trained.settings, trained.model
         self._sample = trained.model.record((parts.train.inputs[0], truth_in(parts.train)[0][0]))
         self._metrics = {"training": trained.training}
@@ -109,6 +121,20 @@ class Captioner(Learner[CaptionerSettings, CaptionModel]):
         """How good the model is on pictures whose captions are known; arguments as for `fit` and `writing`."""
         examples = self.examples(X, y, with_targets=True)
         return self._reported({"data": examples}, f"{len(examples):,} pictures", None, **options)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, encoder: nn.Module | None = None) -> Self:
+        """Read a model folder; ``encoder`` is a module as it was given to `fit`, for the weights that the folder holds.
+
+        Raises `BundleError` with one sentence on what is wrong with it.
+        """
+        bundle = Bundle.read(folder, CaptionModel)
+        found = cls._of(bundle, folder)
+        if encoder is not None:
+            from elman.tasks.own_encoder import with_encoder
+
+            found._model = with_encoder(bundle, encoder, folder)
+        return found
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """The mean CIDEr-D."""

@@ -8,6 +8,7 @@ import torch
 from elman.data.examples import Examples
 from elman.errors import DataError
 from elman.nn.captions import CaptionNetwork
+from elman.nn.own_encoder import FromFunction
 from elman.nn.subject import Subject
 from elman.runtime.caption_model import CaptionModel
 from elman.runtime.pair_model import END
@@ -40,8 +41,10 @@ def subject(model: CaptionModel, examples: Examples, steps: int, batch: int, tit
     )
     regions = torch.tensor([len(model.codec.encode(examples.inputs[row])) for row, _ in found])
     lengths = None if model.codec.size is not None else regions
-    network = CaptionNetwork(model.shape, backend="reference").eval()
-    put_weights(network, model.tensors)
+    own = None if model.encoder is None else FromFunction(model.encoder)
+    network = CaptionNetwork(model.shape, own=own, backend="reference").eval()
+    without_own = {n: value for n, value in model.tensors.items() if not own or not n.startswith(model.own_encoder)}
+    put_weights(network, without_own)
     read = torch.cat([torch.full((len(targets), 1), end), targets[:, :-1]], 1)
     with torch.no_grad():
         memory = network.encoder(pictures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ from elman.data.captions import CaptionBatches
 from elman.data.examples import Examples
 from elman.data.sources import settled
 from elman.data.splits import Parts
-from elman.errors import DataError, NonFiniteLossError
+from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.nn.captions import CaptionNetwork
+from elman.nn.own_encoder import as_function, made_of
 from elman.runtime.caption_model import CaptionModel
 from elman.runtime.pair_model import spaced
 from elman.settings import AUTO, CaptionerSettings, CaptionInputSettings, WritingSettings, flat, update
@@ -84,14 +86,15 @@ def run(
     source: str,
     out: str | Path | None,
     resume: bool,
+    encoder: torch.nn.Module | None,
     callbacks: Sequence[Callback],
 ) -> Trained:
-    """Train a model from start to end; `elman.tasks.learner.Learner.fit_parts` says what the arguments mean."""
+    """Train a model from start to end; `elman.tasks.caption.Captioner.fit_parts` says what the arguments mean."""
     with record_in(
         out, resume, CaptionModel, settings, sha256=lambda: fingerprint(parts), source=source,
-        begin=lambda: _begin(parts, settings, source, callbacks),
+        begin=lambda: _begin(parts, settings, source, encoder, callbacks),
     ) as (folder, record):  # fmt: skip
-        return _train(parts, record, folder, resume, callbacks)
+        return _train(parts, record, folder, resume, encoder, callbacks)
 
 
 def captions_in(examples: Examples) -> tuple[list[int], list[str]]:
@@ -109,7 +112,13 @@ def captions_in(examples: Examples) -> tuple[list[int], list[str]]:
     return owners, texts
 
 
-def _begin(parts: Parts, settings: CaptionerSettings, source: str, callbacks: Sequence[Callback]) -> Record:
+def _begin(
+    parts: Parts,
+    settings: CaptionerSettings,
+    source: str,
+    encoder: torch.nn.Module | None,
+    callbacks: Sequence[Callback],
+) -> Record:
     """Settle what the settings leave open."""
     _, texts = captions_in(parts.train)
     asked = settings.input
@@ -118,22 +127,39 @@ def _begin(parts: Parts, settings: CaptionerSettings, source: str, callbacks: Se
         augment=asked.augment,
     )  # fmt: skip
     target = _text_codec(asked, texts)
+    own = () if encoder is None else _own_regions(encoder, codec)
+    if own:
+        settings = update(settings, {"convolutions": "none"}, "budget")
     settings = replace(_resolved(settings, codec, target, len(texts)), data=settled(settings.data, parts.train))
-    shape = _shape(settings, codec, target)
+    shape = _shape(settings, codec, target, own)
     lengths = [len(target.encode(spaced(target.kind, text))) for text in texts]
     model = CaptionModel(shape, codec, target, longest=int(np.quantile(lengths, 0.999)) + 2)
     network, (rows, columns) = settings.network, shape.encoder.grid
     regions = f"{rows} x {columns} regions" if rows else "regions that come ready"
+    maker = f"convolutions {network.convolutions}" if shape.encoder.convolutions else "an encoder of one's own"
     sentences = (
         *parts.sentences, codec.describe(),
         f"A caption is written in {len(target):,} {'words' if target.kind == 'words' else target.kind}.",
         f"{network.cell} of {network.hidden_size} units with {network.attention} attention over {regions}"
-        + (f", made by convolutions {network.convolutions}." if rows else "."),
+        + (f", made by {maker}." if rows else "."),
     )  # fmt: skip
     for sentence in sentences:
         for callback in callbacks:
             callback.on_note(sentence)
     return RunRecord(settings, model, source, fingerprint(parts))
+
+
+def _own_regions(encoder: torch.nn.Module, codec: PicturesCodec) -> tuple[int, ...]:
+    """Rows, columns and features of what an encoder makes of a picture. Raises `UsageError` where it does not fit."""
+    if codec.size is None:
+        raise UsageError("An encoder takes pictures; these are regions that come ready.")
+    made = made_of(encoder, codec.frame)
+    if len(made) != 3:
+        raise UsageError(
+            f"The encoder must make (n, features, rows, columns) of pictures, found (n, {', '.join(map(str, made))})."
+        )
+    features, rows, columns = made
+    return rows, columns, features
 
 
 def _text_codec(settings: CaptionInputSettings, texts: Sequence[str]) -> TextCodec:
@@ -184,26 +210,35 @@ def _usual_convolutions(size: tuple[int, int]) -> str:
     return ",".join([*layers, f"{MOST_CHANNELS}x3"])
 
 
-def _shape(settings: CaptionerSettings, codec: PicturesCodec, target: TextCodec) -> CaptionShape:
+def _shape(
+    settings: CaptionerSettings, codec: PicturesCodec, target: TextCodec, own: tuple[int, ...] = ()
+) -> CaptionShape:
     """The network that settings without any 'auto' describe."""
     network, hidden = settings.network, int(settings.network.hidden_size)
-    layers: tuple[Convolution, ...] = () if codec.size is None else convolutions(network.convolutions)
+    layers: tuple[Convolution, ...] = () if codec.size is None or own else convolutions(network.convolutions)
     memory = layers[-1].channels if layers else hidden
     decoder = DecoderShape(
         len(target) + 1, int(network.embedding_size), network.cell, (hidden,), memory=memory, attentional_size=hidden,
         attention=network.attention, input_feeding=network.input_feeding,
     )  # fmt: skip
-    return CaptionShape(RegionShape(codec.frame, memory, layers), decoder)
+    return CaptionShape(RegionShape(codec.frame, memory, layers, own), decoder)
 
 
-def _train(parts: Parts, record: Record, folder: Path | None, resume: bool, callbacks: Sequence[Callback]) -> Trained:
+def _train(
+    parts: Parts,
+    record: Record,
+    folder: Path | None,
+    resume: bool,
+    encoder: torch.nn.Module | None,
+    callbacks: Sequence[Callback],
+) -> Trained:
     settings, model = record.settings, record.model
     training, network_settings = settings.training, settings.network
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
         network = CaptionNetwork(
             model.shape, dropout=float(network_settings.dropout), dropout_words=network_settings.dropout_words,
-            normed=True, backend=network_settings.backend,
+            normed=True, own=copy.deepcopy(encoder), backend=network_settings.backend,
         )  # fmt: skip
     batches = batches_of(parts.train, model, int(training.batch_size), training.seed)
     outcome = train(
@@ -219,7 +254,8 @@ def _train(parts: Parts, record: Record, folder: Path | None, resume: bool, call
     learnt = captions_in(parts.train)[1]
     symbols = sum(len(model.learn(text)) + 1 for text in learnt)
     figures = outcome.figures(record.source, record.sha256, symbols) | {"sequences": len(learnt)}
-    trained = replace(model, tensors=tensors_of(network))
+    made = None if network.encoder.own is None else as_function(network.encoder.own)
+    trained = replace(model, tensors=tensors_of(network), encoder=made)
     early = outcome.failure is not None or figures["stopped_by"] == "interrupt"
     writing = tuned(settings.writing, trained, None if early else parts.valid, callbacks)
     return Trained(replace(settings, training=outcome.settings, writing=writing), trained, figures, outcome.failure)

@@ -18,10 +18,10 @@ from elman.data.examples import Examples
 from elman.data.labelled import make_batch
 from elman.errors import DataError
 from elman.nn.labels import LabelNetwork
+from elman.nn.own_encoder import FromFunction
 from elman.nn.recurrent import Recurrent
 from elman.nn.subject import Subject
 from elman.runtime.label_model import LabelModel
-from elman.runtime.labels import Encoder
 from elman.shapes import LabelShape
 from elman.tasks.training_run import put_weights
 
@@ -46,7 +46,7 @@ def subject(model: LabelModel, examples: Examples, steps: int, batch: int, title
 
     Raises `DataError` without targets, or where no sequence has 2 steps.
     """
-    network = LabelNetwork(model.shape, encoder=None if model.encoder is None else _Encoder(model.encoder))
+    network = LabelNetwork(model.shape, encoder=None if model.encoder is None else FromFunction(model.encoder))
     put_weights(network, {name: value for name, value in model.tensors.items() if not name.startswith("encoder.")})
     return subject_of(network, model, examples, steps, batch, title)
 
@@ -92,17 +92,6 @@ def look(network: LabelNetwork, chosen: Sequence[Chosen], question: Question, ti
         answers=question.answers,
         title=_title(title, shape),
     )
-
-
-class _Encoder(torch.nn.Module):
-    """An encoder of one's own as it is after training."""
-
-    def __init__(self, encode: Encoder) -> None:
-        super().__init__()
-        self._encode = encode
-
-    def forward(self, frames: Tensor) -> Tensor:
-        return torch.from_numpy(self._encode(frames.movedim(1, -1).numpy()))
 
 
 @dataclass(frozen=True)

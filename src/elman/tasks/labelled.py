@@ -173,7 +173,7 @@ class Labelled(Learner[LabelSettings, LabelModel]):
         bundle = Bundle.read(folder, LabelModel)
         found = cls._of(bundle, folder)
         if encoder is not None:
-            from elman.tasks.label_encoder import with_encoder
+            from elman.tasks.own_encoder import with_encoder
 
             found._model = with_encoder(bundle, encoder, folder)
         return found

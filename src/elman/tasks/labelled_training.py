@@ -25,7 +25,8 @@ from elman.data.sources import settled
 from elman.data.splits import Parts
 from elman.errors import DataError, NonFiniteLossError, UsageError
 from elman.metrics.calibration import temperature
-from elman.nn.labels import LabelNetwork, as_function
+from elman.nn.labels import LabelNetwork
+from elman.nn.own_encoder import as_function, made_of
 from elman.nn.subject import Subject
 from elman.runtime.answers import Answers
 from elman.runtime.backends import Array
@@ -34,7 +35,6 @@ from elman.settings import AUTO, LabelSettings
 from elman.shapes import LabelShape
 from elman.tasks import labelled_budget as budget
 from elman.tasks.label_bag import EVEN, weigh
-from elman.tasks.label_encoder import shape_with
 from elman.tasks.label_selection import held_out_score
 from elman.tasks.label_start import Start
 from elman.tasks.label_subject import subject_of
@@ -173,7 +173,7 @@ def _begin(
     bag = Bag.fit(learnt.inputs, targets, learnt.kind) if settings.network.bag else None
     shape = budget.shape_of(settings, facts, 0 if bag is None else len(bag))
     if encoder is not None:
-        shape = shape_with(encoder, shape)
+        shape = _shape_with(encoder, shape)
     model = LabelModel(shape if start is None else start.shape(shape), codec, answers, bag)
     for sentence in (*parts.sentences, codec.describe(), budget.describe(settings, shape)):
         for callback in callbacks:
@@ -182,6 +182,16 @@ def _begin(
     return RunRecord(settings, model, source, fingerprint(parts), begun_from), Encoded.of(
         learnt, model, steps, learnt=True
     )
+
+
+def _shape_with(encoder: torch.nn.Module, shape: LabelShape) -> LabelShape:
+    """The shape with an encoder in place of convolutions over pixels. Raises `UsageError` where it does not fit."""
+    if not shape.frame:
+        raise UsageError("An encoder takes frames or rows of numbers; these sequences are symbols, which are embedded.")
+    made = made_of(encoder, shape.frame)
+    if len(made) != 1:
+        raise UsageError(f"The encoder must make (n, features) of frames, found (n, {', '.join(map(str, made))}).")
+    return replace(shape, encoder=made[0], frame_convolutions=())
 
 
 def targets_in(examples: Examples) -> Sequence[Any]:
