@@ -53,7 +53,8 @@ class PicturesCodec:
 
         ``picture_size`` is the longer side in pixels; auto takes that of the pictures, at most 64. ``augment`` is
         ``auto``, ``none`` or a list of ``shift``, ``contrast``, ``brightness``, each with ``=STRENGTH`` if wanted;
-        ``flip`` (left and right, by chance) where captions do not tell them apart. Raises `DataError`.
+        ``zoom`` cuts away at most such a share of the sides, and ``flip`` (left and right, by chance) is for captions
+        that do not tell them apart. Raises `DataError`.
 
         >>> picture = Picture(np.full((30, 40, 3), 128, np.uint8))
         >>> PicturesCodec.fit([picture, Picture(np.zeros((30, 40, 3), np.uint8))]).encode(picture).shape
@@ -71,7 +72,7 @@ class PicturesCodec:
         height, width = (max(_MULTIPLE, round(side * longest / usual.max() / _MULTIPLE) * _MULTIPLE) for side in usual)
         channels = max(each.shape[2] for each in pixels)
         small = np.stack([_sized(each, (height, width), channels) for each in pixels]).reshape(-1, channels)
-        known = strengths(augment, {**_AUGMENTATIONS, "flip": 0.0})
+        known = strengths(augment, {**_AUGMENTATIONS, "flip": 0.0, "zoom": 0.0})
         return cls((height, width), small.mean(0, dtype=np.float64), _spread(small), known)
 
     @property
@@ -93,11 +94,13 @@ class PicturesCodec:
         """A variant of an encoded training picture that has the same caption; regions stay as they are."""
         if self.size is None or not self.augmentations:
             return picture
-        shift, contrast, brightness, flip = (
-            self.augmentations.get(name, 0.0) for name in ("shift", "contrast", "brightness", "flip")
+        shift, contrast, brightness, flip, zoom = (
+            self.augmentations.get(name, 0.0) for name in ("shift", "contrast", "brightness", "flip", "zoom")
         )
         if flip and rng.random() < flip:
             picture = picture[:, ::-1]
+        if zoom:
+            picture = _part(picture, 1 - zoom * rng.random(), rng)
         if shift:
             most = [round(shift * side) for side in picture.shape[:2]]
             down, right = (int(rng.integers(-limit, limit + 1)) for limit in most)
@@ -165,6 +168,15 @@ def _sized(pixels: NDArray[Any], size: tuple[int, int], channels: int) -> Floats
         pixels = np.repeat(grey, channels, 2)
     sized: Floats = resize(pixels[None], *size)[0]
     return sized
+
+
+def _part(picture: Floats, share: float, rng: np.random.Generator) -> Floats:
+    """A ``share`` of the sides of a picture, from anywhere in it, as large as the whole."""
+    sides = picture.shape[:2]
+    part = [max(1, round(side * share)) for side in sides]
+    row, column = (int(rng.integers(side - each + 1)) for side, each in zip(sides, part, strict=True))
+    whole: Floats = resize(picture[None, row : row + part[0], column : column + part[1]], *sides)[0]
+    return whole
 
 
 def _spread(rows: NDArray[Any]) -> NDArray[np.float64]:

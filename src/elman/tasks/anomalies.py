@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.calendar import Frequency
 from elman.codecs.channels import runs_of
 from elman.codecs.panel import Floats, Panel, PanelColumns
 from elman.errors import DataError, UsageError
 from elman.metrics.anomalies import figures
 from elman.runtime.alarm_stream import AlarmStream
 from elman.runtime.alarms import LIVE_SIGNS, SIGNS, Judgement
-from elman.runtime.channel_model import ChannelModel
 from elman.settings.channels import AnomalySettings
 from elman.tasks.channel_report import ChannelReport, of_alarms, of_usual
-from elman.tasks.panel_task import PanelTask, as_panel, source_of
+from elman.tasks.channel_task import ChannelTask
+from elman.tasks.panel_task import as_panel
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
     from elman.nn.subject import Subject
-    from elman.training.events import Callback
+    from elman.tasks.channel_training import Trained
 
 #: What columns are called that say of each step whether it is an anomaly.
 LABELS = (
@@ -87,7 +85,7 @@ class Stretch(NamedTuple):
 
 
 @final
-class AnomalyDetector(PanelTask[AnomalySettings, ChannelModel]):
+class AnomalyDetector(ChannelTask[AnomalySettings]):
     """Two networks that learn what is normal: one rebuilds each channel from the others, one expects what comes next.
 
     A step is judged by *signs*: how far a channel is from what the other channels tell (now, and on average over a
@@ -114,35 +112,8 @@ class AnomalyDetector(PanelTask[AnomalySettings, ChannelModel]):
 
     task = "anomalies"
     Settings = AnomalySettings
-    Model = ChannelModel
 
-    _report: ChannelReport | None = None
-
-    def fit(
-        self,
-        data: Any,
-        *,
-        out: str | Path | None = None,
-        resume: bool = False,
-        callbacks: Sequence[Callback] = (),
-    ) -> Self:
-        """Train on normal data.
-
-        Args:
-            data: A table in a file or several of them, a data frame, or a `Panel`.
-            out: Folder for model, logs and checkpoints; without it all stays in memory.
-            resume: Go on with the run in ``out``.
-            callbacks: Follow the run.
-
-        Raises:
-            DataError: A table is not what was expected, or too short.
-            SaveError: ``out`` is in use or cannot be written to.
-            NonFiniteLossError: The loss became NaN; the last good model is kept.
-        """
-        from elman.tasks import channel_training as training
-
-        asked = self._asked()
-        self._model = None
+    def _to_learn(self, data: Any, asked: AnomalySettings) -> tuple[Panel, AnomalySettings]:
         whole = as_panel(data, asked.data)
         if asked.alarm.labels is None and (labels := _labels_in(whole, asked.data.target)) is not None:
             told = (
@@ -150,18 +121,11 @@ class AnomalyDetector(PanelTask[AnomalySettings, ChannelModel]):
             )
             whole = replace(whole, notes=(*whole.notes, told))
             asked = replace(asked, alarm=replace(asked.alarm, labels=labels))
-        panel = _channels(whole, asked.alarm.labels)
-        trained = training.run(panel, asked, source=source_of(data), out=out, resume=resume, callbacks=callbacks)
-        self._effective, self._model = trained.settings, trained.model
-        self._sample = trained.model.record(trained.held_out[0])
+        return _channels(whole, asked.alarm.labels), asked
+
+    def _found(self, trained: Trained) -> tuple[ChannelReport, dict[str, Any]]:
         usual = self._usual(*trained.held_out)
-        self._report = of_usual(usual, trained.settings.alarm.false_alarms)
-        self._metrics = {"held_out": {"model": usual}, "training": trained.training}
-        if out is not None:
-            self.save(out)
-        if trained.failure is not None:
-            raise trained.failure
-        return self
+        return of_usual(usual, trained.settings.alarm.false_alarms), {"model": usual}
 
     def _usual(self, values: Floats, steps: NDArray[np.int64]) -> dict[str, Any]:
         """What held-out data, taken as normal, look like to the model."""
@@ -260,11 +224,6 @@ class AnomalyDetector(PanelTask[AnomalySettings, ChannelModel]):
         marked = np.nan_to_num(truth.astype(float)) != 0
         return of_alarms(figures(found.judgement.score, found.judgement.alarm, marked), self.plot(found))
 
-    @property
-    def report(self) -> ChannelReport | None:
-        """What `fit` found of held-out data; None after `load`."""
-        return self._report
-
     def stream(self, start: Any = None) -> AlarmStream:
         """A live session that judges rows as they come, the first one at the time ``start``."""
         return AlarmStream(self.model, start)
@@ -286,9 +245,6 @@ class AnomalyDetector(PanelTask[AnomalySettings, ChannelModel]):
             found.times, found.values, found.should, self.model.codec.names, found.judgement.score,
             found.judgement.alarm, found.judgement.channel, found.limit,
         )  # fmt: skip
-
-    def _known(self, model: ChannelModel) -> tuple[PanelColumns, Frequency]:
-        return model.codec.columns, model.codec.frequency
 
 
 def _channels(panel: Panel, labels: str | None) -> Panel:

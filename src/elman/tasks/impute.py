@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.codecs.calendar import Frequency
 from elman.codecs.channels import between, runs_of
-from elman.codecs.panel import Floats, PanelColumns
+from elman.codecs.panel import Floats, Panel
 from elman.runtime.channel_model import ChannelModel
 from elman.settings.channels import ImputerSettings
 from elman.tasks.channel_report import ChannelReport, of_fillings
-from elman.tasks.panel_task import PanelTask, source_of
+from elman.tasks.channel_task import ChannelTask
+from elman.tasks.panel_task import source_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from elman.training.events import Callback
+    from elman.tasks.channel_training import Trained
 
 #: Stretches that are hidden in each channel, to measure how well they are filled, and steps of the shortest.
 TRIALS, SHORTEST = 60, 6
@@ -30,7 +28,7 @@ _ERRORS = {"mae": "model", "linear": "straight line"}
 
 
 @final
-class Imputer(PanelTask[ImputerSettings, ChannelModel]):
+class Imputer(ChannelTask[ImputerSettings]):
     """A network that reads channels in both directions and fills what was not measured.
 
     It learns by what is hidden from it: stretches of channels, and whole channels. It tells the difference from the
@@ -52,49 +50,14 @@ class Imputer(PanelTask[ImputerSettings, ChannelModel]):
 
     task = "impute"
     Settings = ImputerSettings
-    Model = ChannelModel
 
-    _report: ChannelReport | None = None
+    def _to_learn(self, data: Any, asked: ImputerSettings) -> tuple[Panel, ImputerSettings]:
+        return self.panel(data), asked
 
-    def fit(
-        self,
-        data: Any,
-        *,
-        out: str | Path | None = None,
-        resume: bool = False,
-        callbacks: Sequence[Callback] = (),
-    ) -> Self:
-        """Train on channels, with gaps or without.
-
-        Args:
-            data: A table in a file or several of them, a data frame, or a `Panel`.
-            out: Folder for model, logs and checkpoints; without it all stays in memory.
-            resume: Go on with the run in ``out``.
-            callbacks: Follow the run.
-
-        Raises:
-            DataError: A table is not what was expected, or too short.
-            SaveError: ``out`` is in use or cannot be written to.
-            NonFiniteLossError: The loss became NaN; the last good model is kept.
-        """
-        from elman.tasks import channel_training as training
-
-        asked = self._asked()
-        self._model = None
-        trained = training.run(
-            self.panel(data), asked, source=source_of(data), out=out, resume=resume, callbacks=callbacks
-        )
-        self._effective, self._model = trained.settings, trained.model
-        self._sample = trained.model.record(trained.held_out[0])
+    def _found(self, trained: Trained) -> tuple[ChannelReport, dict[str, Any]]:
         found = errors_of(trained.model, *trained.held_out, int(trained.settings.hidden.longest_gap))
-        self._report = of_fillings(found, "held_out", "Held-out data")
-        rivals = {name: found[name] for name in ("model", "straight line") if name in found}
-        self._metrics = {"held_out": rivals, "training": trained.training}
-        if out is not None:
-            self.save(out)
-        if trained.failure is not None:
-            raise trained.failure
-        return self
+        rivals: dict[str, Any] = {name: found[name] for name in ("model", "straight line") if name in found}
+        return of_fillings(found, "held_out", "Held-out data"), rivals
 
     def transform(self, data: Any) -> pd.DataFrame:
         """The table with its gaps filled: a column for each channel, the times first.
@@ -124,14 +87,6 @@ class Imputer(PanelTask[ImputerSettings, ChannelModel]):
         values, steps = self.model.codec.matrix(self.panel(data))
         found = errors_of(self.model, values, steps, int(self.settings.hidden.longest_gap))
         return of_fillings(found, "data", source_of(data))
-
-    @property
-    def report(self) -> ChannelReport | None:
-        """What `fit` found of held-out data; None after `load`."""
-        return self._report
-
-    def _known(self, model: ChannelModel) -> tuple[PanelColumns, Frequency]:
-        return model.codec.columns, model.codec.frequency
 
 
 def errors_of(
