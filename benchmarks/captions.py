@@ -5,7 +5,7 @@ a caption is right if it is one of those that are true, while one of them, drawn
 looks is right if the region it looks at most, while it writes a colour and a shape, touches a thing of that name.
 
 Photographs (Flickr8k sample): in the order of their names 800 to learn from, 100 held out, 100 to test; five captions
-each. The control has the captions of training pictures dealt out anew.
+each, with no option but the path. The control has the captions of training pictures dealt out anew.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def of_photos(data: Path, run: int, **options: Any) -> Attempt:
     learnt, held_out, tested = (
         examples.take(rows) for rows in (order[: ends[0]], order[ends[0] : ends[1]], order[ends[1] :])
     )
-    model = Captioner(seed=run, augment="shift,contrast,brightness,flip=0.5", **options).fit_examples(learnt, held_out)
+    model = Captioner(seed=run, **options).fit_examples(learnt, held_out)
     report = model._reported({"test": tested}, "photographs", learnt)
     dealt = np.random.default_rng(run).permutation(len(learnt))
     assert learnt.targets is not None

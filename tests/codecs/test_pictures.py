@@ -5,7 +5,7 @@ import pytest
 
 from elman.codecs.pictures import PicturesCodec
 from elman.codecs.raw import Picture, Series
-from elman.errors import DataError
+from elman.errors import DataError, SettingsError
 
 
 def pictures(count: int = 4, size: tuple[int, int] = (30, 40), channels: int = 3) -> list[Picture]:
@@ -36,7 +36,7 @@ def test_a_size_may_be_asked_for() -> None:
 
 
 def test_variants_differ_by_their_random_numbers_alone() -> None:
-    codec = PicturesCodec.fit(pictures(), augment="shift,contrast,brightness,flip=0.5")
+    codec = PicturesCodec.fit(pictures(), augment="shift,contrast,brightness,flip=0.5,zoom=0.4")
     picture = codec.encode(pictures(1)[0])
     first, again, other = (codec.augment(picture, np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
@@ -45,6 +45,12 @@ def test_variants_differ_by_their_random_numbers_alone() -> None:
     np.testing.assert_array_equal(
         PicturesCodec.fit(pictures(), augment="none").augment(picture, np.random.default_rng(0)), picture
     )
+
+
+def test_what_is_not_usual_needs_a_strength() -> None:
+    assert PicturesCodec.fit(pictures(), augment="shift").augmentations["shift"] > 0
+    with pytest.raises(SettingsError, match=r"say how strongly, such as flip=0\.2"):
+        PicturesCodec.fit(pictures(), augment="shift,flip")
 
 
 def test_regions_come_ready() -> None:

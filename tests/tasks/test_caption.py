@@ -92,3 +92,12 @@ def test_regions_that_come_ready_are_read() -> None:
 def test_other_data_are_refused() -> None:
     with pytest.raises(DataError, match="expected a picture, or its regions, found a str"):
         Captioner(**SMALL, steps=1).fit(["a text", "another"], ["1", "2"])
+
+
+def test_captions_in_many_words_hide_more_of_words_and_pictures() -> None:
+    rng = np.random.default_rng(0)
+    seen = [Picture(rng.integers(0, 255, (8, 8, 3)).astype(np.uint8)) for _ in range(80)]
+    said = [" ".join(f"w{word}" for word in rng.integers(0, 350, 20)) for _ in seen]
+    few, many = (Captioner(steps=1, hidden_size=4, threads=1).fit(seen, texts) for texts in (["dark"] * 80, said))
+    assert (few.settings.network.dropout_words, few.model.codec.augmentations["zoom"]) == (0.0, 0.0)
+    assert (many.settings.network.dropout_words, many.model.codec.augmentations["zoom"]) == (0.15, 0.4)

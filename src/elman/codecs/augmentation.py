@@ -17,7 +17,8 @@ _KNOT_STEPS, _KNOTS = 25, 4
 def strengths(wanted: str, usual: Mapping[str, float]) -> dict[str, float]:
     """The strength of each augmentation: ``auto`` takes the usual ones, ``none`` 0, else a list names what is wanted.
 
-    Raises `SettingsError` for an augmentation that there is not, and a strength that is no number from 0 on.
+    Raises `SettingsError` for an augmentation that there is not, one that is not usual and is named without a strength,
+    and a strength that is no number from 0 on.
 
     >>> strengths("warp=0.3, jitter", {"jitter": 0.05, "warp": 0.1, "scale": 0.1})
     {'jitter': 0.05, 'warp': 0.3, 'scale': 0.0}
@@ -32,6 +33,8 @@ def strengths(wanted: str, usual: Mapping[str, float]) -> dict[str, float]:
                 f"augment takes auto, none, or some of {', '.join(usual)}, each with =STRENGTH if wanted, "
                 f"not '{item.strip()}'.{nearest(name, usual)}"
             )
+        if not equals and not usual[name]:
+            raise SettingsError(f"augment: say how strongly, such as {name}=0.2.")
         found[name] = _strength(name, value) if equals else usual[name]
     return found
 

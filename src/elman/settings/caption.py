@@ -20,8 +20,8 @@ class CaptionInputSettings:
     )
     augment: str = option(
         AUTO,
-        "Vary training pictures: none, or shift, contrast, brightness, and flip=0.5 where captions do not tell left "
-        "from right; auto takes the first three.",
+        "Vary training pictures: none, or shift, contrast, brightness, zoom=0.4, and flip=0.5 where captions do not "
+        "tell left from right; auto takes the first three, and zoom where captions have many words.",
     )
     units: Literal["words", "characters", "bpe"] = option("words", "What one symbol of a caption is.")
     lowercase: bool = option(True, "Turn captions to lower case first.")
@@ -47,7 +47,10 @@ class CaptionNetworkSettings:
     dropout: float | Auto = option(
         AUTO, "Dropout on regions, symbols and before the softmax; auto chooses.", at_least=0, at_most=0.95
     )
-    dropout_words: float = option(0.0, "Share of the symbols that are hidden in training.", at_least=0, at_most=0.95)
+    dropout_words: float | Auto = option(
+        AUTO, "Share of the symbols that are hidden in training; auto hides some of captions in many words.",
+        at_least=0, at_most=0.95,
+    )  # fmt: skip
     backend: Literal["auto", "compiled", "torch", "reference"] = option(
         "auto", "What runs the recurrence: machine code made of its equations, torch's kernels, or a plain loop."
     )

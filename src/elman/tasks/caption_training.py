@@ -51,6 +51,11 @@ STEPS, EPOCHS = 4000, (4, 200)
 #: Captions for a large decoder, and its units; those of a small one.
 MANY_CAPTIONS, LARGE, SMALL = 20_000, 512, 256
 
+#: Symbols from which captions speak of the world, not of a few things, so that pictures and words are soon known by
+#: heart: then more is hidden of both. Of 100 held-out photographs the true one was among the ten likeliest for 40% of
+#: the captions, learnt from 800. Pictures lose up to such a share of their sides.
+MANY_WORDS, ZOOM = 300, 0.4
+
 #: Captions that hold a word that is kept.
 FEWEST = 2
 
@@ -122,11 +127,12 @@ def _begin(
     """Settle what the settings leave open."""
     _, texts = captions_in(parts.train)
     asked = settings.input
+    target = _text_codec(asked, texts)
+    many = len(target) >= MANY_WORDS
     codec = PicturesCodec.fit(
         parts.train.inputs, picture_size="auto" if asked.picture_size == AUTO else int(asked.picture_size),
-        augment=asked.augment,
+        augment=f"shift,contrast,brightness,zoom={ZOOM}" if many and asked.augment == AUTO else asked.augment,
     )  # fmt: skip
-    target = _text_codec(asked, texts)
     own = () if encoder is None else _own_regions(encoder, codec)
     if own:
         settings = update(settings, {"convolutions": "none"}, "budget")
@@ -179,13 +185,14 @@ def _text_codec(settings: CaptionInputSettings, texts: Sequence[str]) -> TextCod
 def _resolved(settings: CaptionerSettings, codec: PicturesCodec, target: TextCodec, captions: int) -> CaptionerSettings:
     """The settings with every 'auto' replaced but those of writing; what was given stays as it is."""
     chosen = flat(settings)
-    many = captions >= MANY_CAPTIONS
+    large, many = captions >= MANY_CAPTIONS, len(target) >= MANY_WORDS
 
     def fill(**values: Any) -> None:
         chosen.update({name: value for name, value in values.items() if chosen[name] == AUTO})
 
-    fill(cell="lstm", hidden_size=LARGE if many else SMALL, embedding_size=LARGE // 2 if many else SMALL // 2)
-    fill(batch_size=32, learning_rate=0.002, weight_decay=0.01, dropout=0.3, precision="32")
+    fill(cell="lstm", hidden_size=LARGE if large else SMALL, embedding_size=LARGE // 2 if large else SMALL // 2)
+    fill(batch_size=32, learning_rate=0.002, weight_decay=0.01, precision="32")
+    fill(dropout=0.5 if many else 0.3, dropout_words=0.15 if many else 0.0)
     fill(coverage_penalty=0.0, replace_unknown=False, vocabulary_size=len(target))
     if codec.size is not None:
         fill(convolutions=_usual_convolutions(codec.size), picture_size=max(codec.size))
@@ -237,7 +244,7 @@ def _train(
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
         network = CaptionNetwork(
-            model.shape, dropout=float(network_settings.dropout), dropout_words=network_settings.dropout_words,
+            model.shape, dropout=float(network_settings.dropout), dropout_words=float(network_settings.dropout_words),
             normed=True, own=copy.deepcopy(encoder), backend=network_settings.backend,
         )  # fmt: skip
     batches = batches_of(parts.train, model, int(training.batch_size), training.seed)
