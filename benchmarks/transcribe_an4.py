@@ -33,7 +33,7 @@ PROBLEM = Problem(
     "AN4",
     parts,
     (GREEDY, BEAM),
-    options={"max_time": "20m"},
+    options={"max_time": "15m"},
     source="deepspeech.pytorch, 5 GRU layers of 800 on spectrograms: WER 10.5, CER 4.8",
 )
 

@@ -1,6 +1,7 @@
-"""Descriptions of pictures (Multi30k, task 1) between English, German and French, with no option but the path.
+"""Descriptions of pictures (Multi30k, task 1) between English, German and French.
 
-The parts are those of the data: 29,000 pairs to train, 1,014 held out, the test of 2016. The model reads and writes
+English to German is learnt with no option but the path, the others in less time. The parts are those of the data:
+29,000 pairs to train, 1,014 held out, the test of 2016. The model reads and writes
 plain cased text. It is scored twice: in the tokens of sacremoses, lower-cased, as papers do; and as it stands.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness import Data, Figure
 from benchmarks.pair_runs import Goal, Problem
@@ -18,6 +20,9 @@ from elman.data.sources import read_examples
 from elman.data.splits import Parts
 from elman.metrics.texts import bleu, chrf
 from elman.settings import DataSettings
+
+#: Of the directions for which nothing is asked.
+SHORT = "20m"
 
 
 def parts(source: str, target: str, data: Path, run: int) -> Parts:
@@ -44,7 +49,7 @@ def _tokens(language: str, texts: Sequence[str]) -> list[str]:
     return [tokenizer.tokenize(text, return_str=True, escape=False).lower() for text in texts]
 
 
-def _problem(source: str, target: str, goal: float | None = None, papers: str | None = None) -> Problem:
+def _problem(source: str, target: str, goal: float | None = None, papers: str | None = None, **options: Any) -> Problem:
     return Problem(
         f"Multi30k {source}-{target}",
         partial(parts, source, target),
@@ -54,14 +59,15 @@ def _problem(source: str, target: str, goal: float | None = None, papers: str | 
             Goal("cased", "BLEU, nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp", "", "higher"),
             Goal("chrf", "chrF, nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no", "", "higher"),
         ),
+        options=options,
         decoding=60.0,
     )
 
 
 PROBLEMS = (
     _problem("en", "de", 36.0, "text-only attentive GRU 38.1 (Caglayan et al. 2017)"),
-    _problem("de", "en"),
-    _problem("en", "fr"),
+    _problem("de", "en", max_time=SHORT),
+    _problem("en", "fr", max_time=SHORT),
 )
 
 
