@@ -1,8 +1,8 @@
 """Descriptions of pictures (Multi30k, task 1) between English, German and French.
 
 English to German is learnt with no option but the path, the others in less time. The parts are those of the data:
-29,000 pairs to train, 1,014 held out, the test of 2016. The model reads and writes
-plain cased text. It is scored twice: in the tokens of sacremoses, lower-cased, as papers do; and as it stands.
+29,000 pairs to train, 1,014 held out, the test of 2016. The model reads and writes plain cased text. It is scored
+twice: in the tokens of sacremoses, lower-cased, as papers do; and as it stands.
 """
 
 from __future__ import annotations
