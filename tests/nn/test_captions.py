@@ -92,6 +92,8 @@ def test_every_caption_comes_once_in_an_epoch() -> None:
     [
         ({"frame": (4, 4)}, "A picture is"),
         ({"frame": (4, 4, 3)}, "Pictures need convolutions"),
+        ({"frame": (5,), "convolutions": ((8, 3, 2),), "own": (2, 2, 4)}, "ready neither"),
+        ({"frame": (4, 4, 3), "own": (2, 4)}, r"\(rows, columns, features\), not \(2, 4\)"),
         ({"frame": (4, 4, 3), "convolutions": ((4, 3, 1),)}, "makes 4 features"),
         ({"frame": (4, 4, 3), "convolutions": ((7, 2, 1),)}, "odd width"),
     ],

@@ -53,14 +53,14 @@ class RegionEncoder(nn.Module):
             channels = each.channels
         if not shape.convolutions:
             self.project = nn.Linear((shape.own or shape.frame)[-1], shape.memory)
-        if len(shape.frame) > 1:
+        if shape.of_pictures:
             rows, columns = shape.grid
             self.place = nn.Parameter(torch.randn(rows * columns, shape.memory))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Pictures (B, height, width, channels), or regions (B, regions, features), to (B, regions, memory)."""
         regions = pictures
-        if len(self.shape.frame) > 1:
+        if self.shape.of_pictures:
             seen = pictures.permute(0, 3, 1, 2)
             if self.own is not None:
                 seen = self.own(seen)
@@ -69,7 +69,7 @@ class RegionEncoder(nn.Module):
             regions = seen.flatten(2).transpose(1, 2)
         if not self.shape.convolutions:
             regions = F.relu(self.project(regions))
-        if len(self.shape.frame) > 1:
+        if self.shape.of_pictures:
             regions = regions + self.place
         dropped: Tensor = self.dropout(regions)
         return dropped

@@ -75,10 +75,10 @@ class RegionEngine:
     def memory(self, pictures: Sequence[Array]) -> Memory:
         """Of pictures (height, width, channels), or regions (regions, features), each. Raises `DataError`."""
         for picture in pictures:
-            found = picture.shape if len(self.shape.frame) == 3 else picture.shape[1:]
+            found = picture.shape if self.shape.of_pictures else picture.shape[1:]
             if found != self.shape.frame:
                 raise DataError(f"Each picture or region must be of the shape {self.shape.frame}, found {found}.")
-        regions, lengths = self._ready(pictures) if len(self.shape.frame) == 1 else self._made(pictures)
+        regions, lengths = self._made(pictures) if self.shape.of_pictures else self._ready(pictures)
         if self._project is not None:
             regions = np.maximum(self._project(regions), 0)
         return Memory(regions if self._place is None else regions + self._place, lengths)

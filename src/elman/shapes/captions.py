@@ -40,7 +40,7 @@ class RegionShape:
         if len(self.frame) not in (1, 3) or min(self.frame, default=0) < 1:
             raise SettingsError(f"A picture is (height, width, channels), a region (features,), not {self.frame}.")
         object.__setattr__(self, "own", tuple(self.own))
-        if (len(self.frame) == 3) != (bool(self.convolutions) != bool(self.own)):
+        if bool(self.convolutions) + bool(self.own) != self.of_pictures:
             raise SettingsError(
                 "Pictures need convolutions or an encoder of one's own, regions that come ready neither."
             )
@@ -52,6 +52,11 @@ class RegionShape:
             raise SettingsError(
                 f"The last convolution makes {self.convolutions[-1].channels} features of a region, not {self.memory}."
             )
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether regions are made of pictures; else they come ready."""
+        return len(self.frame) == 3
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -82,7 +87,7 @@ class RegionShape:
             shapes[f"convolutions.{number}.bias"] = (each.channels,)
             channels = each.channels
         rows, columns = self.grid
-        return shapes if len(self.frame) == 1 else shapes | {"place": (rows * columns, self.memory)}
+        return shapes if not self.of_pictures else shapes | {"place": (rows * columns, self.memory)}
 
 
 @dataclass(frozen=True)
