@@ -65,7 +65,7 @@ def problems() -> list[Problem]:
         Problem(
             "Poilus lines, hands unseen",
             wills,
-            (Way(GREEDY, goals={"cer": 25.0}), BEAM),
+            (Way(GREEDY), replace(BEAM, goals={"cer": 25.0})),
             options=_options(HANDS),
         ),
     ]
