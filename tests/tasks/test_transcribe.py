@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_the_report_has_the_baseline_beside_the_model(trained: Path, model: Tran
     numbers = json.loads((trained / "report" / "numbers.json").read_text(encoding="utf-8"))
     assert numbers["held_out"]["transcripts"][0].keys() == {"name", "truth", "model", "the commonest transcript"}
     assert "What is mistaken for what" in (trained / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_training_says_what_a_language_model_would_mend(tmp_path: Path) -> None:
+    notes = Notes()
+    settings = {**SMALL, "epochs": 6}
+    Transcriber(**settings).fit_examples(transcript_examples.examples(120), out=tmp_path / "run", callbacks=[notes])
+    (told,) = (text for text in notes.texts if "--language-model transcripts" in text)
+    with_it, without = (float(share) for share in re.findall(r"([\d.]+)% ", told))
+    assert with_it < without
 
 
 def test_a_beam_is_no_worse_and_tells_alternatives(model: Transcriber) -> None:

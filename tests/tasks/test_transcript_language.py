@@ -21,7 +21,15 @@ from elman.runtime.text_model import TextModel
 from elman.runtime.transcript_model import TranscriptModel
 from elman.settings import DecodingSettings, LanguageModelSettings, to_dict
 from elman.tasks.transcribe import Transcriber
-from elman.tasks.transcript_language import BONUSES, WEIGHTS, Language, language_of, tune, words_in
+from elman.tasks.transcript_language import (
+    BONUSES,
+    WEIGHTS,
+    Language,
+    character_error,
+    language_of,
+    tune,
+    words_in,
+)
 from scored_texts import score
 
 TEXT = TextCodec.fit("characters", ["abc d"])
@@ -121,7 +129,8 @@ def test_weight_and_bonus_are_those_with_fewest_errors() -> None:
         asked.append(TEXT.decode(search.flush(1)[0].symbols))
         return [asked[-1]]
 
-    weight, bonus = tune(found, ["abd"], decode)
+    error, weight, bonus = tune(found, ["abd"], decode)
+    assert error == min(character_error([text], ["abd"]) for text in asked)
     assert decode(found.scorer(weight, bonus))[0] == min(asked, key=lambda text: (text != "abd", len(text)))
     with pytest.raises(SettingsError, match="weight 0"):
         found.scorer(0.0)

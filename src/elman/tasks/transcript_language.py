@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 from elman.codecs.text import TextCodec
 from elman.data.sources.files import gather
@@ -134,7 +134,26 @@ def words_in(path: Path, text: TextCodec) -> list[str]:
     return spelled
 
 
-def tune(language: Language, truth: Sequence[str], decode: Decode) -> tuple[float, float]:
+class Tuned(NamedTuple):
+    """How much a language model counts, as data choose it.
+
+    Attributes:
+        error: Character error on these data.
+        weight: Of the model's ln p.
+        bonus: For each symbol, or for each word of a model of words.
+    """
+
+    error: float
+    weight: float
+    bonus: float
+
+
+def character_error(said: Sequence[str], truth: Sequence[str]) -> float:
+    """The share of the characters that are wrong."""
+    return error_rate(said, [[each] for each in truth], "characters").value
+
+
+def tune(language: Language, truth: Sequence[str], decode: Decode) -> Tuned:
     """The weight and the bonus with the lowest character error: first the weights are tried, then the bonuses.
 
     Args:
@@ -144,13 +163,11 @@ def tune(language: Language, truth: Sequence[str], decode: Decode) -> tuple[floa
     """
 
     @cache
-    def error(weight: float, bonus: float) -> tuple[float, float, float]:
-        said = decode(language.scorer(weight, bonus))
-        return error_rate(said, [[each] for each in truth], "characters").value, weight, bonus
+    def tried(weight: float, bonus: float) -> Tuned:
+        return Tuned(character_error(decode(language.scorer(weight, bonus)), truth), weight, bonus)
 
-    _, weight, _ = min(error(weight, BONUS) for weight in WEIGHTS)
-    _, _, bonus = min(error(weight, bonus) for bonus in BONUSES)
-    return weight, bonus
+    weight = min(tried(weight, BONUS) for weight in WEIGHTS).weight
+    return min(tried(weight, bonus) for bonus in BONUSES)
 
 
 def _ngram(texts: Sequence[str], text: TextCodec, settings: DecodingSettings) -> NGram:
