@@ -1,4 +1,4 @@
-"""Sentences of Tatoeba from English to Chinese, written in characters, with no option but the path.
+"""Sentences of Tatoeba from English to Chinese, written in characters, with no option but the path and a time.
 
 An English sentence is in one part alone, with all its translations: a tenth of the sentences is the test, 800 are held
 out. BLEU is that of characters, against all the translations that are listed.
@@ -37,7 +37,7 @@ GOALS = (
     Goal("chrf", "chrF, nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no", "", "higher"),
 )
 
-PROBLEMS = (Problem("Tatoeba en-zh", parts, score, GOALS),)
+PROBLEMS = (Problem("Tatoeba en-zh", parts, score, GOALS, options={"max_time": "15m"}),)
 
 
 def measure(data: Data) -> Sequence[Figure]:
