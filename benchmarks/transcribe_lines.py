@@ -25,7 +25,7 @@ from elman.settings import DataSettings
 PRINT, HANDS = 30, 50
 
 #: Lines of whole documents from which a point of the learning curve is learnt, and minutes of it.
-CURVE = {250: 8, 500: 9, 1000: 13}
+CURVE = {250: 8, 500: 15, 1000: 13}
 
 GREEDY = "greedy"
 BEAM = Way("beam 32 with 6-grams of the training transcripts", {"beam": 32, "language_model": "transcripts"})

@@ -37,7 +37,7 @@ GOALS = (
     Goal("chrf", "chrF, nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no", "", "higher"),
 )
 
-PROBLEMS = (Problem("Tatoeba en-zh", parts, score, GOALS, options={"max_time": "15m"}),)
+PROBLEMS = (Problem("Tatoeba en-zh", parts, score, GOALS, options={"max_time": "10m"}),)
 
 
 def measure(data: Data) -> Sequence[Figure]:
