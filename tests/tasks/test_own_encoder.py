@@ -47,8 +47,8 @@ def test_a_module_of_ones_own_is_trained_along_and_given_again(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (nn.Flatten(0), r"must make \(n, features, ...\)"),
-        (nn.Conv2d(2, 3, 2), r"must make \(n, features\) of frames, found \(n, 3, 5, 5\)"),
+        (nn.Flatten(0), r"must make \(n, features\)"),
+        (nn.Conv2d(2, 3, 2), r"must make \(n, features\) of frames \(2, 2, 6, 6\), found \(2, 3, 5, 5\)"),
         (nn.Linear(3, 2), "does not take frames"),
     ],
 )
@@ -93,7 +93,7 @@ def test_regions_of_pictures_come_from_a_module_of_ones_own(tmp_path: Path) -> N
 
 
 def test_a_module_that_makes_no_regions_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"\(n, features, rows, columns\) of pictures, found \(n, 192\)"):
+    with pytest.raises(UsageError, match=r"\(n, features, rows, columns\) of frames \(2, 3, 8, 8\), found \(2, 192\)"):
         Captioner(steps=1).fit(*pictures(), encoder=nn.Flatten())
     regions = [Series(np.ones((2, 4))) for _ in range(12)]
     with pytest.raises(UsageError, match="regions that come ready"):

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from elman.errors import UsageError
 
 
-def made_of(encoder: nn.Module, frame: Sequence[int]) -> tuple[int, ...]:
-    """The shape of what an encoder makes of one frame (..., channels); `UsageError` where it does not take it.
+def made_of(encoder: nn.Module, frame: Sequence[int], *axes: str) -> tuple[int, ...]:
+    """The sizes of the named axes of what an encoder makes of one frame (..., channels).
 
-    >>> made_of(nn.Conv2d(3, 8, 2, 2), (6, 4, 3))
+    Raises `UsageError` where it does not take frames, or makes something else of them.
+
+    >>> made_of(nn.Conv2d(3, 8, 2, 2), (6, 4, 3), "features", "rows", "columns")
     (8, 3, 2)
     """
     parameter = next(encoder.parameters(), torch.zeros(1))
@@ -30,9 +32,10 @@ def made_of(encoder: nn.Module, frame: Sequence[int]) -> tuple[int, ...]:
             raise UsageError(f"The encoder does not take frames {tuple(frames.shape)}: {error}") from None
         finally:
             encoder.train(was_training)
-    if not isinstance(made, Tensor) or made.dim() < 2 or len(made) != 2:
+    if not isinstance(made, Tensor) or made.dim() != 1 + len(axes) or len(made) != 2:
         found = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
-        raise UsageError(f"The encoder must make (n, features, ...) of frames {tuple(frames.shape)}, found {found}.")
+        wanted = ", ".join(("n", *axes))
+        raise UsageError(f"The encoder must make ({wanted}) of frames {tuple(frames.shape)}, found {found}.")
     return tuple(made.shape[1:])
 
 

@@ -79,7 +79,7 @@ class CaptionModel(Model):
     @property
     def own_encoder(self) -> str:
         """How the names of an own encoder's weights begin among the tensors; empty for a network without one."""
-        return f"encoder.{OWN}" if self.shape.encoder.own else ""
+        return OWN if self.shape.encoder.own else ""
 
     def engine(self, *, backend: str = "auto", precision: StreamPrecision = "float32") -> CaptionEngine:
         """The network, ready to write; the same object for all who ask for the same."""

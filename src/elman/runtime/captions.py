@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from elman.decoding.beam import Output, Penalties
 from elman.errors import DataError, UsageError
 from elman.runtime.backends import Array, StreamPrecision
-from elman.runtime.engine import check_shapes
+from elman.runtime.engine import check_shapes, without
 from elman.runtime.label_parts import Encoder, Linear, PixelConvolution
 from elman.runtime.pairs import (
     HYPOTHESES_AT_ONCE,
@@ -27,7 +27,7 @@ from elman.runtime.pairs import (
 from elman.shapes.captions import CaptionShape, RegionShape
 
 #: How the names of the weights of a module of the user's own begin.
-OWN = "own."
+OWN = "encoder.own."
 
 
 @final
@@ -39,8 +39,7 @@ class RegionEngine:
         tensors: Its parameters in float32, named and shaped as ``shape.parameter_shapes()`` says.
         backend: ``"compiled"``, ``"reference"`` or ``"auto"``, as for `elman.runtime.Engine`.
         precision: ``"float32"``, or ``"bfloat16"`` for matrices of half the bytes (compiled only).
-        own: What a module of the user's own makes of pictures (n, height, width, channels): (n, *``shape.own``). Where
-            the network has one, its weights, ``own.<name>``, may be among the tensors, and are left alone.
+        own: What a module of the user's own makes of pictures (n, height, width, channels): (n, *``shape.own``).
 
     Raises:
         BundleError: The tensors do not fit to the shape.
@@ -57,10 +56,8 @@ class RegionEngine:
         precision: StreamPrecision = "float32",
         own: Encoder | None = None,
     ) -> None:
-        if shape.own:
-            if own is None:
-                raise UsageError("The network was trained with an encoder of one's own: give it as encoder.")
-            tensors = {name: value for name, value in tensors.items() if not name.startswith(OWN)}
+        if shape.own and own is None:
+            raise UsageError("The network was trained with an encoder of one's own: give it as encoder.")
         check_shapes(shape.parameter_shapes(), tensors)
         run = (backend, precision)
         self.shape, self._own = shape, own
@@ -108,6 +105,8 @@ class RegionEngine:
 class CaptionEngine:
     """Regions and decoder, as `elman.shapes.CaptionShape` describes; arguments as for `RegionEngine`.
 
+    The weights of a module of the user's own, ``encoder.own.<name>``, may be among the tensors, and are left alone.
+
     Attributes:
         encoder: Makes regions.
         decoder: Writes.
@@ -123,9 +122,10 @@ class CaptionEngine:
         own: Encoder | None = None,
     ) -> None:
         self.shape = shape
+        if shape.encoder.own:
+            tensors = without(tensors, OWN)
+        check_shapes(shape.parameter_shapes(), tensors)
         regions, writing = part_of(tensors, "encoder"), part_of(tensors, "decoder")
-        named = {name: value for name, value in tensors.items() if not name.startswith(f"encoder.{OWN}")}
-        check_shapes(shape.parameter_shapes(), named if shape.encoder.own else tensors)
         self.encoder = RegionEngine(shape.encoder, regions, backend=backend, precision=precision, own=own)
         self.decoder = DecoderEngine(shape.decoder, writing, backend=backend, precision=precision)
 

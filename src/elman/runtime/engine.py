@@ -207,6 +207,11 @@ def log_softmax(logits: Array) -> Array:
     return result
 
 
+def without(tensors: Mapping[str, Array], start: str) -> dict[str, Array]:
+    """The tensors but those whose names begin with ``start``; all of them where it is empty."""
+    return {name: value for name, value in tensors.items() if not start or not name.startswith(start)}
+
+
 def check_shapes(expected: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Array]) -> None:
     """Raise `BundleError` for tensors of other names or shapes than expected."""
     for name, size in expected.items():

@@ -12,7 +12,7 @@ from elman.cells.cell import ELAPSED
 from elman.codecs.sequence import Steps
 from elman.errors import DataError, UsageError
 from elman.runtime.backends import Array, Stack, StreamPrecision, make_stack
-from elman.runtime.engine import ROWS_AT_ONCE, check_shapes, log_softmax
+from elman.runtime.engine import ROWS_AT_ONCE, check_shapes, log_softmax, without
 from elman.runtime.label_parts import (
     AttendedSteps,
     Counts,
@@ -80,7 +80,7 @@ class LabelEngine:
         if shape.encoder and encoder is None:
             raise UsageError("The network was trained with an encoder of one's own for its frames: give it as encoder.")
         if shape.encoder:
-            tensors = {name: value for name, value in tensors.items() if not name.startswith("encoder.")}
+            tensors = without(tensors, "encoder.")
         check_shapes(shape.parameter_shapes(), tensors)
         self._encoder = encoder
         self.shape, self.precision = shape, precision

@@ -11,6 +11,7 @@ from elman.nn.captions import CaptionNetwork
 from elman.nn.own_encoder import FromFunction
 from elman.nn.subject import Subject
 from elman.runtime.caption_model import CaptionModel
+from elman.runtime.engine import without
 from elman.runtime.pair_model import END
 from elman.tasks.pair_subject import CONSIDERED, START, cross_entropy, writing_layer
 from elman.tasks.text_report import truth_in
@@ -43,8 +44,7 @@ def subject(model: CaptionModel, examples: Examples, steps: int, batch: int, tit
     lengths = None if model.codec.size is not None else regions
     own = None if model.encoder is None else FromFunction(model.encoder)
     network = CaptionNetwork(model.shape, own=own, backend="reference").eval()
-    without_own = {n: value for n, value in model.tensors.items() if not own or not n.startswith(model.own_encoder)}
-    put_weights(network, without_own)
+    put_weights(network, without(model.tensors, model.own_encoder))
     read = torch.cat([torch.full((len(targets), 1), end), targets[:, :-1]], 1)
     with torch.no_grad():
         memory = network.encoder(pictures)

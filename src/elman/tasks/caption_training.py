@@ -159,12 +159,7 @@ def _own_regions(encoder: torch.nn.Module, codec: PicturesCodec) -> tuple[int, .
     """Rows, columns and features of what an encoder makes of a picture. Raises `UsageError` where it does not fit."""
     if codec.size is None:
         raise UsageError("An encoder takes pictures; these are regions that come ready.")
-    made = made_of(encoder, codec.frame)
-    if len(made) != 3:
-        raise UsageError(
-            f"The encoder must make (n, features, rows, columns) of pictures, found (n, {', '.join(map(str, made))})."
-        )
-    features, rows, columns = made
+    features, rows, columns = made_of(encoder, codec.frame, "features", "rows", "columns")
     return rows, columns, features
 
 
@@ -217,12 +212,10 @@ def _usual_convolutions(size: tuple[int, int]) -> str:
     return ",".join([*layers, f"{MOST_CHANNELS}x3"])
 
 
-def _shape(
-    settings: CaptionerSettings, codec: PicturesCodec, target: TextCodec, own: tuple[int, ...] = ()
-) -> CaptionShape:
+def _shape(settings: CaptionerSettings, codec: PicturesCodec, target: TextCodec, own: tuple[int, ...]) -> CaptionShape:
     """The network that settings without any 'auto' describe."""
     network, hidden = settings.network, int(settings.network.hidden_size)
-    layers: tuple[Convolution, ...] = () if codec.size is None or own else convolutions(network.convolutions)
+    layers: tuple[Convolution, ...] = () if codec.size is None else convolutions(network.convolutions)
     memory = layers[-1].channels if layers else hidden
     decoder = DecoderShape(
         len(target) + 1, int(network.embedding_size), network.cell, (hidden,), memory=memory, attentional_size=hidden,

@@ -21,6 +21,7 @@ from elman.nn.labels import LabelNetwork
 from elman.nn.own_encoder import FromFunction
 from elman.nn.recurrent import Recurrent
 from elman.nn.subject import Subject
+from elman.runtime.engine import without
 from elman.runtime.label_model import LabelModel
 from elman.shapes import LabelShape
 from elman.tasks.training_run import put_weights
@@ -47,7 +48,7 @@ def subject(model: LabelModel, examples: Examples, steps: int, batch: int, title
     Raises `DataError` without targets, or where no sequence has 2 steps.
     """
     network = LabelNetwork(model.shape, encoder=None if model.encoder is None else FromFunction(model.encoder))
-    put_weights(network, {name: value for name, value in model.tensors.items() if not name.startswith("encoder.")})
+    put_weights(network, without(model.tensors, model.own_encoder))
     return subject_of(network, model, examples, steps, batch, title)
 
 

@@ -188,10 +188,8 @@ def _shape_with(encoder: torch.nn.Module, shape: LabelShape) -> LabelShape:
     """The shape with an encoder in place of convolutions over pixels. Raises `UsageError` where it does not fit."""
     if not shape.frame:
         raise UsageError("An encoder takes frames or rows of numbers; these sequences are symbols, which are embedded.")
-    made = made_of(encoder, shape.frame)
-    if len(made) != 1:
-        raise UsageError(f"The encoder must make (n, features) of frames, found (n, {', '.join(map(str, made))}).")
-    return replace(shape, encoder=made[0], frame_convolutions=())
+    (features,) = made_of(encoder, shape.frame, "features")
+    return replace(shape, encoder=features, frame_convolutions=())
 
 
 def targets_in(examples: Examples) -> Sequence[Any]:

@@ -148,14 +148,16 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
         if language is None or not language.has_model:
             raise UsageError("--tune-on chooses weight and bonus of a language model: name one with --language-model.")
         examples = self.examples(settings.tune_on, with_targets=True)
-        best, _ = self._best_fusion(language, examples)
+        best = self._best_fusion(language, *self._first_frames(examples))
         return replace(settings, language_weight=best.weight, bonus=best.bonus, tune_on=None)
 
     def _weigh_transcripts(self, held_out: Examples, callbacks: Sequence[Callback]) -> None:
         """Choose how much the n-gram of the transcripts that were learnt counts, and say what it would mend."""
         language = language_of(DecodingSettings(language_model=TRANSCRIPTS), self.model.text, self.model.learnt)
         assert language is not None
-        best, without = self._best_fusion(language, held_out)
+        frames, truth = self._first_frames(held_out)
+        best = self._best_fusion(language, frames, truth)
+        without = character_error(self._decoded(frames, GREEDY), truth)
         self._model = replace(self.model, fusion=(best.weight, best.bonus))
         if best.error < without:
             for callback in callbacks:
@@ -164,20 +166,21 @@ class Transcriber(Learner[TranscriberSettings, TranscriptModel]):
                     f"transcripts, which chose its weight, and {without:.1%} without."
                 )
 
-    def _best_fusion(self, language: Language, examples: Examples) -> tuple[Tuned, float]:
-        """How the first of some sequences are transcribed best, and their character error without the language."""
+    def _best_fusion(self, language: Language, frames: Sequence[Array], truth: Sequence[str]) -> Tuned:
+        """How much a language counts where frames are transcribed best."""
+        return tune(language, truth, lambda scorer: self._decoded(frames, Decoding(TRIED_BEAM, scorer)))
+
+    def _first_frames(self, examples: Examples) -> tuple[list[Array], list[str]]:
+        """The frames of the first sequences, enough to choose by, and their transcripts."""
         frames: list[Array] = []
         for each in self.model.frames(examples.inputs):
             if sum(map(len, frames)) >= TRIED_FRAMES:
                 break
             frames.append(each)
-        truth = _texts(examples)[: len(frames)]
+        return frames, _texts(examples)[: len(frames)]
 
-        def decode(decoding: Decoding) -> list[str]:
-            return [self.model.decoded(each, decoding).text for each in frames]
-
-        best = tune(language, truth, lambda scorer: decode(Decoding(TRIED_BEAM, scorer)))
-        return best, character_error(decode(GREEDY), truth)
+    def _decoded(self, frames: Sequence[Array], decoding: Decoding) -> list[str]:
+        return [self.model.decoded(each, decoding).text for each in frames]
 
     def stream(self, decoding: Decoding = GREEDY) -> TranscriptStream:
         """A live session: the transcript of a sequence while it comes, see `elman.runtime.transcript_stream`."""
