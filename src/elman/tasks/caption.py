@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from elman.data.examples import Answer, Examples
 from elman.data.splits import Parts
-from elman.runtime.bundle import Bundle
 from elman.runtime.caption_model import Caption, CaptionModel
 from elman.runtime.pair_model import Writing
 from elman.settings import CaptionerSettings
 from elman.tasks.caption_report import CaptionReport, Described, likeliest, nearest
-from elman.tasks.learner import Learner, scored_in
+from elman.tasks.encoded_learner import EncodedLearner
+from elman.tasks.learner import scored_in
 from elman.tasks.text_report import asked_writing, commonest, truth_in
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @final
-class Captioner(Learner[CaptionerSettings, CaptionModel]):
+class Captioner(EncodedLearner[CaptionerSettings, CaptionModel]):
     """A network that says what is in a picture, learnt from pictures with one caption or several.
 
     Convolutions make regions of the picture; a decoder writes word by word and looks, before each, at the regions
@@ -121,20 +121,6 @@ class Captioner(Learner[CaptionerSettings, CaptionModel]):
         """How good the model is on pictures whose captions are known; arguments as for `fit` and `writing`."""
         examples = self.examples(X, y, with_targets=True)
         return self._reported({"data": examples}, f"{len(examples):,} pictures", None, **options)
-
-    @classmethod
-    def load(cls, folder: str | Path, *, encoder: nn.Module | None = None) -> Self:
-        """Read a model folder; ``encoder`` is a module as it was given to `fit`, for the weights that the folder holds.
-
-        Raises `BundleError` with one sentence on what is wrong with it.
-        """
-        bundle = Bundle.read(folder, CaptionModel)
-        found = cls._of(bundle, folder)
-        if encoder is not None:
-            from elman.tasks.own_encoder import with_encoder
-
-            found._model = with_encoder(bundle, encoder, folder)
-        return found
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """The mean CIDEr-D."""

@@ -14,13 +14,13 @@ import numpy as np
 
 from elman.data.examples import Answer, Examples
 from elman.data.splits import Parts
-from elman.runtime.bundle import Bundle
 from elman.runtime.label_model import LabelModel, Prediction
 from elman.runtime.label_stream import LabelStream
 from elman.settings import LabelSettings
+from elman.tasks.encoded_learner import EncodedLearner
 from elman.tasks.label_figures import Part
 from elman.tasks.label_report import BagPart, LabelReport, Rival, fit_rivals, recorded, report
-from elman.tasks.learner import Learner, scored_in
+from elman.tasks.learner import scored_in
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from elman.training.events import Callback
 
 
-class Labelled(Learner[LabelSettings, LabelModel]):
+class Labelled(EncodedLearner[LabelSettings, LabelModel]):
     """A network that reads sequences and says something of each."""
 
     Model = LabelModel
@@ -161,22 +161,6 @@ class Labelled(Learner[LabelSettings, LabelModel]):
         if self.model.answers.kind == "tags":
             return Part(examples, outputs, given=[each.said for each in said])
         return Part(examples, np.stack(outputs), alone=alone)
-
-    # To keep -----------------------------------------------------------------------------------------------
-
-    @classmethod
-    def load(cls, folder: str | Path, *, encoder: nn.Module | None = None) -> Self:
-        """Read a model folder; ``encoder`` is a module as it was given to `fit`, for the weights that the folder holds.
-
-        Raises `BundleError` with one sentence on what is wrong with it.
-        """
-        bundle = Bundle.read(folder, LabelModel)
-        found = cls._of(bundle, folder)
-        if encoder is not None:
-            from elman.tasks.own_encoder import with_encoder
-
-            found._model = with_encoder(bundle, encoder, folder)
-        return found
 
 
 def _answer_of(examples: Examples, asked: Answer) -> Answer:

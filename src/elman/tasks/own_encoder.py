@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import nn
@@ -12,10 +11,7 @@ from torch import nn
 from elman.errors import BundleError
 from elman.nn.own_encoder import as_function
 from elman.runtime.bundle import SAMPLE_TOLERANCE, Bundle
-from elman.runtime.caption_model import CaptionModel
-from elman.runtime.label_model import LabelModel
-
-Owner = TypeVar("Owner", LabelModel, CaptionModel)
+from elman.tasks.encoded_learner import Owner
 
 
 def with_encoder(bundle: Bundle[Owner], encoder: nn.Module, folder: str | Path) -> Owner:
